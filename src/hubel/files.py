@@ -1,0 +1,66 @@
+"""Files written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hubel.errors import HubelError
+
+
+def write_whole(path: Path, content: bytes | str | Callable[[Path], object]) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a part.
+
+    The content goes to a temporary file in the same folder, is flushed to the disk (fsync) and then renamed.
+
+    Args:
+        path: Where the file shall be; missing parent folders are made.
+        content: The bytes or text, or a function that writes the file at the path it is given.
+
+    Raises:
+        HubelError: The disk is full, the folder cannot be written, ...; an earlier file at `path` is still whole.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        temporary = Path(name)
+        os.close(handle)
+        if callable(content):
+            content(temporary)
+        else:
+            temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise HubelError(f"cannot write {path}: {reason}; earlier files are whole, mend this and try again") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON, whole or not at all."""
+    write_whole(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def _umask() -> int:
+    """The process's file mode mask; mkstemp ignores it, a user's files should not."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def cache_folder() -> Path:
+    """The folder for what can be computed again: `$HUBEL_CACHE`, else `hubel` in the user's cache folder."""
+    if chosen := os.environ.get("HUBEL_CACHE"):
+        return Path(chosen).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "hubel"

@@ -1,0 +1,82 @@
+"""The process that hubel runs in: its memory allocator, its threads, its device."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from typing import TYPE_CHECKING
+
+from hubel.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+# Parameters of mallopt(3), from glibc's malloc.h.
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_MAX = -4
+
+
+def keep_freed_memory() -> bool:
+    """Have glibc keep freed memory for the next allocation instead of returning it to the kernel.
+
+    By default glibc maps every large activation anew and unmaps it again, and on a CPU the page faults cost more
+    than the arithmetic (`benchmarks/training_step.py` prints both). Called when a verb or `hubel.train` starts,
+    never at import. `HUBEL_MALLOC=default` leaves the allocator alone.
+
+    Returns:
+        Whether the allocator was changed: only on Linux with glibc.
+    """
+    if os.environ.get("HUBEL_MALLOC") == "default" or platform.system() != "Linux":
+        return False
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+    except OSError:  # musl
+        return False
+    no_mapping = libc.mallopt(_M_MMAP_MAX, 0)
+    no_trimming = libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+    return bool(no_mapping and no_trimming)
+
+
+def available_cpus() -> int:
+    """How many processors this process may use (the scheduler's affinity mask)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def start(threads: int | None = None) -> None:
+    """Prepare the process for arithmetic: the allocator's settings and torch's number of threads."""
+    import torch
+
+    keep_freed_memory()
+    torch.set_num_threads(threads or available_cpus())
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device to compute on.
+
+    Args:
+        name: `"auto"` (CUDA where there is one, else MPS where there is one, else the CPU), or a device that torch
+            names, such as `"cpu"`, `"cuda"`, `"cuda:1"` or `"mps"`.
+
+    Raises:
+        ConfigError: The device is unknown or not there.
+    """
+    import torch
+
+    present = ["cpu"]
+    if torch.backends.mps.is_available():
+        present.insert(0, "mps")
+    if torch.cuda.is_available():
+        present.insert(0, "cuda")
+    if name == "auto":
+        return torch.device(present[0])
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    count = torch.cuda.device_count() if device is not None and device.type == "cuda" else 1
+    if device is None or device.type not in present or (device.index or 0) >= count:
+        raise ConfigError(f"device '{name}' is not here: this machine has {', '.join(present)}; `--device auto` picks one")
+    return device
