@@ -1,0 +1,143 @@
+"""The networks by name: which there are, what is known about each, how one is built."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from torch import nn
+
+from hubel.errors import ConfigError, unknown_name
+
+TIMM = "timm/"
+
+Builder = TypeVar("Builder", bound=Callable[..., nn.Module])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEntry:
+    """What is known about a network before it is built.
+
+    Attributes:
+        name: The name that `build_model` takes.
+        task: What it is for, such as `"classification"`.
+        builder: Builds it from keyword arguments, which always include `num_classes` and `in_channels`.
+        input_size: Channels, height and width of its standard input.
+        fixed_size: Whether it takes only that height and width.
+        source: Paper, year, identifier; section or table.
+        summary: One line.
+    """
+
+    name: str
+    task: str
+    builder: Callable[..., nn.Module]
+    input_size: tuple[int, int, int]
+    fixed_size: bool
+    source: str
+    summary: str
+
+    @property
+    def arguments(self) -> list[str] | None:
+        """The keyword arguments that the builder takes; None where it takes any and checks them itself."""
+        hints = get_type_hints(self.builder)
+        names: list[str] = []
+        for parameter in inspect.signature(self.builder).parameters.values():
+            if parameter.kind is not parameter.VAR_KEYWORD:
+                names.append(parameter.name)
+            elif options := get_args(hints[parameter.name]):  # **options: Unpack[SomeTypedDict]
+                names.extend(options[0].__annotations__)
+            else:
+                return None
+        return names
+
+
+_entries: dict[str, ModelEntry] = {}
+
+
+def register(
+    name: str,
+    *,
+    source: str,
+    input_size: tuple[int, int, int],
+    summary: str,
+    fixed_size: bool = False,
+    task: str = "classification",
+) -> Callable[[Builder], Builder]:
+    """Make a builder known under a name; see `ModelEntry` for the arguments."""
+
+    def enter(builder: Builder) -> Builder:
+        if name in _entries:
+            raise ValueError(f"two networks are named '{name}'")
+        _entries[name] = ModelEntry(
+            name=name,
+            task=task,
+            builder=builder,
+            input_size=input_size,
+            fixed_size=fixed_size,
+            source=source,
+            summary=summary,
+        )
+        return builder
+
+    return enter
+
+
+def list_models(task: str | None = None) -> list[str]:
+    """The names of hubel's own networks, family by family.
+
+    Every `timm/<name>` can be built as well; timm's own `list_models` lists those.
+
+    Args:
+        task: Only the networks for this task.
+    """
+    tasks = {entry.task for entry in _entries.values()}
+    if task is not None and task not in tasks:
+        raise unknown_name("task", task, tasks)
+    return [entry.name for entry in _entries.values() if task in (None, entry.task)]
+
+
+def model_entry(name: str) -> ModelEntry:
+    """What is known about the network of this name, which may be `timm/<name>`.
+
+    Raises:
+        ConfigError: There is none; the nearest names are offered.
+    """
+    if name.startswith(TIMM):
+        from hubel.models.classification.timm_backbone import timm_entry
+
+        return timm_entry(name)
+    if name not in _entries:
+        raise unknown_name("model", name, _entries, see="hubel models list")
+    return _entries[name]
+
+
+def build_model(
+    name: str, *, num_classes: int | None = None, in_channels: int | None = None, **arguments: Any
+) -> nn.Module:
+    """Build a network with fresh weights.
+
+    Args:
+        name: A name of `list_models()`, or `timm/<name>`.
+        num_classes: Number of logits; None is the network's own default.
+        in_channels: Channels of the input; None is the network's own default.
+        arguments: The network's own options.
+
+    Raises:
+        ConfigError: The name is unknown, or an argument is not one that the network takes.
+    """
+    entry = model_entry(name)
+    given = {"num_classes": num_classes, "in_channels": in_channels}
+    for argument, value in given.items():
+        if value is not None and value < 1:
+            raise ConfigError(f"{name}: {argument} is {value}, expected at least 1")
+    known = entry.arguments
+    for argument in arguments:
+        if known is not None and argument not in known:
+            raise unknown_name(f"argument of {name}", argument, known)
+    chosen = {argument: value for argument, value in given.items() if value is not None}
+    try:
+        return entry.builder(**chosen, **arguments)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{name}: {error}") from error
