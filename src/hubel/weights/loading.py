@@ -1,0 +1,227 @@
+"""A network with weights in it: found, recognised, fitted and loaded strictly."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hubel.errors import WeightsError, unknown_name
+from hubel.models import ClassificationNetwork, build_model, list_models
+from hubel.preprocessing import Preprocess
+from hubel.weights.catalogue import CATALOGUE
+from hubel.weights.checkpoint import read_checkpoint
+from hubel.weights.names import recognise
+
+Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class PretrainedModel:
+    """A network, and what came with its weights.
+
+    Attributes:
+        model: The network, in training mode.
+        preprocess: The input that the weights were trained on, where that is known.
+        notes: What was changed to make the weights fit, a line each.
+    """
+
+    model: nn.Module
+    preprocess: Preprocess | None = None
+    notes: tuple[str, ...] = ()
+
+
+def create_model(
+    name: str,
+    *,
+    num_classes: int | None = None,
+    in_channels: int | None = None,
+    weights: str | Path | None = None,
+    **arguments: Any,
+) -> nn.Module:
+    """Build a network, with fresh weights or with those of a file.
+
+    Args:
+        name: A name of `hubel.list_models()`, or `timm/<name>` for any network of timm.
+        num_classes: Number of logits. None is the weights' own number, or the network's default. Where the
+            weights have another number, the last layer is new.
+        in_channels: Channels of the input. None is the weights' own number, or the network's default. Where
+            the weights have another number, the first convolution's kernels are adapted.
+        weights: None, a name in the catalogue of published weights, or the path of a safetensors file or a
+            torch checkpoint, in hubel's parameter names or in those of the library that the network is known
+            from.
+        arguments: The network's own options.
+
+    Returns:
+        The network, in training mode, on the CPU.
+
+    Raises:
+        ConfigError: An unknown network, weights' name or argument.
+        WeightsError: The weights cannot be read or are those of another network.
+    """
+    return build_with_weights(
+        name, num_classes=num_classes, in_channels=in_channels, weights=weights, **arguments
+    ).model
+
+
+def build_with_weights(
+    name: str,
+    *,
+    num_classes: int | None = None,
+    in_channels: int | None = None,
+    weights: str | Path | None = None,
+    **arguments: Any,
+) -> PretrainedModel:
+    """As `create_model`, and say how pictures must be prepared and what was changed."""
+    if weights is None:
+        return PretrainedModel(
+            build_model(name, num_classes=num_classes, in_channels=in_channels, **arguments)
+        )
+    path, preprocess = _find(weights, name)
+    tensors = read_checkpoint(path)
+    model = build_model(name, num_classes=num_classes, in_channels=in_channels, **arguments)
+    notes: list[str] = []
+    if isinstance(model, ClassificationNetwork):
+        stored = _in_own_names(model, tensors)
+        channels = _stored_channels(model, stored)
+        if in_channels is None and channels not in (None, model.in_channels):
+            model = build_model(name, num_classes=num_classes, in_channels=channels, **arguments)
+            assert isinstance(model, ClassificationNetwork)
+        classes = _stored_classes(stored)
+        if num_classes is None and classes not in (None, model.num_classes):
+            model.replace_out(classes)
+        tensors = _with_own_head(model, _with_own_channels(model, stored, notes), notes)
+        preprocess = preprocess and _for_channels(preprocess, model.in_channels)
+    _load(model, tensors, str(weights), name, notes)
+    return PretrainedModel(model, preprocess, tuple(notes))
+
+
+def _find(weights: str | Path, network: str) -> tuple[Path, Preprocess | None]:
+    """The file that `weights` names, and the input it was trained on where the catalogue knows that."""
+    entry = CATALOGUE.get(str(weights))
+    if entry is None:
+        path = Path(weights).expanduser()
+        if path.exists() or path.suffix or os.sep in str(weights):
+            return path, None
+        raise WeightsError(
+            f"{unknown_name('weights', str(weights), CATALOGUE)}; the path of a file is fine, too"
+        )
+    if network.partition(".")[0] != entry.network:
+        raise WeightsError(f"weights '{entry.name}' are for {entry.network}, not for {network}")
+    return entry.path(), entry.preprocess
+
+
+def _in_own_names(model: nn.Module, tensors: Tensors) -> Tensors:
+    """The file's tensors under the network's own names; those that it has no name for keep theirs."""
+    naming = recognise(model, tensors)
+    own = {naming.file_name(name): name for name in model.state_dict()}
+    return {own.get(name, name): tensor for name, tensor in tensors.items()}
+
+
+def _first_convolution(model: ClassificationNetwork) -> str | None:
+    """The name of the weight that the input's channels meet."""
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d):
+            return f"{name}.weight" if module.in_channels == model.in_channels else None
+    return None
+
+
+def _stored_channels(model: ClassificationNetwork, stored: Tensors) -> int | None:
+    name = _first_convolution(model)
+    return stored[name].shape[1] if name in stored and stored[name].ndim == 4 else None
+
+
+def _stored_classes(stored: Tensors) -> int | None:
+    sizes = {
+        tensor.shape[0] for name, tensor in stored.items() if name.startswith("head.out.") and tensor.ndim
+    }
+    return sizes.pop() if len(sizes) == 1 else None
+
+
+def _with_own_channels(model: ClassificationNetwork, stored: Tensors, notes: list[str]) -> Tensors:
+    """Adapt the first convolution to the network's input channels.
+
+    Every new kernel is the mean of the old ones, scaled so that the sum over the channels stays: a grey
+    picture gives what it gave as a picture with three equal channels.
+    """
+    name, channels = _first_convolution(model), _stored_channels(model, stored)
+    if name is None or channels in (None, model.in_channels):
+        return stored
+    kernel = stored[name].sum(dim=1, keepdim=True) / model.in_channels
+    notes.append(
+        f"first convolution adapted: {channels} input channels in the file, {model.in_channels} wanted"
+    )
+    return {**stored, name: kernel.repeat(1, model.in_channels, 1, 1)}
+
+
+def _with_own_head(model: ClassificationNetwork, stored: Tensors, notes: list[str]) -> Tensors:
+    """Keep the network's own fresh last layer where the file's has another number of classes."""
+    classes = _stored_classes(stored)
+    weight = stored.get("head.out.weight")
+    if weight is not None and isinstance(model.out, nn.Linear) and weight.shape[2:] == (1, 1):
+        stored = {**stored, "head.out.weight": weight.flatten(1)}  # a 1×1 convolution on a pooled map
+    if classes in (None, model.num_classes):
+        return stored
+    fresh = {f"head.out.{name}": tensor for name, tensor in model.out.state_dict().items()}
+    notes.append(f"head replaced: {classes} classes in the file, {model.num_classes} wanted")
+    return {**stored, **fresh}
+
+
+def _load(model: nn.Module, stored: Tensors, weights: str, network: str, notes: list[str]) -> None:
+    """Load strictly; on a mismatch, show the first names of every kind."""
+    own = model.state_dict()
+    # Files from before PyTorch 0.4.1 have no such counters, and networks with a fixed momentum do not use
+    # them.
+    counters = {
+        name: own[name] for name in own.keys() - stored.keys() if name.endswith("num_batches_tracked")
+    }
+    stored = {**stored, **counters}
+    shapes = [
+        f"{name} {tuple(stored[name].shape)} in the file, {tuple(tensor.shape)} in the network"
+        for name, tensor in own.items()
+        if name in stored and stored[name].shape != tensor.shape
+    ]
+    kinds = {
+        "not in the file": [name for name in own if name not in stored],
+        "not in the network": [name for name in stored if name not in own],
+        "of another shape": shapes,
+    }
+    if problems := [f"{len(names)} {kind}: {_first(names)}" for kind, names in kinds.items() if names]:
+        raise WeightsError(f"weights {weights} do not fit {network}: {'; '.join(problems)}{_hint(stored)}")
+    stored_types = {str(tensor.dtype) for name, tensor in stored.items() if tensor.dtype != own[name].dtype}
+    if stored_types:
+        notes.append(f"converted to the network's number type from {', '.join(sorted(stored_types))}")
+    model.load_state_dict(stored, strict=True)
+
+
+def _first(names: list[str], count: int = 3) -> str:
+    return ", ".join(names[:count]) + (", ..." if len(names) > count else "")
+
+
+def _hint(tensors: Tensors) -> str:
+    """Which of hubel's networks has all of these tensors, apart from its last layer."""
+    sizes = {name: tensor.shape for name, tensor in tensors.items()}
+    for name in list_models():
+        with torch.device("meta"):
+            model = build_model(name)
+        naming = recognise(model, sizes)
+        own = {naming.file_name(key): tensor.shape for key, tensor in model.state_dict().items()}
+        last = naming.file_name("head.out.")
+        checked = [key for key in own if not key.startswith(last) and not key.endswith("num_batches_tracked")]
+        if all(sizes.get(key) == own[key] for key in checked):
+            return f"; they fit {name}"
+    return ""
+
+
+def _for_channels(preprocess: Preprocess, channels: int) -> Preprocess | None:
+    """The same preparation for another number of channels: grey gets the mean of the colours' statistics."""
+    if channels == preprocess.channels:
+        return preprocess
+    if channels != 1:
+        return None
+    mean, std = (sum(values) / len(values) for values in (preprocess.mean, preprocess.std))
+    return replace(preprocess, channels=1, mean=(mean,), std=(std,))
