@@ -41,9 +41,7 @@ class ClassificationNetwork(nn.Module):
     ) -> None:
         super().__init__()
         if not len(stages) == len(strides) == len(out_channels):
-            raise ValueError(
-                f"{len(stages)} stages, {len(strides)} strides and {len(out_channels)} channels came"
-            )
+            raise ValueError(f"{len(stages)} stages, {len(strides)} strides and {len(out_channels)} channels came")
         self.stages = nn.Sequential(OrderedDict(stages))
         self.head = head
         self.in_channels = in_channels

@@ -55,9 +55,7 @@ class WeightsEntry:
             )
         path = Path(spec.origin).parent / self.file
         if not path.is_file():
-            raise WeightsError(
-                f"weights '{self.name}' should be at {path}: install the package {self.package} again"
-            )
+            raise WeightsError(f"weights '{self.name}' should be at {path}: install the package {self.package} again")
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != self.sha256:

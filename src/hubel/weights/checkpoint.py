@@ -89,8 +89,7 @@ def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
     else:
         found = f"a {type(content).__name__}"
     raise WeightsError(
-        f"{path} holds {found}: expected tensors by parameter name, alone or under "
-        f"{', '.join(CONTAINER_KEYS)}"
+        f"{path} holds {found}: expected tensors by parameter name, alone or under {', '.join(CONTAINER_KEYS)}"
     )
 
 

@@ -78,9 +78,7 @@ def build_with_weights(
 ) -> PretrainedModel:
     """As `create_model`, and say how pictures must be prepared and what was changed."""
     if weights is None:
-        return PretrainedModel(
-            build_model(name, num_classes=num_classes, in_channels=in_channels, **arguments)
-        )
+        return PretrainedModel(build_model(name, num_classes=num_classes, in_channels=in_channels, **arguments))
     path, preprocess = _find(weights, name)
     tensors = read_checkpoint(path)
     model = build_model(name, num_classes=num_classes, in_channels=in_channels, **arguments)
@@ -107,9 +105,7 @@ def _find(weights: str | Path, network: str) -> tuple[Path, Preprocess | None]:
         path = Path(weights).expanduser()
         if path.exists() or path.suffix or os.sep in str(weights):
             return path, None
-        raise WeightsError(
-            f"{unknown_name('weights', str(weights), CATALOGUE)}; the path of a file is fine, too"
-        )
+        raise WeightsError(f"{unknown_name('weights', str(weights), CATALOGUE)}; the path of a file is fine, too")
     if network.partition(".")[0] != entry.network:
         raise WeightsError(f"weights '{entry.name}' are for {entry.network}, not for {network}")
     return entry.path(), entry.preprocess
@@ -136,9 +132,7 @@ def _stored_channels(model: ClassificationNetwork, stored: Tensors) -> int | Non
 
 
 def _stored_classes(stored: Tensors) -> int | None:
-    sizes = {
-        tensor.shape[0] for name, tensor in stored.items() if name.startswith("head.out.") and tensor.ndim
-    }
+    sizes = {tensor.shape[0] for name, tensor in stored.items() if name.startswith("head.out.") and tensor.ndim}
     return sizes.pop() if len(sizes) == 1 else None
 
 
@@ -152,9 +146,7 @@ def _with_own_channels(model: ClassificationNetwork, stored: Tensors, notes: lis
     if name is None or channels in (None, model.in_channels):
         return stored
     kernel = stored[name].sum(dim=1, keepdim=True) / model.in_channels
-    notes.append(
-        f"first convolution adapted: {channels} input channels in the file, {model.in_channels} wanted"
-    )
+    notes.append(f"first convolution adapted: {channels} input channels in the file, {model.in_channels} wanted")
     return {**stored, name: kernel.repeat(1, model.in_channels, 1, 1)}
 
 
@@ -176,9 +168,7 @@ def _load(model: nn.Module, stored: Tensors, weights: str, network: str, notes: 
     own = model.state_dict()
     # Files from before PyTorch 0.4.1 have no such counters, and networks with a fixed momentum do not use
     # them.
-    counters = {
-        name: own[name] for name in own.keys() - stored.keys() if name.endswith("num_batches_tracked")
-    }
+    counters = {name: own[name] for name in own.keys() - stored.keys() if name.endswith("num_batches_tracked")}
     stored = {**stored, **counters}
     shapes = [
         f"{name} {tuple(stored[name].shape)} in the file, {tuple(tensor.shape)} in the network"

@@ -64,9 +64,7 @@ def target_codes(num_classes: int) -> Tensor:
     """
     if num_classes == 10:
         rows = [row.split() for row in _DIGITS.split("\n") if row]
-        codes = [
-            [1.0 if pixel == "#" else -1.0 for row in rows for pixel in row[digit]] for digit in range(10)
-        ]
+        codes = [[1.0 if pixel == "#" else -1.0 for row in rows for pixel in row[digit]] for digit in range(10)]
     else:
         generator = random.Random(1998)
         codes = [[generator.choice((-1.0, 1.0)) for _ in range(84)] for _ in range(num_classes)]

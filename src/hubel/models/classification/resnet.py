@@ -58,9 +58,7 @@ class ZeroPadding(nn.Module):
         return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.before, self.after))
 
 
-def shortcut_connection(
-    in_channels: int, out_channels: int, stride: int, option: ShortcutOption
-) -> nn.Module:
+def shortcut_connection(in_channels: int, out_channels: int, stride: int, option: ShortcutOption) -> nn.Module:
     """The shortcut of a block (section 3.3 and "Identity vs. Projection Shortcuts" in 4.1).
 
     Args:
@@ -212,9 +210,7 @@ class ResNet(ClassificationNetwork):
         stages = {"conv1": nn.Sequential(OrderedDict(stem))}
         channels = [64]
         for number, (count, width) in enumerate(zip(counts, (64, 128, 256, 512), strict=True), start=2):
-            blocks = residual_blocks(
-                block, count, channels[-1], width, 1 if number == 2 else 2, shortcut, stride_on
-            )
+            blocks = residual_blocks(block, count, channels[-1], width, 1 if number == 2 else 2, shortcut, stride_on)
             if number == 2:
                 blocks["pool"] = nn.MaxPool2d(3, stride=2, padding=1)
                 blocks.move_to_end("pool", last=False)

@@ -90,41 +90,31 @@ class Options(TypedDict, total=False):
     zero_init_residual: bool
 
 
-@register(
-    "resnet20_cifar", source=SOURCE, input_size=(3, 32, 32), summary="9 basic residual blocks for 32×32"
-)
+@register("resnet20_cifar", source=SOURCE, input_size=(3, 32, 32), summary="9 basic residual blocks for 32×32")
 def resnet20_cifar(**options: Unpack[Options]) -> CifarResNet:
     """ResNet-20 for CIFAR-10: 269,722 parameters."""
     return CifarResNet(20, **options)
 
 
-@register(
-    "resnet32_cifar", source=SOURCE, input_size=(3, 32, 32), summary="15 basic residual blocks for 32×32"
-)
+@register("resnet32_cifar", source=SOURCE, input_size=(3, 32, 32), summary="15 basic residual blocks for 32×32")
 def resnet32_cifar(**options: Unpack[Options]) -> CifarResNet:
     """ResNet-32 for CIFAR-10: 464,154 parameters."""
     return CifarResNet(32, **options)
 
 
-@register(
-    "resnet44_cifar", source=SOURCE, input_size=(3, 32, 32), summary="21 basic residual blocks for 32×32"
-)
+@register("resnet44_cifar", source=SOURCE, input_size=(3, 32, 32), summary="21 basic residual blocks for 32×32")
 def resnet44_cifar(**options: Unpack[Options]) -> CifarResNet:
     """ResNet-44 for CIFAR-10: 658,586 parameters."""
     return CifarResNet(44, **options)
 
 
-@register(
-    "resnet56_cifar", source=SOURCE, input_size=(3, 32, 32), summary="27 basic residual blocks for 32×32"
-)
+@register("resnet56_cifar", source=SOURCE, input_size=(3, 32, 32), summary="27 basic residual blocks for 32×32")
 def resnet56_cifar(**options: Unpack[Options]) -> CifarResNet:
     """ResNet-56 for CIFAR-10: 853,018 parameters."""
     return CifarResNet(56, **options)
 
 
-@register(
-    "resnet110_cifar", source=SOURCE, input_size=(3, 32, 32), summary="54 basic residual blocks for 32×32"
-)
+@register("resnet110_cifar", source=SOURCE, input_size=(3, 32, 32), summary="54 basic residual blocks for 32×32")
 def resnet110_cifar(**options: Unpack[Options]) -> CifarResNet:
     """ResNet-110 for CIFAR-10: 1,727,962 parameters."""
     return CifarResNet(110, **options)

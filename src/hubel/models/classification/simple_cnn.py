@@ -14,9 +14,7 @@ from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import register
 
 
-def convolutions(
-    in_channels: int, out_channels: int, *, kernel_size: int = 3, count: int = 2
-) -> nn.Sequential:
+def convolutions(in_channels: int, out_channels: int, *, kernel_size: int = 3, count: int = 2) -> nn.Sequential:
     """`count` convolutions with ReLU that keep the size, then 2×2 max pooling."""
     layers: list[tuple[str, nn.Module]] = []
     for index in range(1, count + 1):
