@@ -1,0 +1,103 @@
+"""What was found out about files before, so that a second start is fast: digests, and whether pictures decode.
+
+One SQLite file in the cache folder. It is a memory, never a source of truth: where it cannot be opened or written,
+everything is computed again.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from hubel.data.sources import File
+from hubel.files import cache_folder
+
+# Names are kept as the bytes that the file system has: not every file name is text.
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS digests (
+    root BLOB, name BLOB, size INTEGER, modified INTEGER, changed INTEGER, digest TEXT, PRIMARY KEY (root, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS verdicts (
+    digest TEXT, decoder TEXT, reason TEXT, PRIMARY KEY (digest, decoder)
+) WITHOUT ROWID;
+"""
+_FILE_NAME = "remembered-1.sqlite"
+_SECONDS_TO_WAIT = 10.0
+_AT_ONCE = 500  # below every SQLite's limit of variables in a statement
+
+
+def remembered_digests(root: Path) -> dict[File, str]:
+    """The digests of the files under a root, by all that the file system told of them."""
+    try:
+        with _database() as database:
+            rows = database.execute(
+                "SELECT name, size, modified, changed, digest FROM digests WHERE root = ?", (_key(root),)
+            )
+            return {File(os.fsdecode(name), *times): digest for name, *times, digest in rows}
+    except (OSError, sqlite3.Error):
+        return {}
+
+
+def remember_digests(root: Path, digests: Mapping[File, str], *, gone: Sequence[str] = ()) -> None:
+    """Keep digests of files under a root; forget the names in `gone`."""
+    key = _key(root)
+    try:
+        with _database() as database:
+            database.executemany(
+                "DELETE FROM digests WHERE root = ? AND name = ?", [(key, os.fsencode(name)) for name in gone]
+            )
+            database.executemany(
+                "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)",
+                [(key, os.fsencode(name), *times, digest) for (name, *times), digest in digests.items()],
+            )
+    except (OSError, sqlite3.Error):
+        return
+
+
+def remembered_verdicts(digests: Sequence[str], decoder: str) -> dict[str, str]:
+    """Why a picture could not be decoded, empty if it could, for those digests that were tried with this decoder."""
+    found: dict[str, str] = {}
+    try:
+        with _database() as database:
+            for start in range(0, len(digests), _AT_ONCE):
+                some = digests[start : start + _AT_ONCE]
+                places = ",".join("?" * len(some))
+                found.update(
+                    database.execute(
+                        f"SELECT digest, reason FROM verdicts WHERE decoder = ? AND digest IN ({places})",
+                        (decoder, *some),
+                    )
+                )
+    except (OSError, sqlite3.Error):
+        return {}
+    return found
+
+
+def remember_verdicts(verdicts: Mapping[str, str], decoder: str) -> None:
+    """Keep, by digest, why a picture could not be decoded (empty if it could)."""
+    try:
+        with _database() as database:
+            database.executemany(
+                "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?)",
+                [(digest, decoder, reason) for digest, reason in verdicts.items()],
+            )
+    except (OSError, sqlite3.Error):
+        return
+
+
+@contextmanager
+def _database() -> Iterator[sqlite3.Connection]:
+    """The open database; what was written is committed at the end, or not at all."""
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(folder / _FILE_NAME, timeout=_SECONDS_TO_WAIT)) as connection:
+        connection.executescript(_SCHEMA)
+        with connection:
+            yield connection
+
+
+def _key(root: Path) -> bytes:
+    return os.fsencode(root.resolve())
