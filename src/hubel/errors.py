@@ -37,10 +37,13 @@ def unknown_name(kind: str, name: str, known: Iterable[str], *, see: str = "") -
         kind: What the name should have named, such as `"model"`.
         name: What came.
         known: Every name that would have been right.
-        see: How to list all of them, such as `"hubel models list"`; without it, they are all printed.
+        see: How to list all of them, such as `"hubel models list"`; without it, and with no name near, all are told.
     """
     names = sorted(known)
-    nearest = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(nearest)}?" if nearest else ""
-    everything = f"`{see}` lists all" if see else f"known: {', '.join(names)}"
-    return ConfigError(f"unknown {kind} '{name}': {'; '.join(part for part in (hint, everything) if part)}")
+    nearest = difflib.get_close_matches(name, names, n=3, cutoff=0.65)
+    hints = [f"did you mean {' or '.join(nearest)}?"] if nearest else []
+    if see:
+        hints.append(f"`{see}` lists all")
+    elif not nearest:
+        hints.append(f"known: {', '.join(names)}")
+    return ConfigError(f"unknown {kind} '{name}': {' '.join(hints)}")

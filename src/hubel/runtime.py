@@ -78,5 +78,7 @@ def choose_device(name: str = "auto") -> torch.device:
         device = None
     count = torch.cuda.device_count() if device is not None and device.type == "cuda" else 1
     if device is None or device.type not in present or (device.index or 0) >= count:
-        raise ConfigError(f"device '{name}' is not here: this machine has {', '.join(present)}; `--device auto` picks one")
+        raise ConfigError(
+            f"device '{name}' is not here: this machine has {', '.join(present)}; `--device auto` picks one"
+        )
     return device

@@ -1,0 +1,169 @@
+"""A trained model as one file: the tensors, and all that is needed to use them.
+
+A bundle is a `.safetensors` file. Its header's metadata holds one JSON document under the key `hubel`: version, task,
+network, preprocessing, classes, metrics, the data's fingerprint and the configuration. There is no pickle in it, and
+no time of day either, so the same run writes the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from hubel.errors import HubelError, WeightsError
+from hubel.files import write_whole
+from hubel.models.registry import build_model
+from hubel.preprocessing import Preprocess
+from hubel.version import __version__
+
+FORMAT = 1
+BUNDLE_NAME = "best.safetensors"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Everything of a trained model but its tensors.
+
+    Attributes:
+        task: What it was trained for.
+        network: The network's name in the registry.
+        arguments: Arguments of its builder beside `num_classes` and `in_channels`.
+        preprocess: From a picture to its input.
+        classes: The classes' names; the order is that of its outputs.
+        metrics: One object per measured split, as in `metrics.json`.
+        fingerprint: Of the data and its division into splits.
+        config: The resolved configuration that trained it.
+        version: Of the hubel that wrote it.
+    """
+
+    task: str
+    network: str
+    preprocess: Preprocess
+    classes: tuple[str, ...]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    version: str = __version__
+
+    def to_dict(self) -> dict[str, Any]:
+        """This value as the JSON document in the file's header."""
+        return {
+            "format": FORMAT,
+            "hubel": self.version,
+            "task": self.task,
+            "network": {"name": self.network, "arguments": dict(self.arguments)},
+            "preprocess": self.preprocess.to_dict(),
+            "classes": list(self.classes),
+            "metrics": dict(self.metrics),
+            "fingerprint": self.fingerprint,
+            "config": dict(self.config),
+        }
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> Bundle:
+        """The value that `to_dict` wrote."""
+        return cls(
+            task=document["task"],
+            network=document["network"]["name"],
+            arguments=document["network"]["arguments"],
+            preprocess=Preprocess.from_dict(document["preprocess"]),
+            classes=tuple(document["classes"]),
+            metrics=document["metrics"],
+            fingerprint=document["fingerprint"],
+            config=document["config"],
+            version=document["hubel"],
+        )
+
+
+def save_bundle(path: Path, bundle: Bundle, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Write a bundle, whole or not at all."""
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {"hubel": json.dumps(bundle.to_dict(), ensure_ascii=False)}
+    write_whole(path, lambda temporary: save_file(on_cpu, temporary, metadata=metadata))
+
+
+def inspect_bundle(path: Path) -> Bundle:
+    """Read what a bundle says of itself, without its tensors.
+
+    Args:
+        path: The file, or a run's folder.
+
+    Raises:
+        WeightsError: The file is missing, is damaged, is no bundle, or was written by a newer hubel.
+    """
+    path = bundle_path(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            document = (file.metadata() or {}).get("hubel")
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} is no bundle: {error}; expected the {BUNDLE_NAME} of a run") from error
+    if document is None:
+        raise WeightsError(
+            f"{path} holds tensors but says nothing of their network: expected a bundle such as a run's {BUNDLE_NAME}; "
+            f"to start training from bare weights use `hubel train DATA --model NAME --weights {path}`"
+        )
+    values = json.loads(document)
+    if values["format"] > FORMAT:
+        raise WeightsError(
+            f"{path} was written by hubel {values['hubel']} in format {values['format']}, this is hubel "
+            f"{__version__}, which reads up to format {FORMAT}: use a newer hubel"
+        )
+    return Bundle.from_dict(values)
+
+
+def load_bundle(path: Path) -> tuple[Bundle, nn.Module]:
+    """Rebuild a bundle's network with its weights, in evaluation mode on the CPU.
+
+    Args:
+        path: The file, or a run's folder.
+
+    Raises:
+        WeightsError: As `inspect_bundle`, or the tensors do not fit the network.
+    """
+    path = bundle_path(path)
+    bundle = inspect_bundle(path)
+    network = build_model(
+        bundle.network,
+        num_classes=len(bundle.classes),
+        in_channels=bundle.preprocess.channels,
+        **bundle.arguments,
+    )
+    try:
+        network.load_state_dict(load_tensors(path), strict=True)
+    except RuntimeError as error:
+        first = " ".join(str(error).split())[:300]
+        raise WeightsError(f"{path} does not fit {bundle.network} of hubel {__version__}: {first}") from error
+    return bundle, network.eval()
+
+
+def load_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """A bundle's tensors by name, on the CPU."""
+    try:
+        with safe_open(bundle_path(path), framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping, it has only keys()
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} cannot be read: {error}") from error
+
+
+def bundle_path(path: Path) -> Path:
+    """The bundle's file of a path that may be a run's folder.
+
+    Raises:
+        HubelError: There is no such file.
+    """
+    if path.is_dir():
+        if not (path / BUNDLE_NAME).is_file():
+            raise HubelError(f"{path} holds no {BUNDLE_NAME}: expected the folder of a run that has finished an epoch")
+        return path / BUNDLE_NAME
+    if not path.is_file():
+        raise HubelError(f"no model at {path}: expected a bundle such as runs/NAME/{BUNDLE_NAME}, or a run's folder")
+    return path

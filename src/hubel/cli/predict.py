@@ -1,0 +1,113 @@
+"""`hubel predict`: pictures in, their classes out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from hubel.results import Classification
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="A bundle (best.safetensors), or a run's folder.")],
+    images: Annotated[list[str], typer.Argument(help="Files, folders (with all below them) or globs.")],
+    top: Annotated[int, typer.Option("--top", min=1, help="Classes to tell for each picture.")] = 3,
+    format_: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+    json_: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to a file: .csv or .json tell the format.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")] = "auto",
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures computed together.")] = 32,
+) -> None:
+    """Classify pictures with a trained model. Unreadable ones are named on stderr and left out."""
+    from hubel.errors import DataError
+
+    style = _choose_format("json" if json_ else format_, output)
+    from hubel.data.sources import list_images
+    from hubel.inference.predictor import load
+
+    predictor = load(model, device=device)
+    files = list_images(images)
+    unreadable: list[str] = []
+
+    def leave_out(picture: object, error: Exception) -> None:
+        unreadable.append(str(picture))
+        print(f"left out {error}", file=sys.stderr)
+
+    results = [result for _, result in predictor.predict_each(files, batch_size=batch_size, on_unreadable=leave_out)]
+    top = min(top, len(predictor.classes))
+    if results:
+        _write(results, style, top, output)
+    if not results:
+        raise DataError(
+            f"none of the {len(files)} pictures can be read: expected JPEG, PNG, WebP, BMP, TIFF or GIF files"
+        )
+    if unreadable:
+        print(f"{len(unreadable)} of {len(files)} pictures cannot be read and were left out", file=sys.stderr)
+
+
+def _choose_format(named: str, output: Path | None) -> str:
+    from hubel.errors import unknown_name
+
+    formats = ("table", "csv", "json")
+    if named not in formats:
+        raise unknown_name("format", named, formats)
+    suffix = output.suffix.lower().removeprefix(".") if output else ""
+    return suffix if named == "table" and suffix in formats else named
+
+
+def _write(results: list[Classification], style: str, top: int, output: Path | None) -> None:
+    if style == "table" and output is None:
+        _print_table(results, top)
+        return
+    import json
+
+    if style == "json":
+        values = [r.to_dict() | {"probabilities": dict(r.top(top))} for r in results]
+        text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+    else:
+        text = _csv(results, top)
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        from hubel.files import write_whole
+
+        write_whole(output, text)
+        print(f"{len(results)} predictions in {output}", file=sys.stderr)
+
+
+def _csv(results: list[Classification], top: int) -> str:
+    import csv
+    import io
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    header = ["path", "label", "probability"]
+    writer.writerow(header + [f"{field}_{rank}" for rank in range(2, top + 1) for field in ("label", "probability")])
+    for result in results:
+        cells = [cell for name, value in result.top(top) for cell in (name, f"{value:.6f}")]
+        writer.writerow([result.path, *cells])
+    return text.getvalue()
+
+
+def _print_table(results: list[Classification], top: int) -> None:
+    from rich.table import Table
+
+    from hubel.cli.text import output
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("picture", overflow="fold")
+    table.add_column("class")
+    table.add_column("probability", justify="right")
+    if top > 1:
+        table.add_column("then")
+    for result in results:
+        (name, value), *others = result.top(top)
+        cells = [str(result.path), name, f"{value:.4f}"]
+        table.add_row(*cells, *([", ".join(f"{n} {p:.3f}" for n, p in others)] if top > 1 else []))
+    output().print(table)

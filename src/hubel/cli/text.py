@@ -1,0 +1,35 @@
+"""How the command line writes figures and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def percent(share: float, interval: Sequence[float] | None = None) -> str:
+    """`91.4 % (95 % interval 88.1 to 93.9)`."""
+    text = f"{100 * share:.2f} %"
+    if interval is not None:
+        text += f" (95 % interval {100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
+    return text
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3 min 05 s`, `2 h 10 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def output() -> Console:
+    """A console on stdout: colours and the window's width on a terminal, plain and wide elsewhere."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=200)

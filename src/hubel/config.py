@@ -1,0 +1,263 @@
+"""The whole of a training run as one frozen, validated value that is written as YAML into the run's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hubel.errors import ConfigError, unknown_name
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseModel):
+    """A group of settings: frozen; a field that it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataConfig(Settings):
+    """Where the pictures are and how they are read.
+
+    Attributes:
+        path: The data set's folder.
+        size: Side of the network's input in pixels; None: the network's own.
+        resize_to: The shorter side in pixels before the centre crop; None: the weights' own, else 8/7 of `size`
+            (256 for 224) from 64 pixels on and `size` below.
+        resize: `shorter_side` (keep the aspect ratio, crop the centre) or `stretch`; None: the weights' own.
+        interpolation: The resampling filter; None: the weights' own, else bilinear.
+        validation_fraction: Share of a folder without splits (or of `train`) that chooses the epoch.
+        test_fraction: Share of a folder without splits that is kept for the end.
+        max_unreadable: Share of pictures that may be unreadable before the run is refused.
+        workers: Processes that load pictures; None: as many as pay.
+        cache_gb: How much disk the decoded pictures may take, in GB (1e9 bytes); 0: never cache.
+    """
+
+    path: str = ""
+    size: Annotated[int, Field(ge=8)] | None = None
+    resize_to: Annotated[int, Field(ge=8)] | None = None
+    resize: Literal["shorter_side", "stretch"] | None = None
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] | None = None
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    max_unreadable: Fraction = 0.01
+    workers: Annotated[int, Field(ge=0)] | None = None
+    cache_gb: Annotated[float, Field(ge=0)] = 20.0
+
+
+class ModelConfig(Settings):
+    """The network and where its weights come from.
+
+    Attributes:
+        name: A name of `hubel models list`, or `timm/<name>`.
+        weights: None (random), a name in the catalogue, or a path.
+        in_channels: 3 (RGB) or 1 (grey); None: the network's own.
+        arguments: Further arguments of the network's builder.
+    """
+
+    name: str = "resnet18"
+    weights: str | None = None
+    in_channels: Literal[1, 3] | None = None
+    arguments: dict[str, Any] = {}
+
+
+class AugmentConfig(Settings):
+    """How training pictures are varied; a field that is set overrides the preset's.
+
+    Attributes:
+        preset: `none`, `light` (crop and mirror) or `standard` (resized crop and mirror).
+        crop: Whether a crop lies anywhere; otherwise in the centre.
+        mirror: Probability of a left-right mirror image.
+        scale: Least and greatest share of the picture's area that a resized crop covers.
+        ratio: Least and greatest aspect ratio of a resized crop.
+        pad: Pixels of zero padding before a crop without resizing.
+        brightness: Largest relative change of brightness.
+        contrast: Largest relative change of contrast.
+        saturation: Largest relative change of saturation.
+    """
+
+    preset: Literal["none", "light", "standard"] = "standard"
+    crop: bool | None = None
+    mirror: Fraction | None = None
+    scale: tuple[Positive, Positive] | None = None
+    ratio: tuple[Positive, Positive] | None = None
+    pad: Annotated[int, Field(ge=0)] | None = None
+    brightness: Fraction | None = None
+    contrast: Fraction | None = None
+    saturation: Fraction | None = None
+
+
+class OptimizerConfig(Settings):
+    """The optimiser.
+
+    Attributes:
+        name: `adamw` (Loshchilov and Hutter 2019) or `sgd` (with Nesterov momentum).
+        weight_decay: Decoupled for AdamW, L2 for SGD; never on biases and normalisation.
+        momentum: For SGD.
+        clip_norm: Largest L2 norm of the gradient; 0: no clipping.
+    """
+
+    name: Literal["adamw", "sgd"] = "adamw"
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    clip_norm: Annotated[float, Field(ge=0)] = 5.0
+
+
+class Phase(Settings):
+    """A part of a recipe: what trains, how long, how fast.
+
+    Attributes:
+        name: What it is called in the log.
+        epochs: How many passes over the training split.
+        train: `all`, `head`, or the name of the first stage that trains (it and all later ones do).
+        learning_rate: The head's, at its highest; it warms up linearly and then falls along a cosine to 0.
+        ratio: How many times slower each earlier layer group learns than its later neighbour.
+        warmup: Share of the phase in which the learning rate rises.
+        batch_norm: `train`, or `frozen`: statistics stay as they are in the stages that train, too.
+    """
+
+    name: str
+    epochs: Annotated[int, Field(ge=1)]
+    train: str = "all"
+    learning_rate: Positive
+    ratio: Annotated[float, Field(ge=1)] = 1.0
+    warmup: Fraction = 0.1
+    batch_norm: Literal["train", "frozen"] = "train"
+
+
+class TrainConfig(Settings):
+    """A training run from beginning to end.
+
+    Attributes:
+        data: Where the pictures are and how they are read.
+        model: The network.
+        augment: How training pictures are varied.
+        optimizer: The optimiser.
+        task: What is learnt.
+        recipe: A name of `hubel.training.recipes`; None: `gradual` with weights, `scratch` without.
+        phases: The recipe spelled out; it goes before `recipe`'s name, and a run's own config.yaml has it.
+        epochs: Passes over the training split in all phases together; None: the recipe's.
+        learning_rate: The head's in every phase; None: the recipe's.
+        batch_size: Pictures a step.
+        label_smoothing: Share of the probability that is spread over all classes (Szegedy et al. 2016, section 7).
+        patience: Epochs without a better validation result after which a phase ends; 0: never early.
+        seed: Of the initial weights, the order, the augmentation and dropout.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+        precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 on CUDA.
+        threads: Of the CPU's arithmetic; None: all the process may use.
+        checkpoint_seconds: How often, within an epoch, all is saved for `--resume`.
+    """
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    augment: AugmentConfig = AugmentConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    task: Literal["classification"] = "classification"
+    recipe: str | None = None
+    phases: tuple[Phase, ...] | None = None
+    epochs: Annotated[int, Field(ge=1)] | None = None
+    learning_rate: Positive | None = None
+    batch_size: Annotated[int, Field(ge=2)] = 32
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    patience: Annotated[int, Field(ge=0)] = 10
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    device: str = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    threads: Annotated[int, Field(ge=1)] | None = None
+    checkpoint_seconds: Positive = 120.0
+
+    @model_validator(mode="after")
+    def _fractions_leave_something_to_train_on(self) -> Self:
+        if self.data.validation_fraction + self.data.test_fraction >= 1:
+            raise ValueError("data.validation_fraction and data.test_fraction together leave nothing to train on")
+        return self
+
+    def to_yaml(self) -> str:
+        """This configuration as YAML that `from_yaml` reads back."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any], *, where: str = "settings") -> Self:
+        """Validate nested values.
+
+        Raises:
+            ConfigError: A field that does not exist (the nearest one is offered) or a value that does not fit.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise _one_line(error, where) from None
+
+    @classmethod
+    def from_yaml(cls, path: Path) -> Self:
+        """Read a configuration file.
+
+        Raises:
+            ConfigError: The file is missing, is not YAML, or has a field or value that does not fit.
+        """
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"cannot read the configuration {path}: {error.strerror}") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        if not isinstance(values, dict):
+            raise ConfigError(f"{path} is no configuration: expected `name: value` lines, such as a run's config.yaml")
+        return cls.from_values(values, where=str(path))
+
+
+def parse_settings(assignments: list[str]) -> dict[str, Any]:
+    """Nested values from `key.key=value` texts; each value is read as YAML (`0.1`, `true`, `[0.3, 1]`, `null`).
+
+    Raises:
+        ConfigError: A text without `=`, or a value that is not YAML.
+    """
+    nested: dict[str, Any] = {}
+    for text in assignments:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"setting '{text}' has no value: expected key=value, such as data.size=160")
+        try:
+            parsed = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ConfigError(
+                f"the value of setting '{text}' cannot be read: expected a number, a word or a list"
+            ) from error
+        *parents, last = key.strip().split(".")
+        group = nested
+        for parent in parents:
+            group = group.setdefault(parent, {})
+            if not isinstance(group, dict):
+                raise ConfigError(f"setting '{key}' gives a value inside another value, '{parent}'")
+        group[last] = parsed
+    return nested
+
+
+def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """The nested values of `base` with those of `changes` laid over them."""
+    merged = dict(base)
+    for key, value in changes.items():
+        both_nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both_nested else value
+    return merged
+
+
+def _one_line(error: ValidationError, where: str) -> ConfigError:
+    """The first thing that pydantic found wrong (unknown fields before all else), told as hubel tells errors."""
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+    location = [part for part in first["loc"] if not isinstance(part, int)]
+    field = ".".join(str(part) for part in location)
+    if first["type"] == "extra_forbidden":
+        *parents, _ = location
+        group: Any = TrainConfig
+        for parent in parents:
+            group = {"phases": Phase}.get(str(parent)) or group.model_fields[str(parent)].annotation
+        prefix = "".join(f"{parent}." for parent in parents)
+        return unknown_name("setting", field, [prefix + name for name in group.model_fields])
+    message = first["msg"].removeprefix("Value error, ")
+    given = f"{field} is {first['input']!r}: " if field and first["type"] != "missing" else f"{field}: " * bool(field)
+    return ConfigError(f"{where}: {given}{message[:1].lower()}{message[1:]}")

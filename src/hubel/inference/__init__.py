@@ -1,0 +1,1 @@
+"""Predictor: images in, results out."""

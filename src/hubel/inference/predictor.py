@@ -1,0 +1,203 @@
+"""A trained model in use: pictures in, typed results out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+import torch
+from torch import nn
+
+from hubel import runtime
+from hubel.bundle import Bundle, bundle_path, load_bundle
+from hubel.data.decoding import UnreadableImage, read_array
+from hubel.data.loading import Loader
+from hubel.preprocessing import Preprocess
+from hubel.results import Classification
+from hubel.tasks.classification import ClassificationTask
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from PIL import Image
+
+    Picture = str | Path | bytes | Image.Image | npt.NDArray[np.uint8]
+
+
+@torch.inference_mode()
+def logits_of(
+    network: nn.Module,
+    preprocess: Preprocess,
+    loader: Loader,
+    *,
+    device: torch.device,
+    bfloat16: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> torch.Tensor:
+    """Run a network over all pictures of a loader, in their order and in evaluation mode.
+
+    Returns:
+        float32 logits of shape (N, num_classes) on the CPU.
+    """
+    network.eval()
+    rows = []
+    for number, batch in enumerate(loader.epoch(0), start=1):
+        images = preprocess.normalise(batch.images.to(device, non_blocking=True))
+        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+            rows.append(network(images).float())
+        if progress is not None:
+            progress(number, len(loader))
+    return torch.cat(rows).cpu()
+
+
+class Predictor:
+    """A bundle on a device.
+
+    Args:
+        bundle: What the model says of itself.
+        network: Its network, with its weights.
+        device: As for `hubel.runtime.choose_device`.
+        path: The bundle's file, for messages.
+    """
+
+    def __init__(self, bundle: Bundle, network: nn.Module, *, device: str = "auto", path: Path | None = None) -> None:
+        self.bundle, self.path = bundle, path
+        self.device = runtime.choose_device(device)
+        self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
+        self.task = ClassificationTask(bundle.classes)
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: str = "auto") -> Predictor:
+        """Load a bundle.
+
+        Args:
+            path: The file, or a run's folder.
+            device: As for `hubel.runtime.choose_device`.
+
+        Raises:
+            WeightsError: The file is missing or is no bundle.
+        """
+        file = bundle_path(Path(path))
+        bundle, network = load_bundle(file)
+        return cls(bundle, network, device=device, path=file)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes' names in the order of the outputs."""
+        return self.bundle.classes
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """How a picture becomes the network's input."""
+        return self.bundle.preprocess
+
+    @overload
+    def predict(self, images: Picture) -> Classification: ...  # type: ignore[overload-overlap]
+    @overload
+    def predict(self, images: Sequence[Picture], *, batch_size: int = 32) -> list[Classification]: ...
+    def predict(
+        self, images: Picture | Sequence[Picture], *, batch_size: int = 32
+    ) -> Classification | list[Classification]:
+        """Classify one picture, or several.
+
+        Args:
+            images: A path, a file's bytes, a PIL image or a uint8 array (H, W) or (H, W, C); or a list of these.
+            batch_size: Pictures computed together.
+
+        Returns:
+            A result for a single picture, a list of them for a list.
+
+        Raises:
+            UnreadableImage: A picture cannot be read.
+        """
+        if not isinstance(images, (list, tuple)):
+            return self.predict([images])[0]  # type: ignore[list-item]
+        return [result for _, result in self.predict_each(images, batch_size=batch_size)]
+
+    def predict_each(
+        self,
+        images: Iterable[Picture],
+        *,
+        batch_size: int = 32,
+        on_unreadable: Callable[[Picture, UnreadableImage], None] | None = None,
+    ) -> Iterator[tuple[Picture, Classification]]:
+        """Classify many pictures, a batch at a time; the next batch is decoded while one is computed.
+
+        Args:
+            images: As for `predict`.
+            batch_size: Pictures computed together.
+            on_unreadable: Called for a picture that cannot be read, which is then left out; None: the error is raised.
+
+        Yields:
+            Each picture with its result, in order.
+        """
+        pictures = iter(images)
+        with ThreadPoolExecutor(runtime.available_cpus()) as pool:
+
+            def start_reading() -> list[tuple[Picture, Future[npt.NDArray[np.uint8] | UnreadableImage]]]:
+                return [(picture, pool.submit(self._read, picture)) for picture in islice(pictures, batch_size)]
+
+            coming = start_reading()
+            while coming:
+                arrived = [(picture, future.result()) for picture, future in coming]
+                coming = start_reading()
+                readable = []
+                for picture, array in arrived:
+                    if not isinstance(array, UnreadableImage):
+                        readable.append((picture, array))
+                    elif on_unreadable is None:
+                        raise array
+                    else:
+                        on_unreadable(picture, array)
+                if readable:
+                    yield from self._classify(readable)
+
+    def _classify(self, batch: list[tuple[Picture, npt.NDArray[np.uint8]]]) -> Iterator[tuple[Picture, Classification]]:
+        pictures = [picture for picture, _ in batch]
+        paths = [str(picture) if isinstance(picture, (str, Path)) else None for picture in pictures]
+        logits = self.logits(np.stack([array for _, array in batch]))
+        return zip(pictures, self.task.decode(logits, paths), strict=True)
+
+    def _read(self, picture: Picture) -> npt.NDArray[np.uint8] | UnreadableImage:
+        try:
+            return read_array(picture, self.preprocess)
+        except UnreadableImage as error:
+            return error
+
+    @torch.inference_mode()
+    def logits(self, arrays: npt.NDArray[np.uint8]) -> torch.Tensor:
+        """The network's outputs for preprocessed pictures.
+
+        Args:
+            arrays: uint8 of shape (N, H, W, C), as `Preprocess.to_array` gives them.
+
+        Returns:
+            float32 of shape (N, num_classes) on the CPU.
+        """
+        images = self.preprocess.normalise(torch.from_numpy(arrays).to(self.device))
+        logits: torch.Tensor = self.network(images)
+        return logits.float().cpu()
+
+    def logits_of(self, loader: Loader, progress: Callable[[int, int], None] | None = None) -> torch.Tensor:
+        """The network's outputs (N, num_classes) for all pictures of a loader."""
+        return logits_of(self.network, self.preprocess, loader, device=self.device, progress=progress)
+
+    def __repr__(self) -> str:
+        return f"Predictor({self.bundle.network}, {len(self.classes)} classes, {self.path}, on {self.device})"
+
+
+def load(path: str | Path, *, device: str = "auto") -> Predictor:
+    """Load a trained model.
+
+    Args:
+        path: A bundle's file, or a run's folder.
+        device: `"auto"`, `"cpu"`, `"cuda"`, `"mps"`.
+
+    Raises:
+        WeightsError: The file is missing or is no bundle.
+    """
+    runtime.start()
+    return Predictor.load(path, device=device)

@@ -1,0 +1,167 @@
+"""Classification: one class for each picture.
+
+The functions work on arrays; `ClassificationTask` is the thin shell that the training loop and the predictor hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional as F
+
+from hubel.results import Classification, ClassificationMetrics, ClassScores, Interval
+
+# The top-5 accuracy says little when five is half of the classes or more.
+_FEWEST_CLASSES_FOR_TOP5 = 10
+
+# The normal distribution's 97.5 % quantile, for intervals of 95 %.
+_Z95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class ClassificationTask:
+    """What training, prediction and evaluation need to know of classification.
+
+    Attributes:
+        classes: The classes' names; a label is a position among them.
+        label_smoothing: Share of the probability that the loss spreads over all classes.
+    """
+
+    classes: tuple[str, ...]
+    label_smoothing: float = 0.0
+
+    name: ClassVar[str] = "classification"
+    watched: ClassVar[str] = "accuracy"
+
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Mean cross entropy in nats: logits (N, num_classes) and int64 labels (N,) to a scalar."""
+        return F.cross_entropy(logits.float(), labels, label_smoothing=self.label_smoothing)
+
+    def correct(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """How many of a batch are right: int64 scalar on the batch's device."""
+        return (logits.argmax(dim=1) == labels).sum()
+
+    def decode(self, logits: torch.Tensor, paths: Sequence[str | None]) -> list[Classification]:
+        """A result for each row of logits (N, num_classes)."""
+        probabilities = softmax(logits)
+        return [Classification(self.classes, row, path) for row, path in zip(probabilities, paths, strict=True)]
+
+    def measure(self, logits: torch.Tensor, labels: npt.NDArray[np.int64]) -> ClassificationMetrics:
+        """Metrics of logits (N, num_classes) against labels (N,)."""
+        return measure(softmax(logits), labels, self.classes)
+
+    def rank(self, metrics: ClassificationMetrics) -> tuple[float, ...]:
+        """What makes one epoch better than another: the watched metric, then the lower loss."""
+        return metrics.accuracy, -metrics.loss
+
+
+def softmax(logits: torch.Tensor) -> npt.NDArray[np.float64]:
+    """Probabilities of shape (N, num_classes) in float64."""
+    probabilities: npt.NDArray[np.float64] = logits.detach().cpu().double().softmax(dim=1).numpy()
+    return probabilities
+
+
+def measure(
+    probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], classes: Sequence[str]
+) -> ClassificationMetrics:
+    """Measure a classifier on one split.
+
+    Args:
+        probabilities: float of shape (N, num_classes).
+        labels: int64 of shape (N,), positions in `classes`.
+        classes: The classes' names.
+
+    Raises:
+        ValueError: There is no picture, or the shapes do not agree.
+    """
+    count = len(labels)
+    if count == 0 or probabilities.shape != (count, len(classes)):
+        raise ValueError(
+            f"probabilities of shape {probabilities.shape} came with {count} labels of {len(classes)} classes; "
+            f"expected ({count}, {len(classes)}) and at least one picture"
+        )
+    true_probability = probabilities[np.arange(count), labels]
+    predicted = probabilities.argmax(axis=1)
+    matrix = confusion_matrix(labels, predicted, len(classes))
+    right = int(np.trace(matrix))
+    top5 = None
+    if len(classes) >= _FEWEST_CLASSES_FOR_TOP5:
+        rank = (probabilities > true_probability[:, None]).sum(axis=1)
+        top5 = int((rank < 5).sum())
+    return ClassificationMetrics(
+        images=count,
+        loss=float(-np.log(np.maximum(true_probability, np.finfo(np.float64).tiny)).mean()),
+        accuracy=right / count,
+        accuracy_ci95=wilson_interval(right, count),
+        top5_accuracy=None if top5 is None else top5 / count,
+        top5_accuracy_ci95=None if top5 is None else wilson_interval(top5, count),
+        macro_f1=float(macro_f1(matrix)),
+        macro_f1_ci95=bootstrap_macro_f1(matrix),
+        per_class=per_class_scores(matrix, classes),
+        confusion=matrix,
+    )
+
+
+def confusion_matrix(
+    labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], num_classes: int
+) -> npt.NDArray[np.int64]:
+    """Counts of shape (num_classes, num_classes): rows are the true classes, columns the predicted."""
+    cells = np.bincount(labels * num_classes + predicted, minlength=num_classes**2)
+    return cells.reshape(num_classes, num_classes).astype(np.int64)
+
+
+def per_class_scores(matrix: npt.NDArray[np.int64], classes: Sequence[str]) -> tuple[ClassScores, ...]:
+    """Precision, recall and F1 of every class from a confusion matrix."""
+    hits, support, predicted = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
+    return tuple(
+        ClassScores(
+            name=name,
+            support=int(of_class),
+            predicted=int(given),
+            precision=float(hit / given) if given else 0.0,
+            recall=float(hit / of_class) if of_class else 0.0,
+            f1=float(2 * hit / (given + of_class)) if given + of_class else 0.0,
+        )
+        for name, hit, of_class, given in zip(classes, hits, support, predicted, strict=True)
+    )
+
+
+def macro_f1(matrices: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Mean F1 over the classes that have pictures: (..., C, C) to (...)."""
+    hits = np.diagonal(matrices, axis1=-2, axis2=-1)
+    support, predicted = matrices.sum(axis=-1), matrices.sum(axis=-2)
+    f1 = 2 * hits / np.maximum(support + predicted, 1)
+    present = support > 0
+    mean: npt.NDArray[np.float64] = (f1 * present).sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
+    return mean
+
+
+def wilson_interval(successes: int, count: int) -> Interval:
+    """The 95 % score interval of a proportion (Wilson 1927, JASA 22:209)."""
+    share, z2 = successes / count, _Z95**2
+    centre = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = _Z95 / (1 + z2 / count) * np.sqrt(share * (1 - share) / count + z2 / (4 * count**2))
+    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+
+
+def bootstrap_macro_f1(matrix: npt.NDArray[np.int64], resamples: int = 1000, seed: int = 0) -> Interval:
+    """The 95 % percentile bootstrap interval of the macro F1 (Efron 1979).
+
+    Drawing pictures with replacement is drawing the confusion matrix's cells from a multinomial distribution.
+    """
+    count, num_classes = int(matrix.sum()), len(matrix)
+    occupied = np.flatnonzero(matrix)
+    shares = matrix.ravel()[occupied] / count
+    generator = np.random.default_rng(seed)
+    values = np.empty(resamples)
+    cells = np.zeros(num_classes**2, dtype=np.int64)
+    for i in range(resamples):
+        cells[occupied] = generator.multinomial(count, shares)
+        values[i] = macro_f1(cells.reshape(num_classes, num_classes))
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)

@@ -1,0 +1,1 @@
+"""The fit loop, recipes, optimisers, schedules, checkpoints and the run's folder."""

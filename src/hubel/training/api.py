@@ -1,0 +1,95 @@
+"""`hubel.train`: what the command `hubel train` does, from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hubel.config import TrainConfig, merge, parse_settings
+from hubel.training import run
+from hubel.training.progress import Reporter
+
+
+def train(
+    data: str | Path | None = None,
+    *,
+    model: str | None = None,
+    weights: str | Path | None = None,
+    recipe: str | None = None,
+    epochs: int | None = None,
+    task: str | None = None,
+    device: str | None = None,
+    out: str | Path | None = None,
+    config: str | Path | TrainConfig | None = None,
+    settings: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    reporter: Reporter | None = None,
+) -> run.Run:
+    """Train a model on a folder of pictures.
+
+    Args:
+        data: The data set's folder: a folder per class, with or without split folders above them.
+        model: A name of `hubel.list_models()` or `timm/<name>`; None: resnet18.
+        weights: To start from: a name in the catalogue, or a path; None: random.
+        recipe: `scratch`, `head`, `full` or `gradual`; None: `gradual` with weights, `scratch` without.
+        epochs: Of all phases together; None: the recipe's.
+        task: `classification`.
+        device: `auto`, `cpu`, `cuda`, `mps`.
+        out: The run's folder; None: `runs/<data's name>`.
+        config: A configuration to start from, such as another run's `config.yaml`.
+        settings: Any other fields of `hubel.config.TrainConfig`, dotted: `{"data.size": 160}`.
+        resume: Go on with the run in `out`, or with the newest one of `data`.
+        reporter: Hears what happens; None: silence.
+
+    Returns:
+        The finished run, with `dir`, `metrics`, `bundle` and `report`.
+
+    Raises:
+        HubelError: Something that came is wrong; the text says what, what was expected, what to do.
+        Interrupted: Ctrl-C or SIGTERM; everything is saved.
+    """
+    folder = Path(out) if out is not None else None
+    if resume:
+        return run.resume(out=folder, data=str(data or ""), device=device, reporter=reporter)
+    named = {
+        "data": {"path": str(data)} if data is not None else None,
+        "model": {k: v for k, v in {"name": model, "weights": weights and str(weights)}.items() if v is not None},
+        "recipe": recipe,
+        "epochs": epochs,
+        "task": task,
+        "device": device,
+    }
+    changes = {key: value for key, value in named.items() if value not in (None, {})}
+    for key, value in (settings or {}).items():
+        changes = merge(changes, _nested(key, value))
+    return run.start(configuration(config, changes), out=folder, reporter=reporter)
+
+
+def configuration(base: str | Path | TrainConfig | None, changes: Mapping[str, Any]) -> TrainConfig:
+    """A configuration with some fields changed.
+
+    A change of what a recipe is made of drops the phases that the base had spelled out from its own.
+
+    Raises:
+        ConfigError: A field that does not exist, or a value that does not fit.
+    """
+    if base is None:
+        base = TrainConfig()
+    elif not isinstance(base, TrainConfig):
+        base = TrainConfig.from_yaml(Path(base))
+    values = merge(base.model_dump(), dict(changes))
+    if "phases" not in changes and {"recipe", "epochs", "learning_rate", "optimizer"} & set(changes):
+        values["phases"] = None
+    return TrainConfig.from_values(values)
+
+
+def settings_of(assignments: list[str]) -> dict[str, Any]:
+    """The nested changes that the texts of `--set key=value` ask for."""
+    return parse_settings(assignments)
+
+
+def _nested(key: str, value: Any) -> dict[str, Any]:
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return dict(value)

@@ -1,0 +1,82 @@
+"""The report's curves, as SVG drawings."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_TRAIN, _VALIDATION, _PLAIN = "#7a8ca3", "#c2410c", "#0f766e"
+
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",  # text stays text: it takes the page's font and can be searched
+    "svg.hashsalt": "hubel",  # the same curves give the same bytes
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#9ca3af",
+    "axes.labelcolor": "#374151",
+    "xtick.color": "#4b5563",
+    "ytick.color": "#4b5563",
+    "grid.color": "#e5e7eb",
+    "lines.linewidth": 1.8,
+}
+
+
+def draw_curves(history: Sequence[dict[str, Any]], best_epoch: int) -> dict[str, str]:
+    """Curves of loss, accuracy and learning rate over the epochs.
+
+    Args:
+        history: The rows of `metrics.csv`.
+        best_epoch: Marked in each drawing, from 1.
+
+    Returns:
+        SVG elements by title.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    drawings = {
+        "Loss": {"training": ("train_loss", _TRAIN), "validation": ("validation_loss", _VALIDATION)},
+        "Accuracy": {
+            "training": ("train_accuracy", _TRAIN),
+            "validation": ("validation_accuracy", _VALIDATION),
+        },
+        "Learning rate": {"head, end of epoch": ("learning_rate", _PLAIN)},
+    }
+    epochs = [row["epoch"] for row in history]
+    svgs = {}
+    with mpl.rc_context(_STYLE):
+        for title, lines in drawings.items():
+            figure = Figure(figsize=(4.2, 2.8), layout="constrained")
+            axes = figure.subplots()
+            for label, (column, colour) in lines.items():
+                values = [row[column] for row in history]
+                axes.plot(epochs, values, label=label, color=colour, marker="o" if len(epochs) < 4 else None, ms=4)
+            _mark(axes, history, best_epoch)
+            axes.set_xlabel("epoch")
+            axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.grid(axis="y")
+            if title == "Learning rate":
+                axes.set_ylim(bottom=0)
+                axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+            axes.legend(frameon=False, fontsize=9)
+            text = io.StringIO()
+            figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+            svgs[title] = text.getvalue().partition("<svg")[1] + text.getvalue().partition("<svg")[2]
+    return svgs
+
+
+def _mark(axes: Axes, history: Sequence[dict[str, Any]], best_epoch: int) -> None:
+    """A dotted line at the best epoch, and a thin one where a phase begins."""
+    axes.axvline(best_epoch, color="#111827", linestyle=":", linewidth=1, label="best epoch")
+    for before, row in pairwise(history):
+        if row["phase"] != before["phase"]:
+            axes.axvline(row["epoch"] - 0.5, color="#d1d5db", linewidth=1)

@@ -1,0 +1,302 @@
+"""The fit loop: plain PyTorch, one step after the other, with everything that makes it exact and safe around it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hubel.config import OptimizerConfig, Phase
+from hubel.data.loading import Batch, Loader
+from hubel.errors import TrainingError
+from hubel.inference.predictor import logits_of
+from hubel.models.network import ClassificationNetwork
+from hubel.preprocessing import Preprocess
+from hubel.results import ClassificationMetrics
+from hubel.tasks.classification import ClassificationTask
+from hubel.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from hubel.training.interruption import Interrupted, StopRequest
+from hubel.training.optimization import build_optimizer, schedule, set_learning_rate
+from hubel.training.progress import Reporter, StepReport
+from hubel.transfer.freezing import FrozenStages, layer_groups
+
+# Steps between two readings of the loss on a GPU, where each reading waits for the device.
+_STEPS_PER_READING = 16
+
+_SECONDS_PER_REPORT = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitSettings:
+    """What the loop is told beside the network and the pictures.
+
+    Attributes:
+        phases: What trains, how long, how fast.
+        optimizer: The optimiser.
+        seed: Of the dropout of each step.
+        patience: Epochs of a phase without a gain after which it ends; 0: never early.
+        checkpoint: Where everything is saved.
+        checkpoint_seconds: How often within an epoch.
+        bfloat16: Whether the arithmetic runs under bfloat16 autocast.
+    """
+
+    phases: Sequence[Phase]
+    optimizer: OptimizerConfig
+    seed: int
+    patience: int
+    checkpoint: Path
+    checkpoint_seconds: float
+    bfloat16: bool
+
+
+class Fit:
+    """Trains a network phase by phase and keeps the best epoch.
+
+    Args:
+        network: On its device already.
+        task: Gives the loss and the metrics.
+        preprocess: From uint8 pictures to the network's input.
+        train: Loads the training split.
+        validation: Loads the validation split, which chooses the epoch.
+        settings: How.
+        save_best: Called with the network's tensors and the validation metrics whenever an epoch is the best so far.
+        load_best: Gives the tensors of the best epoch back.
+        write_history: Called with all epochs' rows after each epoch.
+        reporter: Hears what happens.
+        stop: Asked after each step.
+    """
+
+    def __init__(
+        self,
+        network: ClassificationNetwork,
+        task: ClassificationTask,
+        preprocess: Preprocess,
+        train: Loader,
+        validation: Loader,
+        settings: FitSettings,
+        *,
+        save_best: Callable[[Mapping[str, torch.Tensor], ClassificationMetrics], None],
+        load_best: Callable[[], Mapping[str, torch.Tensor]],
+        write_history: Callable[[list[dict[str, Any]]], None],
+        reporter: Reporter,
+        stop: StopRequest,
+    ) -> None:
+        self.network, self.task, self.preprocess = network, task, preprocess
+        self.train, self.validation, self.settings = train, validation, settings
+        self.save_best, self.load_best, self.write_history = save_best, load_best, write_history
+        self.reporter, self.stop = reporter, stop
+        self.device = next(network.parameters()).device
+        self.progress = Progress()
+        self._frozen: FrozenStages
+        self._optimizer: torch.optim.Optimizer
+        self._unread: list[tuple[torch.Tensor, torch.Tensor, Batch]] = []
+        self._saved_at = self._reported_at = time.monotonic()
+        self._validation_seconds = 0.0
+
+    def run(self, *, resume: bool = False) -> Progress:
+        """Train to the end; the network then holds the best epoch's weights.
+
+        Args:
+            resume: Go on from the checkpoint.
+
+        Raises:
+            Interrupted: The user asked to stop; everything is saved.
+            TrainingError: The loss is not a number, or the checkpoint cannot be read.
+        """
+        optimizer_state = None
+        if resume:
+            self.progress, tensors, optimizer_state = load_checkpoint(self.settings.checkpoint)
+            self.network.load_state_dict(tensors)
+        while not self.progress.finished:
+            self._start_phase(optimizer_state)
+            optimizer_state = None
+            self._run_phase()
+            self._frozen.check()
+            self.network.load_state_dict(dict(self.load_best()))
+            if self.progress.phase + 1 < len(self.settings.phases):
+                self.progress.start_phase(self.progress.phase + 1)
+            else:
+                self.progress.finished = True
+        self._save()
+        return self.progress
+
+    @property
+    def phase(self) -> Phase:
+        """The current phase."""
+        return self.settings.phases[self.progress.phase]
+
+    def _start_phase(self, optimizer_state: dict[str, Any] | None) -> None:
+        phase = self.phase
+        self._frozen = FrozenStages(self.network, phase.train, freeze_batch_norm=phase.batch_norm == "frozen")
+        groups = layer_groups(self.network, self._frozen.trained)
+        self._optimizer = build_optimizer(groups, self.settings.optimizer, phase)
+        self._trainable = [p for p in self.network.parameters() if p.requires_grad]
+        if optimizer_state is not None:
+            self._optimizer.load_state_dict(optimizer_state)
+        rates = ", ".join(f"{rate:.2g}" for rate in dict.fromkeys(g["peak_lr"] for g in self._optimizer.param_groups))
+        trained = sum(p.numel() for p in self._trainable)
+        self.reporter.message(
+            f"phase {phase.name}: {phase.epochs} epochs, trains {phase.train} ({trained:,} parameters), "
+            f"highest learning rates {rates}"
+        )
+
+    def _run_phase(self) -> None:
+        progress, patience = self.progress, self.settings.patience
+        while progress.epoch < self.phase.epochs:
+            if patience and progress.epochs_without_gain >= patience:
+                self.reporter.message(f"no gain in {patience} epochs: phase {self.phase.name} ends early")
+                return
+            self._train_epoch()
+            self._end_epoch()
+
+    def _train_epoch(self) -> None:
+        progress = self.progress
+        self._frozen.set_training_mode()
+        batches = self.train.epoch(progress.total_epochs, start_batch=progress.batch)
+        before = time.perf_counter()
+        while (batch := next(batches, None)) is not None:
+            arrived = time.perf_counter()
+            self._step(batch)
+            progress.batch += 1
+            progress.total_steps += 1
+            if self.device.type == "cpu" or len(self._unread) >= _STEPS_PER_READING:
+                self._read_losses()
+            after = time.perf_counter()
+            progress.wait_seconds += arrived - before
+            progress.seconds += after - before
+            before = after
+            self._after_step()
+        self._read_losses()
+
+    def _step(self, batch: Batch) -> None:
+        """One update of the weights."""
+        progress, phase = self.progress, self.phase
+        done = progress.epoch * len(self.train) + progress.batch
+        set_learning_rate(self._optimizer, schedule(done, phase.epochs * len(self.train), phase.warmup))
+        torch.manual_seed((self.settings.seed * 1_000_003 + progress.total_steps) % 2**63)
+        images = self.preprocess.normalise(batch.images.to(self.device, non_blocking=True))  # (N, C, H, W)
+        labels = batch.labels.to(self.device, non_blocking=True)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
+            logits = self.network(images)  # (N, num_classes)
+        loss = self.task.loss(logits, labels)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.settings.optimizer.clip_norm:
+            torch.nn.utils.clip_grad_norm_(self._trainable, self.settings.optimizer.clip_norm)
+        self._optimizer.step()
+        self._unread.append((loss.detach(), self.task.correct(logits.detach(), labels), batch))
+
+    def _read_losses(self) -> None:
+        """Add what the last steps gave to the epoch's sums.
+
+        Raises:
+            TrainingError: A loss is not a number; the step and the batch's files are named.
+        """
+        first_step = self.progress.total_steps - len(self._unread)
+        for number, (loss_tensor, correct, batch) in enumerate(self._unread):
+            loss = loss_tensor.item()
+            if loss - loss != 0:  # NaN or infinite
+                samples = self.train.store.samples
+                files = ", ".join(samples[i].name for i in batch.indices.tolist())
+                self._unread.clear()
+                raise TrainingError(
+                    f"the loss is {loss} at step {first_step + number + 1} (epoch {self.progress.total_epochs + 1}): "
+                    f"lower the learning rate, or look at this batch's pictures: {files}"
+                )
+            self.progress.loss_sum += loss * len(batch.labels)
+            self.progress.correct += int(correct.item())
+            self.progress.images += len(batch.labels)
+        self._unread.clear()
+
+    def _after_step(self) -> None:
+        now = time.monotonic()
+        if now - self._reported_at >= _SECONDS_PER_REPORT and self.progress.images:
+            self._reported_at = now
+            self.reporter.step(self._step_report())
+        stopping = self.stop.signal is not None
+        if stopping or now - self._saved_at >= self.settings.checkpoint_seconds:
+            self._read_losses()
+            self._save()
+        if stopping:
+            self._raise_interrupted()
+
+    def _end_epoch(self) -> None:
+        """Validate, keep the best, write the row and the checkpoint."""
+        progress = self.progress
+        began = time.perf_counter()
+        logits = logits_of(
+            self.network,
+            self.preprocess,
+            self.validation,
+            device=self.device,
+            bfloat16=self.settings.bfloat16,
+        )
+        metrics = self.task.measure(logits, self.validation.store.labels)
+        self._validation_seconds = time.perf_counter() - began
+        progress.epoch += 1
+        progress.total_epochs += 1
+        rank = self.task.rank(metrics)
+        best = progress.best_rank is None or rank > progress.best_rank
+        progress.epochs_without_gain = 0 if best else progress.epochs_without_gain + 1
+        if best:
+            progress.best_rank, progress.best_epoch = rank, progress.total_epochs
+        row = self._row(metrics)
+        progress.history.append(row)
+        progress.start_epoch()
+        if best:
+            self.save_best(self.network.state_dict(), metrics)
+        self._save()
+        self.write_history(progress.history)
+        self.reporter.epoch(row, best=best)
+        if self.stop.signal is not None:
+            self._raise_interrupted()
+
+    def _row(self, metrics: ClassificationMetrics) -> dict[str, Any]:
+        progress = self.progress
+        return {
+            "epoch": progress.total_epochs,
+            "phase": self.phase.name,
+            "learning_rate": self._optimizer.param_groups[-1]["lr"],
+            "train_loss": progress.loss_sum / progress.images,
+            "train_accuracy": progress.correct / progress.images,
+            "validation_loss": metrics.loss,
+            "validation_accuracy": metrics.accuracy,
+            "validation_macro_f1": metrics.macro_f1,
+            "seconds": round(progress.seconds + self._validation_seconds, 3),
+            "images_per_second": round(progress.images / progress.seconds, 1),
+            "wait_share": round(progress.wait_seconds / progress.seconds, 4),
+        }
+
+    def _step_report(self) -> StepReport:
+        progress, phases = self.progress, self.settings.phases
+        steps = len(self.train)
+        epochs_before = sum(phase.epochs for phase in phases[: progress.phase])
+        epochs = sum(phase.epochs for phase in phases)
+        epochs_left = epochs - epochs_before - progress.epoch
+        seconds_per_step = progress.seconds / max(progress.images / self.train.batch_size, 1)
+        steps_left = epochs_left * steps - progress.batch
+        return StepReport(
+            epoch=epochs_before + progress.epoch + 1,
+            epochs=epochs,
+            step=progress.batch,
+            steps=steps,
+            loss=progress.loss_sum / progress.images,
+            accuracy=progress.correct / progress.images,
+            images_per_second=progress.images / progress.seconds,
+            seconds_left=steps_left * seconds_per_step + epochs_left * self._validation_seconds,
+        )
+
+    def _save(self) -> None:
+        save_checkpoint(self.settings.checkpoint, self.progress, self.network.state_dict(), self._optimizer_state())
+        self._saved_at = time.monotonic()
+
+    def _optimizer_state(self) -> dict[str, Any]:
+        return self._optimizer.state_dict() if hasattr(self, "_optimizer") else {}
+
+    def _raise_interrupted(self) -> None:
+        number = self.stop.signal or 0
+        raise Interrupted(number, f"stopped at epoch {self.progress.total_epochs + 1}, batch {self.progress.batch}")

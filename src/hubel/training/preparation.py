@@ -1,0 +1,238 @@
+"""From a configuration to all that the loop needs: pictures, network, preprocessing; every mistake is found here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from hubel import runtime
+from hubel.bundle import inspect_bundle
+from hubel.config import DataConfig, TrainConfig
+from hubel.data.augmentation import Augment
+from hubel.data.loading import Loader, channel_statistics, default_workers
+from hubel.data.splits import DataSplits, open_splits
+from hubel.data.store import PictureStore, Unreadable, prepare_store
+from hubel.errors import ConfigError, TrainingError, WeightsError
+from hubel.models.network import ClassificationNetwork
+from hubel.models.registry import model_entry
+from hubel.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocess
+from hubel.training.progress import Reporter
+from hubel.training.recipes import resolve_recipe
+from hubel.transfer.freezing import trainable_stages
+from hubel.weights import build_with_weights
+
+# Below this side nobody crops the margin away: every pixel counts.
+_SMALLEST_CROPPED_SIZE = 64
+
+_BYTES_PER_GB = 10**9
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run is made of.
+
+    Attributes:
+        config: The configuration with its recipe spelled out.
+        splits: The division of the pictures.
+        stores: The readable pictures of each split; `test` is missing where the data has no test split.
+        unreadable: The pictures left out, with reasons.
+        network: On its device, with its starting weights.
+        preprocess: From a picture to the network's input.
+        device: Where it is trained.
+    """
+
+    config: TrainConfig
+    splits: DataSplits
+    stores: dict[str, PictureStore]
+    unreadable: tuple[Unreadable, ...]
+    network: ClassificationNetwork
+    preprocess: Preprocess
+    device: torch.device
+
+    def loader(self, split: str) -> Loader:
+        """Loads a split: the training split shuffled and augmented, the others as they are."""
+        store, training = self.stores[split], split == "train"
+        workers = self.config.data.workers
+        return Loader(
+            store,
+            batch_size=self.config.batch_size,
+            preprocess=self.preprocess,
+            augment=build_augment(self.config) if training else None,
+            seed=self.config.seed,
+            shuffle=training,
+            drop_last=training and len(store) % self.config.batch_size == 1,  # BatchNorm needs two
+            workers=default_workers(store, self.device) if workers is None else workers,
+            pin_memory=self.device.type == "cuda",
+        )
+
+
+def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
+    """Get everything ready for the loop, or say in one line what is wrong.
+
+    Raises:
+        HubelError: A name, setting, weights file or data set that cannot be used.
+    """
+    runtime.start(config.threads)
+    device = runtime.choose_device(config.device)
+    entry = model_entry(config.model.name)
+    config = _with_phases(config)
+    build_augment(config)  # its mistakes before the pictures are read
+    splits = open_splits(
+        Path(config.data.path),
+        validation_fraction=config.data.validation_fraction,
+        test_fraction=config.data.test_fraction,
+    )
+    for note in splits.notes:
+        reporter.message(note)
+
+    torch.manual_seed(config.seed)
+    built = build_with_weights(
+        config.model.name,
+        num_classes=len(splits.classes),
+        in_channels=config.model.in_channels,
+        weights=config.model.weights,
+        **config.model.arguments,
+    )
+    for note in built.notes:
+        reporter.message(note)
+    network = built.model
+    if not isinstance(network, ClassificationNetwork):
+        raise ConfigError(
+            f"{config.model.name} is no classification network: `hubel models list` tells what each is for"
+        )
+    for phase in config.phases or ():
+        trainable_stages(network, phase.train)
+    preprocess = choose_preprocess(
+        config.data,
+        network_size=entry.input_size[1:],
+        fixed_size=entry.fixed_size,
+        channels=network.in_channels,
+        weights=built.preprocess or _preprocess_of_bundle(config.model.weights),
+        name=config.model.name,
+    )
+    stores, unreadable = _read_pictures(config, splits, preprocess, reporter)
+    if config.model.weights is None:
+        mean, std = channel_statistics(stores["train"])
+        preprocess = preprocess.with_statistics(mean, std)
+    network.to(device).to(memory_format=torch.channels_last)
+    return Prepared(config, splits, stores, unreadable, network, preprocess, device)
+
+
+def build_augment(config: TrainConfig) -> Augment:
+    """The augmentation that the configuration describes."""
+    fields = config.augment.model_dump(exclude={"preset"}, exclude_none=True)
+    return replace(Augment.preset(config.augment.preset), **fields)
+
+
+def choose_preprocess(
+    data: DataConfig,
+    *,
+    network_size: Sequence[int],
+    fixed_size: bool,
+    channels: int,
+    weights: Preprocess | None,
+    name: str,
+) -> Preprocess:
+    """The preprocessing of a run: what was set goes before what the weights need, that before the network's own.
+
+    Without known statistics ImageNet's are taken; a network from random weights gets the training split's later.
+
+    Raises:
+        ConfigError: The network takes another size only.
+    """
+    height, width = (data.size, data.size) if data.size else weights.size if weights else network_size
+    if fixed_size and (height, width) != tuple(network_size):
+        raise ConfigError(
+            f"{name} takes inputs of {network_size[0]}×{network_size[1]} only, data.size is {data.size}: leave it out"
+        )
+    side = max(height, width)
+    if data.resize_to is not None:
+        resize_to = data.resize_to
+    elif weights is not None:
+        resize_to = max(side, round(weights.resize_to * side / max(weights.size)))
+    else:
+        resize_to = side if side < _SMALLEST_CROPPED_SIZE else round(side * 8 / 7)
+    mean, std = (weights.mean, weights.std) if weights else (IMAGENET_MEAN, IMAGENET_STD)
+    if len(mean) != channels:
+        mean, std = (sum(mean) / len(mean),) * channels, (sum(std) / len(std),) * channels
+    return Preprocess(
+        channels=channels,
+        size=(height, width),
+        resize=data.resize or (weights.resize if weights else "shorter_side"),
+        resize_to=resize_to,
+        interpolation=data.interpolation or (weights.interpolation if weights else "bilinear"),
+        antialias=weights.antialias if weights else True,
+        mean=mean,
+        std=std,
+    )
+
+
+def check_same_data(splits: DataSplits, stored: str) -> None:
+    """Make sure that a resumed run sees the pictures that it began with.
+
+    Args:
+        splits: As found now.
+        stored: The text of the run's `splits.csv`.
+
+    Raises:
+        TrainingError: They differ; how many do is told.
+    """
+    now, before = set(splits.to_csv().splitlines()), set(stored.splitlines())
+    if now != before:
+        raise TrainingError(
+            f"the pictures in {splits.root} have changed since the run began ({len(now - before)} new or changed, "
+            f"{len(before - now)} gone): put them back, or start a new run without --resume"
+        )
+
+
+def _with_phases(config: TrainConfig) -> TrainConfig:
+    """The configuration with its recipe spelled out."""
+    if config.phases:
+        return config
+    phases = resolve_recipe(
+        config.recipe,
+        pretrained=config.model.weights is not None,
+        epochs=config.epochs,
+        optimizer=config.optimizer.name,
+        learning_rate=config.learning_rate,
+    )
+    return config.model_copy(update={"phases": phases})
+
+
+def _preprocess_of_bundle(weights: str | None) -> Preprocess | None:
+    """What a bundle that serves as starting weights says of its inputs; None for anything else."""
+    if weights is None or not Path(weights).is_file():
+        return None
+    try:
+        return inspect_bundle(Path(weights)).preprocess
+    except WeightsError:
+        return None
+
+
+def _read_pictures(
+    config: TrainConfig, splits: DataSplits, preprocess: Preprocess, reporter: Reporter
+) -> tuple[dict[str, PictureStore], tuple[Unreadable, ...]]:
+    """Decode (or find decoded) every split's pictures; too many unreadable ones end the run here."""
+    stores = {}
+    unreadable: list[Unreadable] = []
+    for split in ("train", "validation", "test"):
+        samples = splits.split(split)
+        if not samples:
+            continue
+        stores[split] = prepare_store(
+            samples,
+            preprocess,
+            classes=splits.classes,
+            purpose="training" if split == "train" else "evaluation",
+            cache_bytes=int(config.data.cache_gb * _BYTES_PER_GB),
+            max_unreadable=config.data.max_unreadable,
+            progress=partial(reporter.preparing, split),
+        )
+        unreadable += stores[split].unreadable
+    for item in unreadable:
+        reporter.message(f"left out {item.sample.name}: {item.reason}")
+    return stores, tuple(unreadable)

@@ -1,0 +1,236 @@
+"""A run from a configuration to a folder with a model, its figures and its report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hubel.bundle import Bundle, load_tensors, save_bundle
+from hubel.config import TrainConfig
+from hubel.files import write_whole
+from hubel.inference.predictor import Predictor
+from hubel.results import ClassificationMetrics
+from hubel.tasks.classification import ClassificationTask
+from hubel.training.fit import Fit, FitSettings
+from hubel.training.folder import RunFolder, existing_folder, new_folder, newest_folder
+from hubel.training.interruption import StopRequest
+from hubel.training.preparation import Prepared, check_same_data, prepare
+from hubel.training.progress import Reporter
+from hubel.training.report import Report, write_report
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        dir: Its folder.
+        metrics: What `metrics.json` says.
+        bundle: The best epoch's model, one file.
+        report: The page to look at.
+    """
+
+    dir: Path
+    metrics: Mapping[str, Any]
+    bundle: Path
+    report: Path
+
+
+class _LoggingReporter(Reporter):
+    """Passes everything on and writes the messages into the run's log, once the run has a folder."""
+
+    def __init__(self, inner: Reporter) -> None:
+        self.inner = inner
+        self._folder: RunFolder | None = None
+        self._waiting: list[str] = []
+        self.preparing, self.step = inner.preparing, inner.step  # type: ignore[method-assign]
+
+    def attach(self, folder: RunFolder) -> None:
+        """From now on, log into this folder; what was said before comes first."""
+        self._folder = folder
+        for text in self._waiting:
+            folder.append_log(text)
+
+    def message(self, text: str) -> None:
+        """Show a line and log it."""
+        self.inner.message(text)
+        self._log(text)
+
+    def epoch(self, row: dict[str, Any], *, best: bool) -> None:
+        """Show an epoch's row and log it."""
+        self.inner.epoch(row, best=best)
+        figures = ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items())
+        self._log(figures + (", best so far" if best else ""))
+
+    def _log(self, text: str) -> None:
+        if self._folder is None:
+            self._waiting.append(text)
+        else:
+            self._folder.append_log(text)
+
+
+def start(config: TrainConfig, *, out: Path | None = None, reporter: Reporter | None = None) -> Run:
+    """Train on a folder of pictures; the best epoch on validation is tested once, at the end.
+
+    Args:
+        config: The whole run.
+        out: The run's folder; None: `runs/<the data's name>`, numbered on when that is taken.
+        reporter: Hears what happens.
+
+    Raises:
+        HubelError: Something of the user's is wrong; earlier files are whole.
+        Interrupted: Ctrl-C or SIGTERM; everything is saved, `resume` goes on.
+    """
+    data = str(Path(config.data.path).resolve()) if config.data.path else ""
+    config = config.model_copy(update={"data": config.data.model_copy(update={"path": data})})
+    folder = new_folder(config.data.path, out)
+    log = _LoggingReporter(reporter or Reporter())
+    prepared = prepare(config, log)
+    write_whole(folder.splits, prepared.splits.to_csv())
+    write_whole(folder.config, prepared.config.to_yaml())  # last: a folder with a config.yaml can be resumed
+    log.attach(folder)
+    return _fit_and_finish(prepared, folder, log)
+
+
+def resume(
+    *, out: Path | None = None, data: str = "", device: str | None = None, reporter: Reporter | None = None
+) -> Run:
+    """Go on with a run that was stopped, exactly as if it had not been.
+
+    Args:
+        out: The run's folder; None: the newest run of `data` under `runs/`.
+        data: The data set, to find its runs.
+        device: Another device than the run began on; None: the same.
+        reporter: Hears what happens.
+
+    Raises:
+        TrainingError: There is nothing to resume, or the pictures have changed.
+        Interrupted: Stopped again.
+    """
+    folder = existing_folder(out) if out is not None else newest_folder(data)
+    config = TrainConfig.from_yaml(folder.config)
+    if device is not None:
+        config = config.model_copy(update={"device": device})
+    log = _LoggingReporter(reporter or Reporter())
+    log.attach(folder)
+    if folder.metrics.is_file():
+        log.message(f"{folder.path} is finished already: nothing is left to do")
+        return finished_run(folder)
+    prepared = prepare(config, log)
+    check_same_data(prepared.splits, folder.splits.read_text(encoding="utf-8"))
+    return _fit_and_finish(prepared, folder, log)
+
+
+def finished_run(folder: RunFolder) -> Run:
+    """The run that a folder holds."""
+    metrics = json.loads(folder.metrics.read_text(encoding="utf-8"))
+    return Run(folder.path, metrics, folder.bundle, folder.report)
+
+
+def _fit_and_finish(prepared: Prepared, folder: RunFolder, log: _LoggingReporter) -> Run:
+    config = prepared.config
+    log.message(
+        f"{config.model.name} on {prepared.device}: "
+        + ", ".join(f"{len(store):,} {split}" for split, store in prepared.stores.items())
+        + f" pictures of {len(prepared.splits.classes)} classes"
+    )
+    with StopRequest() as stop:
+        progress = _fit(prepared, folder, log, stop).run(resume=folder.checkpoint.is_file())
+    measured, logits = _measure(prepared, folder, log)
+    best_row = progress.history[progress.best_epoch - 1]
+    parameters = sum(p.numel() for p in prepared.network.parameters())
+    metrics: dict[str, Any] = {
+        "train": {"loss": best_row["train_loss"], "accuracy": best_row["train_accuracy"]},
+        **{split: values.to_dict() for split, values in measured.items()},
+    }
+    bundle = _bundle(prepared, metrics)
+    save_bundle(folder.bundle, bundle, load_tensors(folder.bundle))
+    report = Report(
+        bundle=bundle,
+        splits=prepared.splits,
+        stores=prepared.stores,
+        unreadable=prepared.unreadable,
+        history=progress.history,
+        best_epoch=progress.best_epoch,
+        measured=measured,
+        logits=logits,
+        parameters=parameters,
+        device=str(prepared.device),
+        config=config.to_yaml(),
+    )
+    write_report(folder.report, report)
+    metrics |= {
+        "seconds": round(sum(row["seconds"] for row in progress.history), 1),
+        "epochs": progress.total_epochs,
+        "best_epoch": progress.best_epoch,
+        "parameters": parameters,
+        "device": str(prepared.device),
+    }
+    folder.write_metrics(metrics)  # last: a folder with a metrics.json is finished
+    return finished_run(folder)
+
+
+def _fit(prepared: Prepared, folder: RunFolder, log: _LoggingReporter, stop: StopRequest) -> Fit:
+    config = prepared.config
+
+    def save_best(tensors: Mapping[str, torch.Tensor], validation: ClassificationMetrics) -> None:
+        save_bundle(folder.bundle, _bundle(prepared, {"validation": validation.to_dict()}), tensors)
+
+    return Fit(
+        prepared.network,
+        ClassificationTask(prepared.splits.classes, config.label_smoothing),
+        prepared.preprocess,
+        prepared.loader("train"),
+        prepared.loader("validation"),
+        FitSettings(
+            phases=config.phases or (),
+            optimizer=config.optimizer,
+            seed=config.seed,
+            patience=config.patience,
+            checkpoint=folder.checkpoint,
+            checkpoint_seconds=config.checkpoint_seconds,
+            bfloat16=config.precision == "bfloat16" or (config.precision == "auto" and prepared.device.type == "cuda"),
+        ),
+        save_best=save_best,
+        load_best=lambda: load_tensors(folder.bundle),
+        write_history=folder.write_history,
+        reporter=log,
+        stop=stop,
+    )
+
+
+def _bundle(prepared: Prepared, metrics: Mapping[str, Any]) -> Bundle:
+    """What the run's model says of itself; of the data's path only the folder's name, for models are passed on."""
+    values = prepared.config.model_dump(mode="json")
+    values["data"]["path"] = prepared.splits.root.name
+    return Bundle(
+        task=prepared.config.task,
+        network=prepared.config.model.name,
+        arguments=prepared.config.model.arguments,
+        preprocess=prepared.preprocess,
+        classes=prepared.splits.classes,
+        metrics=metrics,
+        fingerprint=prepared.splits.fingerprint,
+        config=values,
+    )
+
+
+def _measure(
+    prepared: Prepared, folder: RunFolder, log: _LoggingReporter
+) -> tuple[dict[str, ClassificationMetrics], dict[str, torch.Tensor]]:
+    """Measure the written model, as anybody who loads it would, on validation and, this once, on test."""
+    predictor = Predictor.load(folder.bundle, device=str(prepared.device))
+    measured: dict[str, ClassificationMetrics] = {}
+    logits: dict[str, torch.Tensor] = {}
+    for split in ("validation", "test"):
+        if split in prepared.stores:
+            loader = prepared.loader(split)
+            logits[split] = predictor.logits_of(loader)
+            measured[split] = predictor.task.measure(logits[split], loader.store.labels)
+            log.message(f"{split}: accuracy {measured[split].accuracy:.4f}")
+    return measured, logits

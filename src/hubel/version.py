@@ -1,0 +1,3 @@
+"""hubel's version, for the package, its files and its bundles."""
+
+__version__ = "0.1.0"

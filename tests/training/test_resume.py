@@ -1,0 +1,121 @@
+"""A run that is killed, at any moment, ends in the same weights as one that is not."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SETTINGS = (
+    *("--model", "resnet20_cifar", "--device", "cpu", "--epochs", "3"),
+    *("--set", "batch_size=8", "--set", "data.workers=2", "--set", "threads=1"),
+    *("--set", "checkpoint_seconds=0.0001", "--set", "augment.preset=standard"),
+)
+
+
+def command(pictures: Path, out: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "hubel", "train", str(pictures), "--out", str(out), *arguments]
+
+
+def sha256(run: Path) -> str:
+    return hashlib.sha256((run / "best.safetensors").read_bytes()).hexdigest()
+
+
+def last_weights(run: Path) -> str:
+    import torch
+
+    digest = hashlib.sha256()
+    for name, tensor in torch.load(run / "last.ckpt", weights_only=True)["network"].items():
+        digest.update(name.encode() + tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def wait_for_checkpoints(run: Path, count: int, process: subprocess.Popen[str]) -> None:
+    """Wait until the checkpoint has been written so many times."""
+    seen: set[int] = set()
+    deadline = time.monotonic() + 120
+    while len(seen) < count and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[1]
+        if (run / "last.ckpt").exists():
+            seen.add((run / "last.ckpt").stat().st_mtime_ns)
+        time.sleep(0.0005)
+    assert len(seen) >= count
+
+
+def stop_at(pictures: Path, run: Path, count: int, number: int, *arguments: str) -> tuple[int, str]:
+    """Start (or resume) a run and send it a signal after so many checkpoints: its exit status and what it said."""
+    process = subprocess.Popen(command(pictures, run, *arguments), stderr=subprocess.PIPE, text=True)
+    wait_for_checkpoints(run, count, process)
+    process.send_signal(number)
+    return process.wait(timeout=60), process.communicate()[1]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Pictures and the folder of a run on them that nothing disturbed."""
+    import numpy as np
+    from PIL import Image
+
+    pictures = tmp_path_factory.mktemp("data") / "noise"
+    generator = np.random.default_rng(0)
+    for name in ("a", "b"):
+        (pictures / name).mkdir(parents=True)
+        for number in range(40):
+            pixels = generator.integers(0, 255, (36, 36, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(pictures / name / f"{number}.png")
+    run = tmp_path_factory.mktemp("whole") / "run"
+    subprocess.run(command(pictures, run, *SETTINGS), check=True, capture_output=True)
+    return pictures, run
+
+
+@pytest.mark.parametrize("points", [(3,), (9,), (12, 6)])
+def test_killed_in_mid_epoch_and_resumed(whole: tuple[Path, Path], tmp_path: Path, points: tuple[int, ...]) -> None:
+    pictures, undisturbed = whole
+    run = tmp_path / "run"
+    for attempt, point in enumerate(points):
+        status, _ = stop_at(pictures, run, point, signal.SIGKILL, *(("--resume",) if attempt else SETTINGS))
+        assert status == -signal.SIGKILL
+        assert not (run / "metrics.json").exists()
+    subprocess.run([sys.executable, "-m", "hubel", "train", "--out", str(run), "--resume"], check=True)
+    assert sha256(run) == sha256(undisturbed)
+    assert last_weights(run) == last_weights(undisturbed)
+    assert (run / "splits.csv").read_bytes() == (undisturbed / "splits.csv").read_bytes()
+    columns = slice(0, 8)  # behind them come the times
+    rows, expected = ((path / "metrics.csv").read_text().splitlines() for path in (run, undisturbed))
+    assert [row.split(",")[columns] for row in rows] == [row.split(",")[columns] for row in expected]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop_it_saves_everything_and_says_how_to_go_on(
+    whole: tuple[Path, Path], tmp_path: Path, number: signal.Signals
+) -> None:
+    pictures, undisturbed = whole
+    run = tmp_path / "run"
+    status, said = stop_at(pictures, run, 4, number, *SETTINGS)
+    assert status == 128 + number
+    assert f"by {number.name}; go on with: hubel train --out {run} --resume" in said
+    assert "Traceback" not in said
+    resumed = subprocess.run(
+        [sys.executable, "-m", "hubel", "train", "--out", str(run), "--resume"], capture_output=True, text=True
+    )
+    assert resumed.returncode == 0, resumed.stderr
+    assert sha256(run) == sha256(undisturbed)
+
+
+def test_resuming_notices_that_the_pictures_have_changed(whole: tuple[Path, Path], tmp_path: Path) -> None:
+    import shutil
+
+    pictures = Path(shutil.copytree(whole[0], tmp_path / "noise"))
+    run = tmp_path / "run"
+    stop_at(pictures, run, 3, signal.SIGTERM, *SETTINGS)
+    (pictures / "a" / "3.png").unlink()
+    resumed = subprocess.run(
+        [sys.executable, "-m", "hubel", "train", "--out", str(run), "--resume"], capture_output=True, text=True
+    )
+    assert resumed.returncode == 2
+    assert "have changed since the run began (0 new or changed, 1 gone)" in resumed.stderr

@@ -1,0 +1,94 @@
+import pytest
+import torch
+from torch import nn
+
+from hubel.errors import ConfigError
+from hubel.models.registry import build_model, list_models, model_entry
+from hubel.transfer.freezing import FrozenStages, fingerprint, layer_groups, trainable_stages
+
+SMALL = ["lenet5", "lenet5_modern", "simple_cnn", "resnet18", "resnet20_cifar"]
+
+
+def stage_names(network: nn.Module) -> list[str]:
+    return [name for name, _ in network.stages.named_children()]
+
+
+def train_a_step(network: nn.Module, size: tuple[int, ...]) -> None:
+    optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=0.1)
+    network(torch.randn(4, *size)).square().mean().backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_frozen_stage_is_frozen_statistics_included_and_the_rest_trains(name: str) -> None:
+    assert name in list_models()
+    network, size = build_model(name, num_classes=3), model_entry(name).input_size
+    names = stage_names(network)
+    frozen = FrozenStages(network, names[1])
+    frozen.set_training_mode()
+    before = {stage: fingerprint([network.stages.get_submodule(stage)]) for stage in names}
+    head = fingerprint([network.head])
+    train_a_step(network, size)
+    changed = [stage for stage in names if fingerprint([network.stages.get_submodule(stage)]) != before[stage]]
+    trained = [stage for stage in names[1:] if network.stages.get_submodule(stage).state_dict()]
+    assert changed == trained
+    assert fingerprint([network.head]) != head
+    frozen.check()
+
+
+def test_training_only_the_head_leaves_every_stage() -> None:
+    network = build_model("resnet20_cifar", num_classes=3)
+    frozen = FrozenStages(network, "head")
+    frozen.set_training_mode()
+    before = fingerprint([network.stages])
+    train_a_step(network, (3, 32, 32))
+    assert fingerprint([network.stages]) == before
+    assert not any(module.training for module in network.stages.modules() if isinstance(module, nn.BatchNorm2d))
+
+
+def test_frozen_batch_norm_keeps_its_statistics_but_its_scale_trains() -> None:
+    network = build_model("resnet20_cifar", num_classes=3)
+    FrozenStages(network, "all", freeze_batch_norm=True).set_training_mode()
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    means, scales = [n.running_mean.clone() for n in norms], [n.weight.detach().clone() for n in norms]
+    train_a_step(network, (3, 32, 32))
+    assert all(torch.equal(n.running_mean, mean) for n, mean in zip(norms, means, strict=True))
+    assert any(not torch.equal(n.weight, scale) for n, scale in zip(norms, scales, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["parameter", "buffer"])
+def test_a_change_of_a_frozen_tensor_is_found(kind: str) -> None:
+    network = build_model("resnet20_cifar", num_classes=3)
+    frozen = FrozenStages(network, "head")
+    tensors = network.stages.parameters() if kind == "parameter" else network.stages.buffers()
+    with torch.no_grad():
+        next(iter(tensors)).add_(1)
+    with pytest.raises(RuntimeError, match="a frozen stage has changed"):
+        frozen.check()
+
+
+def test_a_later_phase_unfreezes() -> None:
+    network = build_model("lenet5_modern")
+    FrozenStages(network, "head")
+    FrozenStages(network, "all")
+    assert all(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_stages_that_train() -> None:
+    network = build_model("resnet18")
+    names = stage_names(network)
+    assert trainable_stages(network, "all") == tuple(names)
+    assert trainable_stages(network, "head") == ()
+    assert trainable_stages(network, names[-2]) == tuple(names[-2:])
+    with pytest.raises(ConfigError, match=f"there is no stage 'layer9' to train from: .*{names[0]}"):
+        trainable_stages(network, "layer9")
+
+
+def test_layer_groups_hold_every_trainable_parameter_once_the_head_last() -> None:
+    network = build_model("resnet18")
+    groups = layer_groups(network, trainable_stages(network, "all"))
+    assert len(groups) == 3
+    assert groups[-1] == [network.head]
+    members = [id(p) for group in groups for module in group for p in module.parameters()]
+    assert sorted(members) == sorted(id(p) for p in network.parameters())
+    assert layer_groups(network, ()) == [[network.head]]
