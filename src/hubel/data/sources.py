@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from hubel.errors import DataError
@@ -165,7 +165,9 @@ def find_class_folders(root: Path) -> ClassFolders:
         seen = f" ({listing.others} other files)" if listing.others else ""
         raise DataError(f"{root} has no images{seen}: {_EXPECTED}")
     split_folders = _split_folders(listing)
-    notes = [f"{listing.others} files that are no images were passed over"] if listing.others else []
+    notes = []
+    if listing.others:
+        notes.append(f"files passed over that are no images: {listing.others}")
     splits: dict[Split | None, Mapping[str, tuple[File, ...]]] = {}
     loose: list[str] = []
     if split_folders:
@@ -181,7 +183,7 @@ def find_class_folders(root: Path) -> ClassFolders:
     if not classes:
         raise DataError(f"{root} has {len(listing.files)} images but no class folders: {_EXPECTED}")
     if loose:
-        notes.append(f"{len(loose)} images outside class folders were passed over (such as {loose[0]})")
+        notes.append(f"images outside class folders passed over: {len(loose)} (such as {loose[0]})")
     return ClassFolders(root, classes, splits, tuple(notes))
 
 
@@ -267,7 +269,7 @@ def _matching(pattern: str) -> Iterator[Path]:
     if path.is_file():
         yield path
     elif path.is_dir():
-        yield from (path / PurePosixPath(file.name) for file in list_folder(path).files)
+        yield from (path / file.name for file in list_folder(path).files)
     elif glob.has_magic(pattern):
         for match in glob.iglob(str(path), recursive=True):  # noqa: PTH207 - Path.glob takes no absolute pattern
             if Path(match).is_dir():

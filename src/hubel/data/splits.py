@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from hubel.data.digests import DIGEST_BYTES, digest_files
 from hubel.data.sources import SPLITS, ClassFolders, Sample, Split, find_class_folders
@@ -98,7 +98,7 @@ class DataSplits:
         for name, split, label, digest in rows[1:]:
             if split not in samples:
                 raise DataError(f"'{split}' is no split: expected {', '.join(SPLITS)} (picture {name})")
-            samples[split].append(Sample(root / PurePosixPath(name), name, classes.index(label), digest))
+            samples[split].append(Sample(root / name, name, classes.index(label), digest))
         train, validation, test = (tuple(samples[split]) for split in SPLITS)
         return cls(root, classes, train, validation, test)
 
@@ -129,9 +129,10 @@ def open_splits(root: Path, *, validation_fraction: float = 0.15, test_fraction:
     excluded: list[Excluded] = []
     of_split = _samples(found, excluded)
     if excluded:
-        notes.append(f"{len(excluded)} files cannot be opened and were left out (such as {excluded[0].sample.name})")
+        first = excluded[0]
+        notes.append(f"files left out: {len(excluded)} (such as {first.sample.name}: {first.reason})")
     if "train" not in of_split and None not in of_split:
-        present = " and ".join(str(split) for split in of_split)
+        present = " and ".join(split for split in SPLITS if split in of_split)
         raise DataError(f"{root} has folders for {present} but none for train: add one, or remove the split folders")
     _check_classes(found)
     _exclude_repeated(of_split, excluded, notes)
@@ -209,7 +210,7 @@ def _samples(
         samples[split] = []
         for name, files_of_class in by_class.items():
             for file in files_of_class:
-                path = found.root / PurePosixPath(file.name)
+                path = found.root / file.name
                 sample = Sample(path, file.name, labels[name], digests.get(file.name, ""))
                 if not sample.digest:
                     excluded.append(Excluded(sample, "the file cannot be opened"))

@@ -1,0 +1,320 @@
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hubel.data import decoding
+from hubel.data.decoding import UnreadableImage, load_for, load_image, read_array
+from hubel.preprocessing import Preprocess
+
+
+def encoded(image: Image.Image, kind: str, **options) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def pixels(source, channels=3) -> list:
+    image = load_image(source, channels)
+    assert image.mode == {1: "L", 3: "RGB"}[channels]
+    return np.asarray(image).tolist()
+
+
+def smooth(height: int, width: int) -> Image.Image:
+    y, x = np.mgrid[:height, :width]
+    return Image.fromarray(np.stack([255 * x / width, 255 * y / height, 0 * x + 90], axis=-1).astype(np.uint8))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "WEBP", "GIF", "JPEG"])
+def test_every_format(kind):
+    flat = Image.new("RGB", (20, 10), (200, 100, 50))
+    options = {"lossless": True} if kind == "WEBP" else {"quality": 100} if kind == "JPEG" else {}
+    array = np.asarray(load_image(encoded(flat, kind, **options), 3))
+    assert array.shape == (10, 20, 3)
+    assert np.abs(array.astype(int) - (200, 100, 50)).max() <= (2 if kind == "JPEG" else 0)
+
+
+def test_of_an_animation_the_first_frame():
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "lime", "blue")]
+    assert pixels(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))[0][0] == [255, 0, 0]
+
+
+def test_sources_may_be_paths_names_bytes_images_and_arrays(tmp_path):
+    array = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    image, path = Image.fromarray(array), tmp_path / "a.png"
+    image.save(path)
+    for source in (path, str(path), path.read_bytes(), image, array):
+        assert pixels(source) == array.tolist()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_exif_orientation(orientation, kind):
+    """A camera held in any way: the stored picture is turned back so that red is top left, green right of it."""
+    upright = np.zeros((32, 48, 3), dtype=np.uint8)
+    upright[:16, :24], upright[:16, 24:], upright[16:, :24] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+    stored = {  # what a camera stores with this tag, from the EXIF standard's table of rows and columns
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: upright[:, ::-1].transpose(1, 0, 2)[:, :],
+        7: upright[::-1, ::-1].transpose(1, 0, 2),
+        8: upright[::-1].transpose(1, 0, 2),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"quality": 100} if kind == "JPEG" else {"lossless": True} if kind == "WEBP" else {}
+    source = encoded(Image.fromarray(np.ascontiguousarray(stored)), kind, exif=exif, **options)
+    result = np.asarray(load_image(source, 3)).astype(int)
+    assert result.shape == upright.shape
+    assert np.abs(result[4:12, 4:20] - (255, 0, 0)).max() <= 3
+    assert np.abs(result[4:12, 28:44] - (0, 255, 0)).max() <= 3
+    assert np.abs(result[20:28, 4:20] - (0, 0, 255)).max() <= 3
+
+
+def test_damaged_exif_counts_as_none():
+    source = encoded(Image.new("RGB", (4, 4), "red"), "PNG", exif=b"Exif\x00\x00MM\x00\x2a\xff\xff\xff\xff")
+    assert pixels(source)[0][0] == [255, 0, 0]
+
+
+def test_palette():
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 200, 150, 100])
+    image.putdata([0, 1])
+    for kind in ("PNG", "GIF", "BMP"):
+        assert pixels(encoded(image, kind)) == [[[10, 20, 30], [200, 150, 100]]]
+    assert pixels(encoded(image, "PNG"), 1) == [[round(0.299 * 10 + 0.587 * 20 + 0.114 * 30), 159]]
+
+
+def test_alpha_is_composited_on_white():
+    image = Image.new("RGBA", (3, 1))
+    image.putdata([(100, 0, 50, 255), (100, 0, 50, 0), (100, 0, 50, 51)])  # 51 / 255 = 1 / 5
+    half = [100 // 5 + 204, 204, 50 // 5 + 204]
+    assert pixels(encoded(image, "PNG")) == [[[100, 0, 50], [255, 255, 255], half]]
+    assert pixels(encoded(image, "PNG"), 1)[0][1] == 255
+
+
+def test_grey_with_alpha():
+    image = Image.new("LA", (3, 1))
+    image.putdata([(100, 255), (100, 0), (100, 51)])
+    assert pixels(encoded(image, "PNG"), 1) == [[100, 255, 224]]
+    assert pixels(encoded(image, "PNG"), 3) == [[[100] * 3, [255] * 3, [224] * 3]]
+
+
+def test_palette_with_transparency():
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 200, 150, 100])
+    image.putdata([0, 1])
+    for kind in ("PNG", "GIF"):
+        assert pixels(encoded(image, kind, transparency=0)) == [[[255, 255, 255], [200, 150, 100]]]
+    assert pixels(encoded(image, "PNG", transparency=bytes([51, 255])))[0][0] == [206, 208, 210]
+
+
+def test_one_transparent_colour():
+    image = Image.new("RGB", (2, 1), (9, 8, 7))
+    image.putpixel((1, 0), (1, 2, 3))
+    assert pixels(encoded(image, "PNG", transparency=(9, 8, 7))) == [[[255, 255, 255], [1, 2, 3]]]
+    assert pixels(encoded(Image.new("L", (1, 1), 7), "PNG", transparency=7), 1) == [[255]]
+
+
+def test_cmyk():
+    image = Image.new("CMYK", (16, 16), (255, 0, 0, 0))  # cyan
+    for kind in ("TIFF", "JPEG"):  # Pillow writes JPEG inverted, as Adobe does, and says so in the file
+        colour = np.array(pixels(encoded(image, kind))[8][8])
+        assert np.abs(colour - (0, 255, 255)).max() <= 2
+    half = Image.new("CMYK", (1, 1), (0, 51, 0, 51))  # 255 × 4/5 × 4/5
+    assert np.abs(np.array(pixels(encoded(half, "TIFF"))[0][0]) - (204, 163, 204)).max() <= 1
+
+
+def test_grey_to_colour_and_back():
+    assert pixels(encoded(Image.new("L", (1, 1), 77), "PNG")) == [[[77, 77, 77]]]
+    image = Image.new("RGB", (1, 1), (200, 100, 50))
+    assert pixels(encoded(image, "PNG"), 1) == [[round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)]]
+
+
+def test_one_bit():
+    image = Image.new("1", (2, 1))
+    image.putpixel((1, 0), 1)
+    for kind in ("PNG", "TIFF", "BMP"):
+        assert pixels(encoded(image, kind), 1) == [[0, 255]]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_16_bit_grey_is_scaled(kind):
+    values = np.array([[0, 128, 129, 257, 4095, 32768, 65535]], dtype=np.uint16)
+    expected = [[0, 0, 1, 1, 16, 128, 255]]  # the nearest to value / 257
+    assert pixels(encoded(Image.fromarray(values), kind), 1) == expected
+    assert pixels(values, 1) == expected
+    assert pixels(encoded(Image.fromarray(values.astype(np.int32)), "TIFF"), 1) == expected
+
+
+def png_of_16_bits(rows: np.ndarray, colour_type: int) -> bytes:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    height, width = rows.shape[:2]
+    lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in rows)
+    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+
+
+def test_16_bit_colour_is_scaled():
+    rows = np.array([[[65535, 257 * 100, 0], [0, 257, 65535]]])
+    assert pixels(png_of_16_bits(rows, 2)) == [[[255, 100, 0], [0, 1, 255]]]
+    with_alpha = np.array([[[257 * 100, 65535], [257 * 100, 0]]])
+    assert pixels(png_of_16_bits(with_alpha, 4), 1) == [[100, 255]]
+
+
+def test_12_bits_stated_by_a_tiff_are_scaled():
+    packed = bytes([0xFF, 0xF8, 0x00])  # 4095 and 2048
+    tags = [
+        (256, 3, 2),
+        (257, 3, 1),
+        (258, 3, 12),
+        (259, 3, 1),
+        (262, 3, 1),
+        (273, 4, 8),
+        (277, 3, 1),
+        (278, 3, 1),
+        (279, 4, 3),
+    ]
+    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    source = b"II*\0" + struct.pack("<I", 12) + packed + b"\0" + struct.pack("<H", len(tags)) + entries + b"\0" * 4
+    assert pixels(source, 1) == [[255, 128]]
+
+
+def test_floats():
+    def tiff(*values: float) -> bytes:
+        return encoded(Image.fromarray(np.array([values], dtype=np.float32)), "TIFF")
+
+    assert pixels(tiff(0.0, 0.2, 1.0), 1) == [[0, 51, 255]]
+    assert pixels(tiff(0.0, 2.0, 254.6), 1) == [[0, 2, 255]]
+    assert pixels(tiff(-100.0, 0.0, 900.0), 1) == [[0, 26, 255]]  # 255 × 100 / 1000 = 25.5, to even
+    assert pixels(np.array([[0.2, 1.0]]), 3) == [[[51] * 3, [255] * 3]]
+    with pytest.raises(UnreadableImage, match="values that are not finite"):
+        load_image(tiff(0.0, float("nan")), 1)
+
+
+def test_integers_outside_16_bits_are_scaled_by_their_range():
+    values = np.array([[-1000, 0, 100_000 - 1000]], dtype=np.int32)
+    assert pixels(encoded(Image.fromarray(values), "TIFF"), 1) == [[0, round(2.55), 255]]
+
+
+def test_arrays():
+    assert pixels(np.array([[True, False]]), 1) == [[255, 0]]
+    assert pixels(np.full((1, 2, 1), 9, np.uint8), 1) == [[9, 9]]
+    assert pixels(np.array([[[100, 0, 50, 51]]], dtype=np.uint8)) == [[[224, 204, 214]]]
+    assert pixels(np.zeros((4, 6, 3), np.uint8)[:, ::2]) == np.zeros((4, 3, 3), int).tolist()
+    assert pixels(np.full((1, 1, 3), 0.2)) == [[[51, 51, 51]]]
+    for wrong in (np.zeros((2, 2, 2), np.uint8), np.zeros(4, np.uint8), np.zeros((0, 3), np.uint8)):
+        with pytest.raises(UnreadableImage, match=r"expected the shape \(H, W\), \(H, W, 1\)"):
+            load_image(wrong, 3)
+    with pytest.raises(UnreadableImage, match="expected bool, uint8, uint16"):
+        load_image(np.zeros((2, 2), np.int64), 3)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP"])
+def test_truncated(kind, tmp_path):
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    path = tmp_path / "half"
+    content = encoded(noise, kind)
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(UnreadableImage, match=r"cannot read .*half: it is (truncated|damaged)") as caught:
+        load_image(path, 3)
+    assert "\n" not in str(caught.value)
+    if kind in ("JPEG", "PNG", "BMP"):
+        assert caught.value.reason == "it is truncated"
+
+
+def test_zero_bytes(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(UnreadableImage, match=r"a\.jpg: it has zero bytes"):
+        load_image(tmp_path / "a.jpg", 3)
+    with pytest.raises(UnreadableImage, match="it has zero bytes"):
+        load_image(b"", 3)
+
+
+def test_no_image(tmp_path):
+    (tmp_path / "a.jpg").write_text("<html>404</html>")
+    with pytest.raises(UnreadableImage, match=r"a\.jpg: it is no image that Pillow knows"):
+        load_image(tmp_path / "a.jpg", 3)
+
+
+def test_missing(tmp_path):
+    with pytest.raises(UnreadableImage, match=r"gone\.jpg: it does not exist"):
+        load_image(tmp_path / "gone.jpg", 3)
+    with pytest.raises(UnreadableImage, match="it is a folder"):
+        load_image(tmp_path, 3)
+
+
+@pytest.mark.parametrize("factor", [1.5, 3])  # Pillow warns of the first and refuses the second
+def test_decompression_bomb(monkeypatch, factor):
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 5000)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5000)
+    source = encoded(Image.new("L", (int(5000 * factor / 50), 50)), "PNG")
+    with pytest.raises(UnreadableImage, match=r"more than 5000.*decompression bomb"):
+        load_image(source, 1)
+
+
+def test_the_limit_is_pillows():
+    assert Image.MAX_IMAGE_PIXELS == decoding.MAX_PIXELS
+
+
+def test_a_bomb_is_refused_before_it_is_decoded():
+    row = np.zeros((1, 1, 3), dtype=np.uint16)
+    source = png_of_16_bits(row, 2)
+    claimed = source[12:16] + struct.pack(">II", 200_000, 10_000) + source[24:29]
+    bomb = source[:12] + claimed + struct.pack(">I", zlib.crc32(claimed)) + source[33:]
+    with pytest.raises(UnreadableImage, match="decompression bomb"):
+        load_image(bomb, 3)
+
+
+def test_ribbons_are_refused():
+    with pytest.raises(UnreadableImage, match="it has 2020×20 pixels, one side more than 100 times the other"):
+        load_image(Image.new("RGB", (2020, 20)), 3)
+    assert load_image(Image.new("RGB", (2000, 20)), 3).size == (2000, 20)
+
+
+def test_errors_survive_a_process_boundary():
+    import pickle
+
+    error = pickle.loads(pickle.dumps(UnreadableImage("a.jpg", "it is truncated")))
+    assert (str(error), error.name, error.reason) == ("cannot read a.jpg: it is truncated", "a.jpg", "it is truncated")
+
+
+@pytest.mark.parametrize(("shorter", "scale"), [(100, 1), (50, 2), (49, 2), (25, 4), (12, 8), (5, 8)])
+def test_jpegs_are_decoded_at_reduced_scale(shorter, scale):
+    source = encoded(smooth(200, 320), "JPEG", quality=95)
+    assert load_image(source, 3, shorter_side=shorter).size == (320 // scale, 200 // scale)
+    assert load_image(source, 3).size == (320, 200)
+
+
+def test_reduced_scale_changes_little_and_nothing_without_antialiasing():
+    source = encoded(smooth(800, 1200), "JPEG", quality=95)
+    preprocess = Preprocess(size=(96, 96), resize_to=100)
+    whole = preprocess.to_array(load_image(source, 3)).astype(int)
+    assert load_for(source, preprocess).size == (300, 200)
+    assert np.abs(read_array(source, preprocess) - whole).max() <= 3
+    assert load_for(source, Preprocess(size=(96, 96), resize_to=100, antialias=False)).size == (1200, 800)
+    assert load_for(source, Preprocess(size=(96, 96), resize_to=100, interpolation="nearest")).size == (1200, 800)
+
+
+def test_a_given_image_is_left_as_it_was():
+    image = Image.open(io.BytesIO(encoded(smooth(400, 400), "JPEG")))
+    load_for(image, Preprocess(size=(32, 32), resize_to=32))
+    assert image.size == (400, 400)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_read_array(channels):
+    preprocess = Preprocess(channels=channels, size=(8, 6), resize_to=10, mean=(0.5,) * channels, std=(0.5,) * channels)
+    array = read_array(smooth(30, 40), preprocess)
+    assert array.shape == (8, 6, channels)
+    assert array.dtype == np.uint8

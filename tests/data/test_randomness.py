@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hubel.data.randomness import Stream, philox, shuffled, uniform
+
+
+@pytest.mark.parametrize(
+    ("counter", "key", "expected"),
+    [  # the known answers published with Random123 for philox4x32 with 10 rounds (tests/kat_vectors)
+        ([0] * 4, (0, 0), [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]),
+        ([0xFFFFFFFF] * 4, (0xFFFFFFFF, 0xFFFFFFFF), [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD]),
+        (
+            [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344],
+            (0xA4093822, 0x299F31D0),
+            [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1],
+        ),
+    ],
+)
+def test_philox_known_answers(counter, key, expected):
+    assert philox(np.array(counter, dtype=np.uint32), key).tolist() == expected
+
+
+def test_many_counters_at_once_are_as_one_by_one():
+    counters = np.random.default_rng(0).integers(0, 2**32, (4, 5, 3), dtype=np.uint32)
+    together = philox(counters, (1, 2))
+    for place in np.ndindex(5, 3):
+        assert (philox(counters[(slice(None), *place)], (1, 2)) == together[(slice(None), *place)]).all()
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1), st.lists(st.integers(0, 2**31), min_size=1, max_size=8))
+def test_numbers_belong_to_a_sample_not_to_its_company(seed, epoch, indices):
+    together = uniform(seed, epoch, np.array(indices), 6, Stream.AUGMENTATION)
+    for row, index in zip(together, indices, strict=True):
+        assert (uniform(seed, epoch, np.array([index]), 6, Stream.AUGMENTATION)[0] == row).all()
+        assert (uniform(seed, epoch, np.array([index]), 3, Stream.AUGMENTATION)[0] == row[:3]).all()
+
+
+def test_seed_epoch_sample_and_stream_each_change_the_numbers():
+    one = np.array([5])
+    rows = {
+        tuple(uniform(*arguments, 4, stream)[0])
+        for arguments, stream in [
+            ((0, 0, one), Stream.ORDER),
+            ((1, 0, one), Stream.ORDER),
+            ((2**32, 0, one), Stream.ORDER),
+            ((0, 1, one), Stream.ORDER),
+            ((0, 0, np.array([6])), Stream.ORDER),
+            ((0, 0, one), Stream.AUGMENTATION),
+        ]
+    }
+    assert len(rows) == 6
+
+
+def test_the_numbers_are_uniform_and_independent():
+    numbers = uniform(3, 1, np.arange(50_000), 4, Stream.AUGMENTATION)
+    assert numbers.shape == (50_000, 4)
+    assert numbers.min() >= 0
+    assert numbers.max() < 1
+    counts = np.stack([np.histogram(column, bins=20, range=(0, 1))[0] for column in numbers.T])
+    assert (((counts - 2500) ** 2 / 2500).sum(axis=1) < 50).all()  # chi-squared, 19 degrees of freedom: p < 0.0002
+    assert np.abs(np.corrcoef(numbers.T) - np.eye(4)).max() < 0.02
+    assert abs(np.corrcoef(numbers[:-1, 0], numbers[1:, 0])[0, 1]) < 0.02
+
+
+def test_an_order_is_a_permutation_of_its_own():
+    order = shuffled(0, 0, 1000)
+    assert sorted(order.tolist()) == list(range(1000))
+    assert (shuffled(0, 0, 1000) == order).all()
+    assert (shuffled(0, 1, 1000) != order).any()
+    assert (shuffled(1, 0, 1000) != order).any()
+    assert abs(np.corrcoef(order, np.arange(1000))[0, 1]) < 0.1

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hubel.data.sources import find_class_folders, list_folder, list_images
+from hubel.errors import DataError
+
+
+def touch(root: Path, *names: str) -> Path:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return root
+
+
+def names(files):
+    return [file.name for file in files]
+
+
+def test_class_folders_without_splits_hold_their_nested_pictures(tmp_path):
+    found = find_class_folders(touch(tmp_path, "dog/1.jpg", "dog/2020/may/2.JPEG", "cat/a.PNG", "cat/b.webp"))
+    assert found.classes == ("cat", "dog")
+    assert set(found.splits) == {None}
+    assert names(found.splits[None]["dog"]) == ["dog/1.jpg", "dog/2020/may/2.JPEG"]
+
+
+@pytest.mark.parametrize("extension", ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "JPG", "TiFf"])
+def test_extensions_of_images(tmp_path, extension):
+    assert names(list_folder(touch(tmp_path, f"a.{extension}", "b.txt", "c")).files) == [f"a.{extension}"]
+    assert list_folder(tmp_path).others == 2
+
+
+def test_hidden_things_are_no_classes_and_no_pictures(tmp_path):
+    touch(tmp_path, "a/1.png", "b/1.png", ".hidden/1.png", "__MACOSX/a/1.png", "a/.2.png", "a/.thumbnails/3.png")
+    found = find_class_folders(tmp_path)
+    assert found.classes == ("a", "b")
+    assert names(found.splits[None]["a"]) == ["a/1.png"]
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "test"),
+    [
+        ("train", "val", "test"),
+        ("Training", "VALID", "Testing"),
+        ("TRAIN", "dev", "test"),
+        ("train", "validation", "TEST"),
+    ],
+)
+def test_split_folders_under_their_usual_names(tmp_path, train, validation, test):
+    for folder in (train, validation, test):
+        touch(tmp_path, f"{folder}/a/1.png", f"{folder}/b/1.png")
+    found = find_class_folders(tmp_path)
+    assert set(found.splits) == {"train", "validation", "test"}
+    assert names(found.splits["validation"]["b"]) == [f"{validation}/b/1.png"]
+
+
+def test_trains_may_be_a_class(tmp_path):
+    assert find_class_folders(touch(tmp_path, "train/1.png", "bus/1.png", "car/1.png")).classes == (
+        "bus",
+        "car",
+        "train",
+    )
+    touch(tmp_path, "train/old/2.png")
+    assert find_class_folders(tmp_path).classes == ("bus", "car", "train")
+
+
+def test_what_is_passed_over_is_noted(tmp_path):
+    touch(tmp_path, "train/a/1.png", "train/b/1.png", "test/a/1.png", "test/b/1.png")
+    touch(tmp_path, "extra/a/1.png", "loose.png", "train/loose.png", "LICENSE")
+    assert find_class_folders(tmp_path).notes == (
+        "files passed over that are no images: 1",
+        "folder 'extra' beside the split folders was passed over",
+        "images outside class folders passed over: 2 (such as loose.png)",
+    )
+
+
+def test_a_path_that_does_not_exist(tmp_path):
+    with pytest.raises(
+        DataError, match=r"nowhere does not exist: expected a folder with one folder of images per class"
+    ):
+        find_class_folders(tmp_path / "nowhere")
+
+
+def test_a_path_that_is_a_file(tmp_path):
+    with pytest.raises(DataError, match=r"a\.png is a file: expected a folder"):
+        find_class_folders(touch(tmp_path, "a.png") / "a.png")
+
+
+def test_a_folder_without_images(tmp_path):
+    with pytest.raises(DataError, match=r"has no images \(2 other files\): expected a folder"):
+        find_class_folders(touch(tmp_path, "a/1.txt", "b/2.csv"))
+
+
+def test_images_without_class_folders(tmp_path):
+    with pytest.raises(DataError, match=r"has 2 images but no class folders: expected"):
+        find_class_folders(touch(tmp_path, "1.png", "2.png"))
+
+
+def test_an_empty_class_folder(tmp_path):
+    (touch(tmp_path, "a/1.png", "b/1.png") / "c").mkdir()
+    with pytest.raises(DataError, match=r"class folder 'c' has no images \(.*png.*\): add some or remove the folder"):
+        find_class_folders(tmp_path)
+
+
+def test_an_empty_split_folder(tmp_path):
+    (touch(tmp_path, "train/a/1.png", "train/b/1.png") / "test").mkdir()
+    with pytest.raises(DataError, match=r"the test folder 'test' has no images"):
+        find_class_folders(tmp_path)
+
+
+def test_two_folders_for_one_split(tmp_path):
+    touch(tmp_path, "train/a/1.png", "val/a/1.png", "validation/a/1.png")
+    with pytest.raises(DataError, match=r"two folders for validation, 'val' and 'validation': keep one"):
+        find_class_folders(tmp_path)
+
+
+def test_one_class_name_in_two_spellings(tmp_path):
+    touch(tmp_path, "caf\u00e9/1.png", "cafe\u0301/1.png", "bar/1.png")
+    if len(list(tmp_path.iterdir())) < 3:
+        pytest.skip("this file system takes both spellings for one name")
+    with pytest.raises(DataError, match=r"two folders under .* are both called 'caf\u00e9'"):
+        find_class_folders(tmp_path)
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path):
+    touch(tmp_path, "elsewhere/1.png", "photos/a/1.png")
+    (tmp_path / "photos" / "b").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "photos" / "a" / "up").symlink_to(tmp_path / "photos")
+    assert names(list_folder(tmp_path / "photos").files) == ["a/1.png", "b/1.png"]
+
+
+def test_list_images_takes_files_folders_and_globs_in_natural_order(tmp_path, monkeypatch):
+    touch(tmp_path, "p/10.jpg", "p/2.jpg", "p/deep/1.png", "p/notes.txt", "odd.dat", "q/B3.webp", "q/b20.webp")
+    monkeypatch.chdir(tmp_path)
+    assert list_images(["odd.dat", "p"]) == [Path("odd.dat"), Path("p/2.jpg"), Path("p/10.jpg"), Path("p/deep/1.png")]
+    assert list_images(["q/*"]) == [Path("q/B3.webp"), Path("q/b20.webp")]
+    assert list_images(["p/**/*.png", "p/*"]) == [Path("p/deep/1.png"), Path("p/2.jpg"), Path("p/10.jpg")]
+    assert list_images([str(tmp_path / "p" / "2.jpg"), "./p/2.jpg", "p/2*"]) == [tmp_path / "p" / "2.jpg"]
+
+
+def test_list_images_takes_names_that_look_like_patterns(tmp_path):
+    touch(tmp_path, "[a].png", "[b]/1.png")
+    assert list_images([str(tmp_path / "[a].png")]) == [tmp_path / "[a].png"]
+    assert list_images([str(tmp_path / "[b]")]) == [tmp_path / "[b]" / "1.png"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("gone.jpg", r"gone\.jpg does not exist: expected an image file, a folder of images or a pattern"),
+        ("*.gif", r"no image matches .*\*\.gif: check the pattern"),
+        ("empty", r"folder .*empty has no images"),
+    ],
+)
+def test_list_images_says_what_matches_nothing(tmp_path, pattern, message):
+    (touch(tmp_path, "a.jpg") / "empty").mkdir()
+    with pytest.raises(DataError, match=message):
+        list_images([str(tmp_path / "a.jpg"), str(tmp_path / pattern)])
+
+
+def test_listing_and_dividing_load_neither_torch_nor_pillow():
+    code = "import hubel.data.splits, sys; print({'torch', 'PIL', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    assert done.stdout.strip() == "set()"
