@@ -25,6 +25,7 @@ _SMALLEST_STD = 1 / 255  # of pictures that are all of one colour
 _BATCHES_DRAWN_AT_ONCE = 128
 _MOST_WORKERS = 8
 _BATCHES_AHEAD = 2  # per worker
+_NOTHING = -1
 
 
 class Batch(NamedTuple):
@@ -119,9 +120,10 @@ class Loader:
         if match is None:
             return error
         dead = {int(pid) for pid in match[1].split(",") if pid.strip()}
-        held = [self.store.samples[position].name for pid, position in self._pictures.held.tolist() if pid in dead]
+        holding = [position for pid, position in self._pictures.held.tolist() if pid in dead and position != _NOTHING]
+        held = [self.store.samples[position].name for position in holding]
         return DataError(
-            f"a process that loads images was killed while it held {', '.join(held) or 'none'} "
+            f"a process that loads images was killed while it held {', '.join(held) or 'no picture'} "
             f"({str(error).splitlines()[0]}); it may have run out of memory: try fewer with --set data.workers="
         )
 
@@ -207,7 +209,7 @@ class _Pictures(Dataset["Batch | _Failure"]):
 
     Attributes:
         held: int64 of shape (workers, 2), shared by all processes: each worker's process and the position of the
-            picture that it is loading.
+            picture that it is loading, -1 between batches.
     """
 
     def __init__(self, store: PictureStore, augment: Augment, size: tuple[int, int], workers: int) -> None:
@@ -227,6 +229,8 @@ class _Pictures(Dataset["Batch | _Failure"]):
                 images = self.augment.batch(pictures, request.draws, self.size)
         except DataError as error:
             return _Failure(str(error))
+        finally:
+            self._hold(_NOTHING)
         return Batch(
             torch.from_numpy(images), torch.from_numpy(self.store.labels[positions]), torch.from_numpy(positions)
         )

@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hubel.data.augmentation import Augment
+from hubel.data.decoding import read_array
+from hubel.data.loading import Loader, channel_statistics, default_workers
+from hubel.data.splits import labelled_folder
+from hubel.data.store import PictureStore, prepare_store
+from hubel.errors import DataError
+from hubel.preprocessing import Preprocess
+
+SMALL = Preprocess(size=(8, 8), resize_to=9)
+SQUARE = Preprocess(size=(8, 8), resize_to=8, resize="stretch")
+
+
+@pytest.fixture
+def make_store(class_folders) -> Callable[..., PictureStore]:
+    root = class_folders(cat=11, dog=12)
+    samples, _ = labelled_folder(root, ["cat", "dog"])
+
+    def make(preprocess: Preprocess = SMALL, **options) -> PictureStore:
+        settings = {"classes": ["cat", "dog"], "purpose": "training", "cache_bytes": 10**8, **options}
+        return prepare_store(samples, preprocess, **settings)
+
+    return make
+
+
+def equal(one, other) -> bool:
+    one, other = list(one), list(other)
+    return len(one) == len(other) and all(
+        torch.equal(a, b) for first, second in zip(one, other, strict=True) for a, b in zip(first, second, strict=True)
+    )
+
+
+def test_evaluation_gives_every_picture_as_it_is_in_order(make_store):
+    for cache_bytes in (0, 10**8):
+        store = make_store(purpose="evaluation", cache_bytes=cache_bytes)
+        batches = list(Loader(store, batch_size=10, preprocess=SMALL).epoch(0))
+        assert [len(batch.labels) for batch in batches] == [10, 10, 3]
+        images = torch.cat([batch.images for batch in batches])
+        assert images.dtype == torch.uint8
+        expected = np.stack([read_array(sample.path, SMALL) for sample in store.samples])
+        assert (images.numpy() == expected).all()
+        assert torch.cat([batch.labels for batch in batches]).tolist() == [0] * 11 + [1] * 12
+        assert torch.cat([batch.indices for batch in batches]).tolist() == list(range(23))
+
+
+def test_no_augmentation_of_training_pictures_is_the_centre_crop_of_evaluation(make_store):
+    for preprocess in (SMALL, SQUARE):
+        images = next(iter(Loader(make_store(preprocess), batch_size=23, preprocess=preprocess).epoch(0))).images
+        store = make_store(preprocess, purpose="evaluation")
+        assert (images.numpy() == store.block()).all()
+
+
+def test_an_epoch_has_every_picture_once_in_an_order_of_its_own(make_store):
+    store = make_store()
+    loader = Loader(store, batch_size=4, preprocess=SMALL, augment=Augment(), shuffle=True, seed=3)
+    orders = [torch.cat([batch.indices for batch in loader.epoch(epoch)]).tolist() for epoch in (0, 1, 0)]
+    assert all(sorted(order) == list(range(23)) for order in orders)
+    assert orders[0] == orders[2] != orders[1]
+    other = Loader(store, batch_size=4, preprocess=SMALL, augment=Augment(), shuffle=True, seed=4)
+    assert torch.cat([batch.indices for batch in other.epoch(0)]).tolist() != orders[0]
+    for batch in loader.epoch(0):
+        assert batch.labels.tolist() == store.labels[batch.indices.numpy()].tolist()
+
+
+def test_drop_last(make_store):
+    loader = Loader(make_store(), batch_size=10, preprocess=SMALL, shuffle=True, drop_last=True)
+    assert [len(batch.labels) for batch in loader.epoch(0)] == [10, 10]
+    assert len(loader) == 2
+    assert len(Loader(make_store(), batch_size=10, preprocess=SMALL)) == 3
+
+
+@pytest.mark.parametrize("cache_bytes", [0, 10**8])
+@pytest.mark.parametrize("preset", ["none", "light", "standard"])
+def test_the_number_of_workers_changes_nothing(make_store, cache_bytes, preset):
+    store = make_store(cache_bytes=cache_bytes)
+    epochs = []
+    for workers in (0, 1, 2):
+        loader = Loader(
+            store,
+            batch_size=4,
+            preprocess=SMALL,
+            augment=Augment.preset(preset),
+            seed=1,
+            shuffle=True,
+            workers=workers,
+        )
+        epochs.append([batch for epoch in (0, 1) for batch in loader.epoch(epoch)])
+    assert equal(epochs[0], epochs[1])
+    assert equal(epochs[0], epochs[2])
+
+
+def test_a_pictures_variation_does_not_depend_on_its_batch(make_store):
+    store = make_store()
+
+    def varied(batch_size: int, shuffle: bool) -> dict[int, list]:
+        loader = Loader(
+            store, batch_size=batch_size, preprocess=SMALL, augment=Augment.preset("standard"), shuffle=shuffle
+        )
+        return {
+            int(index): image.tolist()
+            for batch in loader.epoch(5)
+            for index, image in zip(batch.indices, batch.images, strict=True)
+        }
+
+    assert varied(4, shuffle=True) == varied(23, shuffle=False)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_resumed_epoch_is_the_rest_of_it(make_store, workers, monkeypatch):
+    monkeypatch.setattr("hubel.data.loading._BATCHES_DRAWN_AT_ONCE", 3)
+    store = make_store()
+    loader = Loader(store, batch_size=4, preprocess=SMALL, augment=Augment(), seed=2, shuffle=True, workers=workers)
+    whole = list(loader.epoch(7))
+    for start in range(7):
+        assert equal(loader.epoch(7, start_batch=start), whole[start:])
+
+
+def test_skipped_batches_are_not_decoded(make_store, monkeypatch):
+    store = make_store(cache_bytes=0)
+    read: list[int] = []
+    array = PictureStore.array
+    monkeypatch.setattr(PictureStore, "array", lambda self, position: read.append(position) or array(self, position))
+    list(Loader(store, batch_size=4, preprocess=SMALL).epoch(0, start_batch=4))
+    assert read == list(range(16, 23))
+
+
+def test_an_abandoned_epoch_does_not_disturb_the_next(make_store):
+    store = make_store()
+    loader = Loader(store, batch_size=2, preprocess=SMALL, augment=Augment(), shuffle=True, workers=2)
+    expected = list(Loader(store, batch_size=2, preprocess=SMALL, augment=Augment(), shuffle=True).epoch(1))
+    assert len(list(islice(loader.epoch(0), 3))) == 3
+    assert equal(loader.epoch(1), expected)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_loading_leaves_torchs_random_numbers_alone(make_store, workers):
+    loader = Loader(make_store(), batch_size=4, preprocess=SMALL, augment=Augment(), shuffle=True, workers=workers)
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    list(loader.epoch(0))
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_picture_that_breaks_later_is_named_in_one_line(make_store, workers):
+    store = make_store(cache_bytes=0)
+    store.samples[10].path.write_bytes(b"")
+    loader = Loader(store, batch_size=4, preprocess=SMALL, workers=workers)
+    with pytest.raises(DataError, match=r"^cannot read .*cat/9\.png: it has zero bytes$"):
+        list(loader.epoch(0))
+
+
+def _die(path: Path) -> np.ndarray:
+    if path.name == "5.png":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return np.zeros((9, 9, 3), dtype=np.uint8)
+
+
+def test_a_worker_that_is_killed_is_named_with_what_it_held(make_store):
+    store = make_store(cache_bytes=0)
+    store._decode = _die
+    loader = Loader(store, batch_size=4, preprocess=SMALL, workers=1)
+    message = r"a process that loads images was killed while it held cat/5\.png \(.*\); .*--set data\.workers="
+    with pytest.raises(DataError, match=message):
+        list(loader.epoch(0))
+    store._decode = lambda path: np.zeros((9, 9, 3), dtype=np.uint8)
+    assert len(list(loader.epoch(0))) == 6  # and it can start again
+
+
+def test_spawned_workers_give_the_same(make_store, tmp_path):
+    """As on macOS and Windows, where workers are started afresh and everything is sent to them."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        textwrap.dedent("""
+        import hashlib, sys
+        import torch
+        from hubel.data.augmentation import Augment
+        from hubel.data.loading import Loader
+        from hubel.data.splits import labelled_folder
+        from hubel.data.store import prepare_store
+        from hubel.preprocessing import Preprocess
+
+        if __name__ == "__main__":
+            torch.multiprocessing.set_start_method("spawn")
+            preprocess = Preprocess(size=(8, 8), resize_to=9)
+            samples, _ = labelled_folder(__import__("pathlib").Path(sys.argv[1]), ["cat", "dog"])
+            for cache_bytes in (10**8, 0):
+                store = prepare_store(samples, preprocess, classes=["cat", "dog"], purpose="training",
+                                      cache_bytes=cache_bytes)
+                for workers in (0, 2):
+                    loader = Loader(store, batch_size=4, preprocess=preprocess, augment=Augment(), shuffle=True,
+                                    workers=workers)
+                    images = torch.cat([batch.images for batch in loader.epoch(0)])
+                    print(hashlib.sha256(images.numpy().tobytes()).hexdigest())
+        """)
+    )
+    root = make_store().samples[0].path.parents[1]
+    done = subprocess.run([sys.executable, str(script), str(root)], capture_output=True, text=True, check=True)
+    digests = done.stdout.split()
+    assert len(digests) == 4
+    assert len(set(digests)) == 1
+
+
+def test_default_workers(make_store, monkeypatch):
+    monkeypatch.setattr("hubel.data.loading.available_cpus", lambda: 6)
+    assert default_workers(make_store(), torch.device("cpu")) == 0
+    assert default_workers(make_store(), torch.device("cuda")) == 6
+    assert default_workers(make_store(cache_bytes=0), torch.device("cpu")) == 6
+    monkeypatch.setattr("hubel.data.loading.available_cpus", lambda: 64)
+    assert default_workers(make_store(), torch.device("cuda")) == 8
+
+
+def test_channel_statistics(make_store):
+    store = make_store()
+    pixels = np.concatenate([store.array(n).reshape(-1, 3) for n in range(len(store))]) / 255
+    mean, std = channel_statistics(store)
+    assert mean == pytest.approx(pixels.mean(axis=0), abs=1e-12)
+    assert std == pytest.approx(pixels.std(axis=0), abs=1e-12)
+    assert channel_statistics(make_store(cache_bytes=0)) == (mean, std)
+
+
+def test_channel_statistics_of_grey_and_of_one_colour(make_store):
+    grey = Preprocess(channels=1, size=(8, 8), resize_to=9, mean=(0.5,), std=(0.5,))
+    store = make_store(grey)
+    pixels = np.concatenate([store.array(n).ravel() for n in range(len(store))]) / 255
+    assert channel_statistics(store) == (pytest.approx((pixels.mean(),)), pytest.approx((pixels.std(),)))
+    store.array = lambda position: np.full((4, 4, 1), 51, dtype=np.uint8)
+    mean, std = channel_statistics(store)
+    assert mean == pytest.approx((0.2,))
+    assert std == (1 / 255,)
+    assert Preprocess(channels=1, mean=mean, std=std)
+
+
+def test_channel_statistics_of_many_pictures_take_evenly_spaced_ones(make_store, monkeypatch):
+    monkeypatch.setattr("hubel.data.loading._PICTURES_FOR_STATISTICS", 3)
+    store = make_store()
+    pixels = np.concatenate([store.array(n).reshape(-1, 3) for n in (0, 11, 22)]) / 255
+    assert channel_statistics(store)[0] == pytest.approx(pixels.mean(axis=0), abs=1e-12)
