@@ -9,6 +9,7 @@ from hubel.tasks.classification import (
     ClassificationTask,
     bootstrap_macro_f1,
     confusion_matrix,
+    largest_confusions,
     measure,
     wilson_interval,
 )
@@ -97,3 +98,9 @@ def test_epochs_are_ranked_by_accuracy_and_then_by_loss() -> None:
         rank((0.9, 0.1), (0.6, 0.4)),
     )
     assert surer > right > wrong
+
+
+def test_the_most_frequent_confusions_come_first() -> None:
+    labels, predicted = np.array([0, 0, 0, 1, 1, 2]), np.array([1, 1, 0, 2, 1, 2])
+    metrics = measure(np.eye(3)[predicted], labels, ["a", "b", "c"])
+    assert largest_confusions(metrics) == [("a", "b", 2), ("b", "c", 1)]

@@ -19,7 +19,7 @@ _HELP = """Train, evaluate and use convolutional networks on your own images.
 
 Begin with `hubel train PHOTOS`, where PHOTOS has a folder of pictures per class."""
 
-app = typer.Typer(name="hubel", help=_HELP, rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(name="hubel", help=_HELP, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.command(name="train")(train.train)
 app.command(name="evaluate")(evaluate.evaluate)
 app.command(name="predict")(predict.predict)
@@ -46,7 +46,7 @@ def _options(
 def main() -> None:
     """Run the command line. Exit status: 0 done, 2 the user's mistake, 1 a fault of hubel's, 128 + n signal n."""
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
     except HubelError as error:
         sys.exit(_complain(str(error)))
     except _UsageError as error:

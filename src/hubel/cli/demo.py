@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-
 # Mild crops and no mirror images, for a mirrored digit is none; so small a network is fastest on one thread.
 _SETTINGS = {
     "augment.scale": [0.7, 1.0],
@@ -22,7 +21,7 @@ _SETTINGS = {
 
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Where the pictures and the run go.")] = Path("demo"),
-    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the training pictures.")] = 60,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the training pictures.")] = 80,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")] = "cpu",
 ) -> None:
     """Write 1,797 real handwritten digits as pictures, train LeNet-5 on them, test it and predict a few."""

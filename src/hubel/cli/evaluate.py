@@ -70,7 +70,7 @@ def _print(evaluation: Evaluation, console: Console) -> None:
 
     metrics = evaluation.metrics
     for note in evaluation.notes:
-        console.print(note, markup=False)
+        console.print(note)
     console.print(f"{metrics.images:,} pictures ({evaluation.split})\n")
     console.print(f"accuracy  {percent(metrics.accuracy, metrics.accuracy_ci95)}")
     if metrics.top5_accuracy is not None:
@@ -102,29 +102,22 @@ def _print_classes(metrics: ClassificationMetrics, console: Console) -> None:
 
 def _print_confusion(metrics: ClassificationMetrics, console: Console) -> None:
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(
-        box=None,
-        pad_edge=False,
-        header_style="bold",
-    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
     console.print("confusion matrix: rows are true, columns predicted")
     table.add_column("")
     for number, _ in enumerate(metrics.per_class, start=1):
         table.add_column(str(number), justify="right")
     for number, (scores, row) in enumerate(zip(metrics.per_class, metrics.confusion, strict=True), start=1):
-        cells = [f"[bold]{n}[/bold]" if i == number - 1 else (str(n) if n else "·") for i, n in enumerate(row)]
+        cells = [Text(str(n), "bold" if i == number - 1 else "") if n else "·" for i, n in enumerate(row)]
         table.add_row(f"{number:>2} {scores.name}", *cells)
     console.print(table)
 
 
-def _print_largest_confusions(metrics: ClassificationMetrics, console: Console, count: int = 15) -> None:
-    wrong = metrics.confusion.copy()
-    for i in range(len(wrong)):
-        wrong[i, i] = 0
-    console.print(f"the {count} largest confusions (true, taken for, pictures)")
-    for cell in (-wrong.ravel()).argsort(kind="stable")[:count]:
-        true, given = divmod(int(cell), len(wrong))
-        if wrong[true, given]:
-            names = metrics.per_class
-            console.print(f"  {names[true].name}, {names[given].name}, {wrong[true, given]}", markup=False)
+def _print_largest_confusions(metrics: ClassificationMetrics, console: Console) -> None:
+    from hubel.tasks.classification import largest_confusions
+
+    console.print("the most frequent confusions (true, taken for, pictures)")
+    for true, given, count in largest_confusions(metrics):
+        console.print(f"  {true}, {given}, {count}")

@@ -28,8 +28,11 @@ def duration(seconds: float) -> str:
 
 
 def output() -> Console:
-    """A console on stdout: colours and the window's width on a terminal, plain and wide elsewhere."""
+    """A console on stdout: colours and the window's width on a terminal, plain and wide elsewhere.
+
+    It takes every text as it is: a class may be called `[bold]`.
+    """
     from rich.console import Console
 
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=200)
+    console = Console(highlight=False, markup=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=200)

@@ -131,6 +131,14 @@ def per_class_scores(matrix: npt.NDArray[np.int64], classes: Sequence[str]) -> t
     )
 
 
+def largest_confusions(metrics: ClassificationMetrics, count: int = 15) -> list[tuple[str, str, int]]:
+    """The most frequent pairs of (true class, predicted class, pictures) that differ."""
+    wrong = metrics.confusion * (1 - np.eye(len(metrics.confusion), dtype=np.int64))
+    cells = [divmod(int(cell), len(wrong)) for cell in (-wrong.ravel()).argsort(kind="stable")[:count]]
+    names = [scores.name for scores in metrics.per_class]
+    return [(names[true], names[given], int(wrong[true, given])) for true, given in cells if wrong[true, given]]
+
+
 def macro_f1(matrices: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Mean F1 over the classes that have pictures: (..., C, C) to (...)."""
     hits = np.diagonal(matrices, axis1=-2, axis2=-1)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from hubel import runtime
 from hubel.config import OptimizerConfig, Phase
 from hubel.data.loading import Batch, Loader
 from hubel.errors import TrainingError
@@ -112,7 +113,7 @@ class Fit:
             self.progress, tensors, optimizer_state = load_checkpoint(self.settings.checkpoint)
             self.network.load_state_dict(tensors)
         while not self.progress.finished:
-            self._start_phase(optimizer_state)
+            self.start_phase(optimizer_state)
             optimizer_state = None
             self._run_phase()
             self._frozen.check()
@@ -129,7 +130,8 @@ class Fit:
         """The current phase."""
         return self.settings.phases[self.progress.phase]
 
-    def _start_phase(self, optimizer_state: dict[str, Any] | None) -> None:
+    def start_phase(self, optimizer_state: dict[str, Any] | None = None) -> None:
+        """Freeze what the current phase freezes and make its optimiser."""
         phase = self.phase
         self._frozen = FrozenStages(self.network, phase.train, freeze_batch_norm=phase.batch_norm == "frozen")
         groups = layer_groups(self.network, self._frozen.trained)
@@ -150,10 +152,11 @@ class Fit:
             if patience and progress.epochs_without_gain >= patience:
                 self.reporter.message(f"no gain in {patience} epochs: phase {self.phase.name} ends early")
                 return
-            self._train_epoch()
+            self.train_epoch()
             self._end_epoch()
 
-    def _train_epoch(self) -> None:
+    def train_epoch(self) -> None:
+        """The rest of the current epoch's steps."""
         progress = self.progress
         self._frozen.set_training_mode()
         batches = self.train.epoch(progress.total_epochs, start_batch=progress.batch)
@@ -177,7 +180,7 @@ class Fit:
         progress, phase = self.progress, self.phase
         done = progress.epoch * len(self.train) + progress.batch
         set_learning_rate(self._optimizer, schedule(done, phase.epochs * len(self.train), phase.warmup))
-        torch.manual_seed((self.settings.seed * 1_000_003 + progress.total_steps) % 2**63)
+        runtime.seed(self.device, self.settings.seed * 1_000_003 + progress.total_steps)
         images = self.preprocess.normalise(batch.images.to(self.device, non_blocking=True))  # (N, C, H, W)
         labels = batch.labels.to(self.device, non_blocking=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
@@ -260,7 +263,7 @@ class Fit:
         return {
             "epoch": progress.total_epochs,
             "phase": self.phase.name,
-            "learning_rate": self._optimizer.param_groups[-1]["lr"],
+            "learning_rate": self._optimizer.param_groups[0]["lr"],
             "train_loss": progress.loss_sum / progress.images,
             "train_accuracy": progress.correct / progress.images,
             "validation_loss": metrics.loss,

@@ -20,15 +20,16 @@ def build_optimizer(
     does not touch one-dimensional parameters: biases and the scale and shift of normalisation. Each parameter group
     carries its highest rate as `peak_lr`.
     """
-    parameter_groups = []
+    members: dict[tuple[float, float], list[nn.Parameter]] = {}  # by highest rate and weight decay: few, for speed
     for depth, modules in enumerate(reversed(groups)):
         peak = phase.learning_rate / phase.ratio**depth
-        parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
-        decayed = [p for p in parameters if p.ndim > 1]
-        plain = [p for p in parameters if p.ndim <= 1]
-        for members, decay in ((decayed, settings.weight_decay), (plain, 0.0)):
-            if members:
-                parameter_groups.append({"params": members, "lr": peak, "peak_lr": peak, "weight_decay": decay})
+        for parameter in (p for module in modules for p in module.parameters() if p.requires_grad):
+            decay = settings.weight_decay if parameter.ndim > 1 else 0.0
+            members.setdefault((peak, decay), []).append(parameter)
+    parameter_groups = [
+        {"params": parameters, "lr": peak, "peak_lr": peak, "weight_decay": decay}
+        for (peak, decay), parameters in members.items()
+    ]
     if settings.name == "sgd":
         return torch.optim.SGD(
             parameter_groups,

@@ -20,7 +20,7 @@ from hubel.data.splits import DataSplits
 from hubel.data.store import PictureStore, Unreadable
 from hubel.files import write_whole
 from hubel.results import ClassificationMetrics
-from hubel.tasks.classification import softmax
+from hubel.tasks.classification import largest_confusions, softmax
 
 _SAMPLES_PER_CLASS = 6
 _MOST_CLASSES_WITH_SAMPLES = 30
@@ -97,14 +97,6 @@ def _context(name: str, report: Report) -> dict[str, Any]:
         "wrong": metrics.images - int(np.trace(metrics.confusion)),
         "unreadable": report.unreadable[:_UNREADABLE_LISTED],
     }
-
-
-def largest_confusions(metrics: ClassificationMetrics, count: int = 15) -> list[tuple[str, str, int]]:
-    """The most frequent pairs of (true class, predicted class, pictures) that differ."""
-    wrong = metrics.confusion * (1 - np.eye(len(metrics.confusion), dtype=np.int64))
-    cells = [divmod(int(cell), len(wrong)) for cell in (-wrong.ravel()).argsort(kind="stable")[:count]]
-    names = [scores.name for scores in metrics.per_class]
-    return [(names[true], names[given], int(wrong[true, given])) for true, given in cells if wrong[true, given]]
 
 
 def _shaded(metrics: ClassificationMetrics) -> list[tuple[str, list[tuple[int, float]]]]:
