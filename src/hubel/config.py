@@ -69,9 +69,11 @@ class AugmentConfig(Settings):
     """How training pictures are varied; a field that is set overrides the preset's.
 
     Attributes:
-        preset: `none`, `light` (crop and mirror) or `standard` (resized crop and mirror).
+        preset: `none`, `light` (crop and mirror) or `standard` (resized crop and mirror); None: `standard` for inputs
+            from 64 pixels on, `light` below.
         crop: Whether a crop lies anywhere; otherwise in the centre.
-        mirror: Probability of a left-right mirror image.
+        mirror: Probability of a left-right mirror image; None: the preset's, but 0 where every class is called by a
+            single character, for a mirrored letter is none.
         scale: Least and greatest share of the picture's area that a resized crop covers.
         ratio: Least and greatest aspect ratio of a resized crop.
         pad: Pixels of zero padding before a crop without resizing.
@@ -80,7 +82,7 @@ class AugmentConfig(Settings):
         saturation: Largest relative change of saturation.
     """
 
-    preset: Literal["none", "light", "standard"] = "standard"
+    preset: Literal["none", "light", "standard"] | None = None
     crop: bool | None = None
     mirror: Fraction | None = None
     scale: tuple[Positive, Positive] | None = None

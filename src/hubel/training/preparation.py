@@ -80,7 +80,6 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
     device = runtime.choose_device(config.device)
     entry = model_entry(config.model.name)
     config = _with_phases(config)
-    build_augment(config)  # its mistakes before the pictures are read
     splits = open_splits(
         Path(config.data.path),
         validation_fraction=config.data.validation_fraction,
@@ -114,6 +113,8 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
         weights=built.preprocess or _preprocess_of_bundle(config.model.weights),
         name=config.model.name,
     )
+    config = _with_augmentation(config, splits.classes, preprocess, reporter)
+    build_augment(config)  # its mistakes before the pictures are read
     stores, unreadable = _read_pictures(config, splits, preprocess, reporter)
     if config.model.weights is None:
         mean, std = channel_statistics(stores["train"])
@@ -123,9 +124,13 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
 
 
 def build_augment(config: TrainConfig) -> Augment:
-    """The augmentation that the configuration describes."""
+    """The augmentation that a resolved configuration describes.
+
+    Raises:
+        ConfigError: Its fields do not fit together.
+    """
     fields = config.augment.model_dump(exclude={"preset"}, exclude_none=True)
-    return replace(Augment.preset(config.augment.preset), **fields)
+    return replace(Augment.preset(config.augment.preset or "standard"), **fields)
 
 
 def choose_preprocess(
@@ -201,6 +206,20 @@ def _with_phases(config: TrainConfig) -> TrainConfig:
         learning_rate=config.learning_rate,
     )
     return config.model_copy(update={"phases": phases})
+
+
+def _with_augmentation(
+    config: TrainConfig, classes: Sequence[str], preprocess: Preprocess, reporter: Reporter
+) -> TrainConfig:
+    """The configuration with what its augmentation leaves open decided by the input's size and the classes' names."""
+    small = max(preprocess.size) < _SMALLEST_CROPPED_SIZE
+    changes: dict[str, object] = {}
+    if config.augment.preset is None:
+        changes["preset"] = "light" if small else "standard"
+    if config.augment.mirror is None and all(len(name) == 1 for name in classes):
+        changes["mirror"] = 0.0
+        reporter.message("the classes are single characters: no mirror images (--set augment.mirror=0.5 for them)")
+    return config.model_copy(update={"augment": config.augment.model_copy(update=changes)})
 
 
 def _preprocess_of_bundle(weights: str | None) -> Preprocess | None:
