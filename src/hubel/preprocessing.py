@@ -5,6 +5,8 @@ Training's evaluation, `evaluate`, `predict`, export and serving all call `Prepr
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -85,11 +87,15 @@ class Preprocess:
 
     def resized(self, image: Image.Image) -> Image.Image:
         """Scale a picture by the resize rule; the crop is still to come."""
-        height, width = self.size
-        if self.resize == "shorter_side":
-            scale = self.resize_to / min(image.size)
-            width, height = (max(self.resize_to, round(side * scale)) for side in image.size)
-        return resample(image, (height, width), self.interpolation, antialias=self.antialias)
+        return resample(image, self.resized_size(image), self.interpolation, antialias=self.antialias)
+
+    def resized_size(self, image: Image.Image) -> tuple[int, int]:
+        """Height and width that a picture is scaled to by the resize rule."""
+        if self.resize == "stretch":
+            return self.size
+        scale = self.resize_to / min(image.size)
+        width, height = (max(self.resize_to, round(side * scale)) for side in image.size)
+        return height, width
 
     def to_array(self, image: Image.Image) -> npt.NDArray[np.uint8]:
         """Resize and crop a decoded picture of mode RGB or L.
@@ -116,7 +122,8 @@ class Preprocess:
         """
         count, height, width, channels = images.shape
         scale, shift = _scale_and_shift(self.mean, self.std, width, images.device)
-        rows = images.reshape(count, height, width * channels).float().mul_(scale).add_(shift)
+        with _one_thread() if images.device.type == "cpu" else nullcontext():
+            rows = images.reshape(count, height, width * channels).float().mul_(scale).add_(shift)
         return rows.view(count, height, width, channels).permute(0, 3, 1, 2)
 
     def apply(self, image: Image.Image) -> torch.Tensor:
@@ -124,6 +131,23 @@ class Preprocess:
         import torch
 
         return self.normalise(torch.from_numpy(self.to_array(image).copy())[None])[0]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Run torch's operators on this thread alone.
+
+    Memory is what limits arithmetic this simple: a second thread gains nothing, and where another process has a core,
+    waiting for it costs many times the arithmetic.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @lru_cache(maxsize=16)

@@ -142,7 +142,7 @@ def test_areas_and_ratios_of_resized_crops(monkeypatch):
 def test_brightness():
     stored = picture(8, 8) // 2
     out = Augment(mirror=0.0, crop=False, brightness=0.5).batch([stored], draws(brightness=1.0), (8, 8))[0]
-    assert (out == np.clip(np.floor(stored * 1.5 + 0.5), 0, 255)).all()
+    assert (out == np.clip(np.rint(stored * 1.5), 0, 255)).all()
 
 
 def test_contrast_is_around_the_mean_luminance():

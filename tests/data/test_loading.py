@@ -61,7 +61,9 @@ def test_no_augmentation_of_training_pictures_is_the_centre_crop_of_evaluation(m
     for preprocess in (SMALL, SQUARE):
         images = next(iter(Loader(make_store(preprocess), batch_size=23, preprocess=preprocess).epoch(0))).images
         store = make_store(preprocess, purpose="evaluation")
-        assert (images.numpy() == store.block()).all()
+        difference = np.abs(images.numpy().astype(int) - store.block())
+        assert difference.max() <= 1  # torch's filter instead of Pillow's
+        assert difference.mean() < 0.1
 
 
 def test_an_epoch_has_every_picture_once_in_an_order_of_its_own(make_store):

@@ -26,8 +26,8 @@ Source = Path | str | bytes | Image.Image | npt.NDArray[Any]
 MAX_PIXELS = 89_478_485
 # Scaled by its shorter side, a longer picture would become a ribbon of many times the usual bytes.
 MAX_ASPECT_RATIO = 100
-# Counts up whenever the same file would decode to other values.
-DECODING_VERSION = 1
+# Counts up whenever the same file would give other values, decoded or resized.
+DECODING_VERSION = 2
 
 _ORIENTATION = 0x0112
 _TIFF_BITS_PER_SAMPLE = 258

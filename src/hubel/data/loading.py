@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from hubel.data.augmentation import Augment
 from hubel.data.randomness import shuffled
 from hubel.data.store import PictureStore
+from hubel.data.threads import one_torch_thread
 from hubel.errors import DataError
 from hubel.preprocessing import Preprocess
 from hubel.runtime import available_cpus
@@ -219,6 +220,10 @@ class _Pictures(Dataset["Batch | _Failure"]):
         self._block = store.block() if augment.scale is None else None
 
     def __getitem__(self, request: _Request) -> Batch | _Failure:
+        with one_torch_thread():
+            return self._load(request)
+
+    def _load(self, request: _Request) -> Batch | _Failure:
         positions = request.positions
         self._hold(int(positions[0]))
         try:

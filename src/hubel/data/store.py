@@ -28,6 +28,7 @@ from hubel.data.decoding import DECODING_VERSION, UnreadableImage, load_for
 from hubel.data.remembered import remember_verdicts, remembered_verdicts
 from hubel.data.sources import Sample
 from hubel.data.store_file import DoesNotFitError, Index, MappedPixels, make_room, path_of, read_index, write_pictures
+from hubel.data.threads import one_torch_thread
 from hubel.errors import DataError
 from hubel.files import cache_folder
 from hubel.preprocessing import Preprocess
@@ -149,9 +150,11 @@ def prepare_store(
     path = path_of(folder, _key(samples, preprocess, purpose))
     filler = _Filler(samples, partial(decode_picture, preprocess=preprocess, purpose=purpose), progress)
     index = None
-    if cache_bytes > 0 and samples:
-        index = read_index(path) or filler.fill(path, _estimate(samples, preprocess, purpose), preprocess, cache_bytes)
-    unreadable = filler.reasons() if index is None else index.unreadable
+    with one_torch_thread():
+        if cache_bytes > 0 and samples:
+            needed = _estimate(samples, preprocess, purpose)
+            index = read_index(path) or filler.fill(path, needed, preprocess, cache_bytes)
+        unreadable = filler.reasons() if index is None else index.unreadable
     refuse_unreadable(samples, unreadable, classes, max_unreadable)
     return PictureStore(samples, preprocess, purpose, unreadable, path=path if index else None, index=index)
 
@@ -168,8 +171,25 @@ def decode_picture(path: Path, preprocess: Preprocess, purpose: Purpose) -> npt.
     image = load_for(path, preprocess)
     if purpose == "evaluation":
         return preprocess.to_array(image)
-    resized = preprocess.resized(image)
-    return np.asarray(resized, dtype=np.uint8).reshape(resized.height, resized.width, preprocess.channels)
+    return _resized(image, preprocess)
+
+
+def _resized(image: Image.Image, preprocess: Preprocess) -> npt.NDArray[np.uint8]:
+    """A picture by the resize rule, uint8 (H, W, C): Pillow's filters, or torch's where those do the same.
+
+    Torch's implementation of Pillow's algorithm differs by 1 of 255 in few places, in a quarter of the time.
+    """
+    height, width = preprocess.resized_size(image)
+    vectorised = preprocess.antialias and preprocess.interpolation in ("bilinear", "bicubic")
+    if not vectorised or preprocess.channels == 1 or (width, height) == image.size:
+        return np.asarray(preprocess.resized(image), dtype=np.uint8).reshape(height, width, preprocess.channels)
+    import torch
+    from torch.nn import functional as F
+
+    pixels = torch.from_numpy(np.array(image)[None]).permute(0, 3, 1, 2)  # channels_last, as that is vectorised
+    resized = F.interpolate(pixels, (height, width), mode=preprocess.interpolation, antialias=True)
+    array: npt.NDArray[np.uint8] = resized[0].permute(1, 2, 0).contiguous().numpy()
+    return array
 
 
 def refuse_unreadable(
