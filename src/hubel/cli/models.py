@@ -36,7 +36,9 @@ def list_(
         table.add_row(row["name"], _shape(row["input_size"]), f"{row['parameters']:,}", row["summary"], row["source"])
     output().print(table)
     if task in (None, "classification"):
-        output().print("timm/NAME is any network of timm, where that is installed: pip install 'hubel[timm]'")
+        output().print(
+            "timm/NAME is any network of timm, where that is installed: pip install 'hubel[timm]'", markup=False
+        )
 
 
 @app.command()
