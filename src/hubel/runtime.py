@@ -27,15 +27,22 @@ def keep_freed_memory() -> bool:
     Returns:
         Whether the allocator was changed: only on Linux with glibc.
     """
-    if os.environ.get("HUBEL_MALLOC") == "default" or platform.system() != "Linux":
+    if os.environ.get("HUBEL_MALLOC") == "default" or not _has_glibc():
         return False
-    try:
-        libc = ctypes.CDLL("libc.so.6")
-    except OSError:  # musl
-        return False
+    libc = ctypes.CDLL("libc.so.6")
     no_mapping = libc.mallopt(_M_MMAP_MAX, 0)
     no_trimming = libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
     return bool(no_mapping and no_trimming)
+
+
+def return_freed_memory() -> None:
+    """Give what `keep_freed_memory` has kept back to the kernel, where the next work needs other sizes."""
+    if _has_glibc():
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def _has_glibc() -> bool:
+    return platform.system() == "Linux" and platform.libc_ver()[0] == "glibc"
 
 
 def available_cpus() -> int:

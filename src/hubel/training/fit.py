@@ -240,6 +240,7 @@ class Fit:
         )
         metrics = self.task.measure(logits, self.validation.store.labels)
         self._validation_seconds = time.perf_counter() - began
+        runtime.return_freed_memory()
         progress.epoch += 1
         progress.total_epochs += 1
         rank = self.task.rank(metrics)

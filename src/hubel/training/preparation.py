@@ -120,6 +120,7 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
         mean, std = channel_statistics(stores["train"])
         preprocess = preprocess.with_statistics(mean, std)
     network.to(device).to(memory_format=torch.channels_last)
+    runtime.return_freed_memory()  # decoding has left its buffers
     return Prepared(config, splits, stores, unreadable, network, preprocess, device)
 
 

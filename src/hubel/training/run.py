@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from hubel import runtime
 from hubel.bundle import Bundle, load_tensors, save_bundle
 from hubel.config import TrainConfig
 from hubel.files import write_whole
@@ -141,6 +142,7 @@ def _fit_and_finish(prepared: Prepared, folder: RunFolder, log: _LoggingReporter
     )
     with StopRequest() as stop:
         progress = _fit(prepared, folder, log, stop).run(resume=folder.checkpoint.is_file())
+    runtime.return_freed_memory()
     measured, logits = _measure(prepared, folder, log)
     best_row = progress.history[progress.best_epoch - 1]
     parameters = sum(p.numel() for p in prepared.network.parameters())
