@@ -115,9 +115,8 @@ def main() -> None:
             seconds["hubel"].append(ended - middle)
             fit.progress.start_epoch()
     steps = COUNT / BATCH
-    print(
-        f"{arguments.network}, batch {BATCH}, {arguments.threads} thread(s), {arguments.rounds} rounds after one to warm up"
-    )
+    what = f"{arguments.network}, batch {BATCH}, {arguments.threads} thread(s)"
+    print(f"{what}, {arguments.rounds} rounds after one to warm up")
     for side, values in seconds.items():
         milliseconds = [1000 * value / steps for value in values[1:]]
         low, middle, high = min(milliseconds), statistics.median(milliseconds), max(milliseconds)

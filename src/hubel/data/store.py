@@ -155,8 +155,10 @@ def prepare_store(
             needed = _estimate(samples, preprocess, purpose)
             index = read_index(path) or filler.fill(path, needed, preprocess, cache_bytes)
         unreadable = filler.reasons() if index is None else index.unreadable
-    refuse_unreadable(samples, unreadable, classes, max_unreadable)
-    return PictureStore(samples, preprocess, purpose, unreadable, path=path if index else None, index=index)
+    store = PictureStore(samples, preprocess, purpose, unreadable, path=path if index else None, index=index)
+    refuse_share(store.unreadable, len(samples), max_unreadable)
+    _refuse_lost_class(store, classes)
+    return store
 
 
 def decode_picture(path: Path, preprocess: Preprocess, purpose: Purpose) -> npt.NDArray[np.uint8]:
@@ -192,30 +194,41 @@ def _resized(image: Image.Image, preprocess: Preprocess) -> npt.NDArray[np.uint8
     return array
 
 
-def refuse_unreadable(
-    samples: Sequence[Sample], unreadable: Mapping[int, str], classes: Sequence[str], max_unreadable: float
-) -> None:
-    """Refuse a split of which too much is unreadable.
+def refuse_share(unreadable: Sequence[Unreadable], count: int, max_unreadable: float) -> None:
+    """Refuse pictures of which too many are unreadable.
+
+    Args:
+        unreadable: Those that are.
+        count: Of all pictures.
+        max_unreadable: Greatest share of them that may be.
 
     Raises:
-        DataError: More than a share of `max_unreadable` is, or all pictures of a class.
+        DataError: More than that are.
     """
-    if not unreadable:
-        return
-    examples = ", ".join(f"{samples[at].name} ({why})" for at, why in sorted(unreadable.items())[:_EXAMPLES])
-    more = ", ..." if len(unreadable) > _EXAMPLES else ""
-    share = len(unreadable) / len(samples)
+    share = len(unreadable) / max(count, 1)
     if share > max_unreadable:
         enough = math.ceil(share * 100) / 100
         raise DataError(
-            f"{len(unreadable)} of {len(samples)} images cannot be read ({share:.1%}; {max_unreadable:.1%} may): "
-            f"{examples}{more}; mend or remove them, or allow it with --set data.max_unreadable={enough:g}"
+            f"{len(unreadable)} of {count} images cannot be read ({share:.1%}; {max_unreadable:.1%} may): "
+            f"{_some(unreadable)}; mend or remove them, or allow it with --set data.max_unreadable={enough:g}"
         )
-    left = {sample.label for at, sample in enumerate(samples) if at not in unreadable}
-    for at in unreadable:
-        if samples[at].label not in left:
-            name = classes[samples[at].label]
-            raise DataError(f"no image of class '{name}' can be read: {examples}{more}; mend them or remove the class")
+
+
+def _refuse_lost_class(store: PictureStore, classes: Sequence[str]) -> None:
+    """Refuse a split that has lost all pictures of a class."""
+    left = set(store.labels.tolist())
+    for item in store.unreadable:
+        if item.sample.label not in left:
+            raise DataError(
+                f"no image of class '{classes[item.sample.label]}' can be read: {_some(store.unreadable)}; "
+                "mend them or remove the class"
+            )
+
+
+def _some(unreadable: Sequence[Unreadable]) -> str:
+    """A few unreadable pictures with their reasons."""
+    examples = ", ".join(f"{item.sample.name} ({item.reason})" for item in unreadable[:_EXAMPLES])
+    return examples + (", ..." if len(unreadable) > _EXAMPLES else "")
 
 
 class _Filler:

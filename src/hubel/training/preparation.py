@@ -15,7 +15,7 @@ from hubel.config import DataConfig, TrainConfig
 from hubel.data.augmentation import Augment
 from hubel.data.loading import Loader, channel_statistics, default_workers
 from hubel.data.splits import DataSplits, open_splits
-from hubel.data.store import PictureStore, Unreadable, prepare_store
+from hubel.data.store import PictureStore, Unreadable, prepare_store, refuse_share
 from hubel.errors import ConfigError, TrainingError, WeightsError
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import model_entry
@@ -236,23 +236,22 @@ def _preprocess_of_bundle(weights: str | None) -> Preprocess | None:
 def _read_pictures(
     config: TrainConfig, splits: DataSplits, preprocess: Preprocess, reporter: Reporter
 ) -> tuple[dict[str, PictureStore], tuple[Unreadable, ...]]:
-    """Decode (or find decoded) every split's pictures; too many unreadable ones end the run here."""
+    """Decode (or find decoded) every split's pictures; too many unreadable ones in all end the run here."""
     stores = {}
-    unreadable: list[Unreadable] = []
     for split in ("train", "validation", "test"):
-        samples = splits.split(split)
-        if not samples:
-            continue
-        stores[split] = prepare_store(
-            samples,
-            preprocess,
-            classes=splits.classes,
-            purpose="training" if split == "train" else "evaluation",
-            cache_bytes=int(config.data.cache_gb * _BYTES_PER_GB),
-            max_unreadable=config.data.max_unreadable,
-            progress=partial(reporter.preparing, split),
-        )
-        unreadable += stores[split].unreadable
+        if samples := splits.split(split):
+            stores[split] = prepare_store(
+                samples,
+                preprocess,
+                classes=splits.classes,
+                purpose="training" if split == "train" else "evaluation",
+                cache_bytes=int(config.data.cache_gb * _BYTES_PER_GB),
+                max_unreadable=1.0,  # judged over all splits, below
+                progress=partial(reporter.preparing, split),
+            )
+    unreadable = tuple(item for store in stores.values() for item in store.unreadable)
+    count = sum(len(splits.split(split)) for split in stores)
+    refuse_share(unreadable, count, config.data.max_unreadable)
     for item in unreadable:
         reporter.message(f"left out {item.sample.name}: {item.reason}")
-    return stores, tuple(unreadable)
+    return stores, unreadable
