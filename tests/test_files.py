@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hubel.errors import HubelError
-from hubel.files import cache_folder, write_json, write_whole
+from hubel.files import WritableFile, cache_folder, write_json, write_whole
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -20,8 +20,8 @@ def test_a_writer_that_fails_leaves_the_earlier_file(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     write_whole(file, "earlier")
 
-    def full_disk(path: Path) -> None:
-        path.write_text("half")
+    def full_disk(target: WritableFile) -> None:
+        target.write(b"half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with pytest.raises(HubelError, match=r"cannot write .*a\.txt: No space left on device; earlier files are whole"):

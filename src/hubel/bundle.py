@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from hubel.errors import HubelError, WeightsError
@@ -88,7 +88,7 @@ def save_bundle(path: Path, bundle: Bundle, tensors: Mapping[str, torch.Tensor])
     """Write a bundle, whole or not at all."""
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {"hubel": json.dumps(bundle.to_dict(), ensure_ascii=False)}
-    write_whole(path, lambda temporary: save_file(on_cpu, temporary, metadata=metadata))
+    write_whole(path, save(on_cpu, metadata=metadata))
 
 
 def inspect_bundle(path: Path) -> Bundle:

@@ -69,8 +69,8 @@ class AugmentConfig(Settings):
     """How training pictures are varied; a field that is set overrides the preset's.
 
     Attributes:
-        preset: `none`, `light` (crop and mirror) or `standard` (resized crop and mirror); None: `standard` for inputs
-            from 64 pixels on, `light` below.
+        preset: `none`, `light` (crop and mirror) or `standard` (resized crop, mirror, brightness and contrast ±20 %);
+            None: `standard` for inputs from 64 pixels on, `light` below.
         crop: Whether a crop lies anywhere; otherwise in the centre.
         mirror: Probability of a left-right mirror image; None: the preset's, but 0 where every class is called by a
             single character, for a mirrored letter is none.

@@ -7,19 +7,39 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from hubel.errors import HubelError
 
 
-def write_whole(path: Path, content: bytes | str | Callable[[Path], object]) -> None:
+class WritableFile:
+    """A binary file that remembers why it could not be written, for libraries that report something else instead."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self.failure: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write some bytes."""
+        try:
+            return self._raw.write(data)
+        except OSError as error:
+            self.failure = error
+            raise
+
+    def flush(self) -> None:
+        """Hand what was written to the operating system."""
+        self._raw.flush()
+
+
+def write_whole(path: Path, content: bytes | str | Callable[[WritableFile], object]) -> None:
     """Write a file so that a reader sees the old one or the new one, never a part.
 
     The content goes to a temporary file in the same folder, is flushed to the disk (fsync) and then renamed.
 
     Args:
         path: Where the file shall be; missing parent folders are made.
-        content: The bytes or text, or a function that writes the file at the path it is given.
+        content: The bytes or text, or a function that writes to the file it is given.
 
     Raises:
         HubelError: The disk is full, the folder cannot be written, ...; an earlier file at `path` is still whole.
@@ -29,13 +49,19 @@ def write_whole(path: Path, content: bytes | str | Callable[[Path], object]) -> 
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         temporary = Path(name)
-        os.close(handle)
-        if callable(content):
-            content(temporary)
-        else:
-            temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        with os.fdopen(handle, "wb") as raw:
+            file = WritableFile(raw)
+            try:
+                if callable(content):
+                    content(file)
+                else:
+                    file.write(content.encode() if isinstance(content, str) else content)
+            except Exception:
+                if file.failure is not None:
+                    raise file.failure from None
+                raise
+            raw.flush()
+            os.fsync(raw.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:

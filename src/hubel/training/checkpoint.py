@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import torch
 
@@ -71,7 +71,7 @@ def save_checkpoint(
 ) -> None:
     """Write a checkpoint, whole or not at all."""
     content = {"progress": asdict(progress), "network": network, "optimizer": optimizer}
-    write_whole(path, lambda temporary: torch.save(content, temporary))
+    write_whole(path, lambda file: torch.save(content, cast("IO[bytes]", file)))
 
 
 def load_checkpoint(path: Path) -> tuple[Progress, dict[str, torch.Tensor], dict[str, Any]]:
