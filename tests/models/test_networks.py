@@ -1,0 +1,169 @@
+"""What every network must do, checked on every network."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+
+import pytest
+import torch
+from tests.models.facts import FACTS
+from torch import nn
+
+from hubel.models import ClassificationNetwork, build_model, list_models, model_entry
+from hubel.models.complexity import complexity
+
+
+@cache
+def built(name: str) -> ClassificationNetwork:
+    """One instance per network, its running statistics those of a batch; tests must not change it."""
+    torch.manual_seed(0)
+    network = build_model(name)
+    assert isinstance(network, ClassificationNetwork)
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = 1.0
+    with torch.no_grad():
+        network.train()(images(name, 4))
+    for norm in norms:
+        norm.momentum = 0.1
+    return network
+
+
+def images(name: str, count: int = 2) -> torch.Tensor:
+    """Random images, small ones where the network takes any size."""
+    entry = model_entry(name)
+    channels, height, width = entry.input_size
+    size = (height, width) if entry.fixed_size else (min(height, 64), min(width, 64))
+    return torch.randn(count, channels, *size, generator=torch.Generator().manual_seed(1))
+
+
+def on_meta(name: str, **arguments: int) -> ClassificationNetwork:
+    with torch.device("meta"):
+        network = build_model(name, **arguments)
+    assert isinstance(network, ClassificationNetwork)
+    return network
+
+
+each_network = pytest.mark.parametrize("name", list_models("classification"))
+
+
+def test_every_network_has_its_facts():
+    assert set(list_models("classification")) == set(FACTS)
+
+
+@each_network
+def test_facts(name: str):
+    facts, entry, network = FACTS[name], model_entry(name), on_meta(name)
+    cost = complexity(network, entry.input_size)
+    assert sum(parameter.numel() for parameter in network.parameters()) == facts.parameters
+    assert cost.parameters == facts.parameters
+    assert cost.macs == facts.macs
+    assert network(torch.empty(2, *entry.input_size, device="meta")).shape == facts.out_shape
+    assert network.num_classes == facts.out_shape[1]
+    assert network.strides == facts.strides
+    assert network.out_channels == facts.channels
+    assert facts.source in entry.source
+
+
+@each_network
+def test_stages_are_what_strides_and_channels_say(name: str):
+    entry, network = model_entry(name), on_meta(name)
+    image = torch.empty(2, *entry.input_size, device="meta")
+    maps = network.forward_stages(image)
+    assert list(maps) == [stage for stage, _ in network.stages.named_children()]
+    assert tuple(map_.shape[1] for map_ in maps.values()) == network.out_channels
+    if name.startswith("resnet"):  # the others have convolutions without padding or pools that drop a rest
+        assert tuple(image.shape[2] // map_.shape[2] for map_ in maps.values()) == network.strides
+
+
+@each_network
+def test_network_is_head_of_features_of_stages(name: str):
+    network, x = built(name).eval(), images(name)
+    with torch.no_grad():
+        logits, features, maps = network(x), network.features(x), network.forward_stages(x)
+        assert torch.equal(features, list(maps.values())[-1])
+        assert torch.equal(network.head(features), logits)
+    assert logits.isfinite().all()
+    assert network.head.out is network.out
+
+
+@each_network
+def test_both_modes_return_logits(name: str):
+    network, x = built(name), images(name)
+    state = copy.deepcopy(network.state_dict())
+    with torch.no_grad():
+        outputs = [network.train()(x), network.eval()(x)]
+    network.load_state_dict(state)
+    assert all(isinstance(output, torch.Tensor) and output.shape == FACTS[name].out_shape for output in outputs)
+
+
+@each_network
+def test_backward_reaches_every_parameter(name: str):
+    network = built(name).train()
+    state = copy.deepcopy(network.state_dict())
+    loss = nn.functional.cross_entropy(network(images(name, 4)) / 10, torch.arange(4))
+    gradients = torch.autograd.grad(loss, list(network.parameters()))
+    network.load_state_dict(state)
+    for (parameter, _), gradient in zip(network.named_parameters(), gradients, strict=True):
+        assert gradient.isfinite().all(), parameter
+        assert gradient.abs().max() > 0, parameter
+
+
+@each_network
+def test_state_dict_round_trip(name: str):
+    network, x = built(name).eval(), images(name)
+    other = build_model(name).eval()
+    other.load_state_dict(network.state_dict(), strict=True)
+    with torch.no_grad():
+        assert torch.equal(other(x), network(x))
+
+
+@each_network
+def test_odd_sizes_work_or_say_what_is_expected(name: str):
+    network, (channels, height, width) = built(name).eval(), model_entry(name).input_size
+    odd = torch.zeros(1, channels, 33, 47)
+    if model_entry(name).fixed_size:
+        with pytest.raises(
+            ValueError, match=rf"shape \(1, {channels}, 33, 47\).*takes \(N, {channels}, {height}, {width}\)"
+        ):
+            network(odd)
+    else:
+        with torch.no_grad():
+            assert network(odd).isfinite().all()
+
+
+@each_network
+def test_wrong_channels_say_what_is_expected(name: str):
+    network = on_meta(name)
+    with pytest.raises(ValueError, match=rf"shape \(1, 7, 32, 32\): this network takes \(N, {network.in_channels}, "):
+        network.forward_stages(torch.zeros(1, 7, 32, 32))
+
+
+@each_network
+def test_num_classes_and_in_channels(name: str):
+    network = on_meta(name, num_classes=7, in_channels=2)
+    _, height, width = model_entry(name).input_size
+    assert (network.num_classes, network.in_channels) == (7, 2)
+    assert network(torch.empty(3, 2, height, width, device="meta")).shape == (3, 7)
+
+
+@each_network
+def test_replace_out_changes_nothing_else(name: str):
+    network = copy.deepcopy(built(name)).double().eval()
+    before = {key: value for key, value in network.state_dict().items() if not key.startswith("head.out.")}
+    network.replace_out(5)
+    x = images(name).double()
+    with torch.no_grad():
+        assert network(x).shape == (2, 5)
+    assert network.num_classes == 5
+    assert network(x).dtype == torch.float64
+    assert not network.out.training
+    after = {key: value for key, value in network.state_dict().items() if not key.startswith("head.out.")}
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_number_of_strides_must_be_that_of_the_stages():
+    with pytest.raises(ValueError, match="1 stages, 2 strides and 1 channels"):
+        ClassificationNetwork({"a": nn.Identity()}, nn.Identity(), in_channels=3, strides=(1, 2), out_channels=(3,))

@@ -1,0 +1,97 @@
+"""ResNets against torchvision, against the paper's options, and against closed formulas."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from hubel.models import build_model
+from hubel.models.classification.resnet import BasicBlock, Bottleneck, ZeroPadding
+from hubel.models.complexity import complexity
+from hubel.weights.names import torchvision_resnet
+
+
+def parameters(name: str, **arguments: str) -> int:
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in build_model(name, **arguments).parameters())
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"])
+def test_equal_to_torchvision(name: str):
+    """Equal logits in both modes and equal gradients of the input, with random weights and statistics."""
+    torch.manual_seed(0)
+    theirs = getattr(torchvision.models, name)(num_classes=10)
+    for module in theirs.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -0.5, 0.5)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+            nn.init.uniform_(module.weight, 0.3, 0.7)
+            nn.init.uniform_(module.bias, -0.3, 0.3)
+    ours = build_model(name, num_classes=10)
+    theirs_by_name = theirs.state_dict()
+    renamed = {own: theirs_by_name.pop(torchvision_resnet(own)) for own in ours.state_dict()}
+    assert not theirs_by_name
+    ours.load_state_dict(renamed, strict=True)
+    image = torch.randn(2, 3, 64, 64)
+    for training in (False, True):
+        ours.train(training)
+        theirs.train(training)
+        inputs = [image.clone().requires_grad_() for _ in range(2)]
+        logits = [network(x) for network, x in zip((ours, theirs), inputs, strict=True)]
+        gradients = [torch.autograd.grad(y.square().sum(), x)[0] for y, x in zip(logits, inputs, strict=True)]
+        torch.testing.assert_close(logits[0], logits[1], rtol=0, atol=1e-5)
+        scale = gradients[1].abs().max().item()
+        torch.testing.assert_close(gradients[0], gradients[1], rtol=0, atol=1e-5 * max(1.0, scale))
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnet20_cifar"])
+def test_zero_init_residual_starts_every_block_as_the_identity(name: str):
+    network = build_model(name, zero_init_residual=True).train()
+    blocks = [module for module in network.modules() if isinstance(module, BasicBlock | Bottleneck)]
+    identities = [block for block in blocks if isinstance(block.shortcut, nn.Identity)]
+    assert len(identities) >= len(blocks) // 2
+    for block in identities:
+        x = torch.rand(2, block.conv1.in_channels, 8, 8)  # what a ReLU returned is not negative
+        assert torch.equal(block(x), x)
+
+
+def test_without_zero_init_a_block_is_not_the_identity():
+    block = build_model("resnet18").stages.conv2.block1
+    x = torch.rand(2, 64, 8, 8)
+    assert not torch.allclose(block(x), x, atol=0.1)
+
+
+@pytest.mark.parametrize(("name", "giga_macs"), [("resnet50", 3.86), ("resnet101", 7.57), ("resnet152", 11.28)])
+def test_stride_on_the_first_convolution_costs_what_the_paper_says(name: str, giga_macs: float):
+    with torch.device("meta"):
+        network = build_model(name, stride_on="1x1")
+    assert round(complexity(network, (3, 224, 224)).macs / 1e9, 2) == giga_macs
+
+
+def test_shortcut_options_differ_by_their_projections():
+    def projection(channels_in: int, channels_out: int) -> int:
+        return channels_in * channels_out + 2 * channels_out  # 1×1 convolution, BatchNorm
+
+    changing = sum(projection(a, b) for a, b in [(64, 128), (128, 256), (256, 512)])
+    keeping = sum(n * projection(c, c) for n, c in [(3, 64), (3, 128), (5, 256), (2, 512)])
+    assert parameters("resnet34", shortcut="B") - parameters("resnet34", shortcut="A") == changing
+    assert parameters("resnet34", shortcut="C") - parameters("resnet34", shortcut="B") == keeping
+
+
+def test_zero_padding_keeps_every_second_pixel():
+    x = torch.randn(1, 4, 5, 6)
+    result = ZeroPadding(4, 8, 2)(x)
+    assert result.shape == (1, 8, 3, 3)
+    assert torch.equal(result[:, 2:6], x[:, :, ::2, ::2])
+    assert not result[:, :2].any()
+    assert not result[:, 6:].any()
+
+
+def test_convolutions_start_with_the_variance_of_the_paper():
+    torch.manual_seed(0)
+    for module in build_model("resnet50").modules():
+        if isinstance(module, nn.Conv2d) and module.weight.numel() > 100_000:
+            fan_in = module.weight[0].numel()
+            assert abs(module.weight.var().item() * fan_in / 2 - 1) < 0.03
