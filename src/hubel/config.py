@@ -150,7 +150,7 @@ class TrainConfig(Settings):
         seed: Of the initial weights, the order, the augmentation and dropout.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
         precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 on CUDA.
-        threads: Of the CPU's arithmetic; None: all the process may use.
+        threads: Of the CPU's arithmetic; None: `$OMP_NUM_THREADS` where it is set, else all the process may use.
         checkpoint_seconds: How often, within an epoch, all is saved for `--resume`.
     """
 

@@ -5,13 +5,13 @@ Training's evaluation, `evaluate`, `predict`, export and serving all call `Prepr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from hubel.errors import ConfigError
+from hubel.runtime import one_torch_thread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,7 +122,7 @@ class Preprocess:
         """
         count, height, width, channels = images.shape
         scale, shift = _scale_and_shift(self.mean, self.std, width, images.device)
-        with _one_thread() if images.device.type == "cpu" else nullcontext():
+        with one_torch_thread() if images.device.type == "cpu" else nullcontext():
             rows = images.reshape(count, height, width * channels).float().mul_(scale).add_(shift)
         return rows.view(count, height, width, channels).permute(0, 3, 1, 2)
 
@@ -131,23 +131,6 @@ class Preprocess:
         import torch
 
         return self.normalise(torch.from_numpy(self.to_array(image).copy())[None])[0]
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Run torch's operators on this thread alone.
-
-    Memory is what limits arithmetic this simple: a second thread gains nothing, and where another process has a core,
-    waiting for it costs many times the arithmetic.
-    """
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 @lru_cache(maxsize=16)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hubel.errors import ConfigError
@@ -53,11 +55,33 @@ def available_cpus() -> int:
 
 
 def start(threads: int | None = None) -> None:
-    """Prepare the process for arithmetic: the allocator's settings and torch's number of threads."""
+    """Prepare the process for arithmetic: the allocator's settings and torch's number of threads.
+
+    Args:
+        threads: None: `$OMP_NUM_THREADS` where it is set, else all processors that the process may use.
+    """
     import torch
 
     keep_freed_memory()
-    torch.set_num_threads(threads or available_cpus())
+    if threads is not None or "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(threads or available_cpus())
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Run torch's operators without threads of their own, in this thread and in those that it starts meanwhile.
+
+    For work on one picture at a time, which takes about 0.1 ms, and for arithmetic that memory limits: a second thread
+    gains nothing there, and where another process has a core, waiting for it takes milliseconds.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def seed(device: torch.device, value: int) -> None:

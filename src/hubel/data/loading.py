@@ -16,10 +16,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from hubel.data.augmentation import Augment
 from hubel.data.randomness import shuffled
 from hubel.data.store import PictureStore
-from hubel.data.threads import one_torch_thread
 from hubel.errors import DataError
 from hubel.preprocessing import Preprocess
-from hubel.runtime import available_cpus
+from hubel.runtime import available_cpus, one_torch_thread
 
 _PICTURES_FOR_STATISTICS = 2000
 _SMALLEST_STD = 1 / 255  # of pictures that are all of one colour

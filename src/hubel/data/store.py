@@ -28,11 +28,10 @@ from hubel.data.decoding import DECODING_VERSION, UnreadableImage, load_for
 from hubel.data.remembered import remember_verdicts, remembered_verdicts
 from hubel.data.sources import Sample
 from hubel.data.store_file import DoesNotFitError, Index, MappedPixels, make_room, path_of, read_index, write_pictures
-from hubel.data.threads import one_torch_thread
 from hubel.errors import DataError
 from hubel.files import cache_folder
 from hubel.preprocessing import Preprocess
-from hubel.runtime import available_cpus
+from hubel.runtime import available_cpus, one_torch_thread
 
 Purpose = Literal["training", "evaluation"]
 Progress = Callable[[int, int], None]
