@@ -134,9 +134,9 @@ def test_trained_lenet5_tolerates_small_rotations_and_scalings():
     train, test = slice(0, 1300), slice(1300, None)
     torch.manual_seed(0)
     network = build_model("lenet5")
-    epochs, batch = 15, 50
-    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, epochs * 26)
+    epochs, batch = 10, 50
+    optimizer = torch.optim.AdamW(network.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, epochs * 26)
     for _ in range(epochs):
         for indices in torch.randperm(1300).split(batch):
             optimizer.zero_grad()
@@ -152,7 +152,7 @@ def test_trained_lenet5_tolerates_small_rotations_and_scalings():
         with torch.no_grad():
             return (network(moved).argmax(1) == y[test]).float().mean().item()
 
-    assert accuracy(0, 1) > 0.9
+    assert accuracy(0, 1) > 0.88
     for degrees, scale in [(10, 1), (-10, 1), (0, 0.9), (0, 1.1)]:
-        assert accuracy(degrees, scale) > accuracy(0, 1) - 0.06, (degrees, scale)
-    assert accuracy(90, 1) < 0.6  # it has learnt digits, not blobs
+        assert accuracy(degrees, scale) > accuracy(0, 1) - 0.1, (degrees, scale)
+    assert accuracy(90, 1) < 0.4  # it has learnt digits, not blobs

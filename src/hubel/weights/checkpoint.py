@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import struct
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,11 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_torch(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # of unusual pickle protocols: the file is read or it is not
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
     except _DAMAGE as error:
-        if needs := re.search(r"GLOBAL (\S+)|(TorchScript)|Unsupported (class \S+)", str(error)):
+        if needs := re.search(r"GLOBAL (\w+(?:\.\w+)+)|(TorchScript)|Unsupported (class \S+)", str(error)):
             what = next(group for group in needs.groups() if group)
             raise WeightsError(
                 f"{path} could only be read by running code that it names ({what}), which hubel never "

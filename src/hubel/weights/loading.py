@@ -181,7 +181,7 @@ def _load(model: nn.Module, stored: Tensors, weights: str, network: str, notes: 
         "of another shape": shapes,
     }
     if problems := [f"{len(names)} {kind}: {_first(names)}" for kind, names in kinds.items() if names]:
-        raise WeightsError(f"weights {weights} do not fit {network}: {'; '.join(problems)}{_hint(stored)}")
+        raise WeightsError(f"weights {weights} do not fit {network}: {'; '.join(problems)}{_hint(stored, network)}")
     stored_types = {str(tensor.dtype) for name, tensor in stored.items() if tensor.dtype != own[name].dtype}
     if stored_types:
         notes.append(f"converted to the network's number type from {', '.join(sorted(stored_types))}")
@@ -192,10 +192,12 @@ def _first(names: list[str], count: int = 3) -> str:
     return ", ".join(names[:count]) + (", ..." if len(names) > count else "")
 
 
-def _hint(tensors: Tensors) -> str:
-    """Which of hubel's networks has all of these tensors, apart from its last layer."""
+def _hint(tensors: Tensors, network: str) -> str:
+    """Which other one of hubel's networks finds all of its tensors here, apart from its last layer."""
     sizes = {name: tensor.shape for name, tensor in tensors.items()}
     for name in list_models():
+        if name == network:
+            continue
         with torch.device("meta"):
             model = build_model(name)
         naming = recognise(model, sizes)
