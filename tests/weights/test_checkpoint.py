@@ -121,10 +121,11 @@ def test_a_file_cut_off_anywhere_is_one_line(
     path = tmp_path_factory.getbasetemp() / f"cut-{kind}"
     path.write_bytes(whole[: int(share * len(whole))])
     # A pickle that is cut inside the name of a class names another one.
-    message = r"is damaged: .*fetch it again|is neither safetensors|running code that it names \((torch|collections)"
+    message = r"is damaged: .*fetch it again|is neither safetensors|running code that it names \(\w"
     with pytest.raises(WeightsError, match=message) as caught:
         read_checkpoint(path)
     assert "\n" not in str(caught.value)
+    assert "can still be loaded" not in str(caught.value)  # torch's advice to let the file run its code
 
 
 @given(data=st.data())

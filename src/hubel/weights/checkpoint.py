@@ -71,7 +71,7 @@ def _read_torch(path: Path) -> Any:
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except _DAMAGE as error:
-        if needs := re.search(r"GLOBAL (\w+(?:\.\w+)+)|(TorchScript)|Unsupported (class \S+)", str(error)):
+        if needs := re.search(r"GLOBAL (\w[\w.]*\w)|(TorchScript)|Unsupported (class \S+)", str(error)):
             what = next(group for group in needs.groups() if group)
             raise WeightsError(
                 f"{path} could only be read by running code that it names ({what}), which hubel never "
@@ -108,6 +108,7 @@ def _without_wrappers(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _damaged(path: Path, reader: str, error: Exception) -> str:
-    """One line about an error whose own text may have many."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    """One line about an error whose own text may have many; torch puts the reason behind its advice."""
+    reason = str(error).rpartition("WeightsUnpickler error: ")[2]
+    text = " ".join(reason.split()) or type(error).__name__
     return f"{path} is damaged: {reader} says '{text[:120]}'; fetch it again"
