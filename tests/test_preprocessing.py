@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from torchvision import transforms
 
 from hubel.errors import ConfigError
 from hubel.preprocessing import Preprocess, resample
@@ -19,16 +20,19 @@ def image(height: int, width: int, seed: int = 0) -> Image.Image:
 
 
 @given(st.integers(5, 60), st.integers(5, 60), st.integers(1, 20), st.integers(1, 20), st.integers(0, 5))
-def test_the_shorter_side_is_scaled_and_the_centre_cropped(height, width, crop_height, crop_width, margin):
+def test_the_shorter_side_is_scaled_and_the_centre_cropped_as_torchvision_does(
+    height, width, crop_height, crop_width, margin
+):
     preprocess = Preprocess(size=(crop_height, crop_width), resize_to=max(crop_height, crop_width) + margin)
     resized = preprocess.resized(image(height, width))
     assert min(resized.size) == preprocess.resize_to
     assert abs(resized.width / resized.height - width / height) <= max(
         1 / resized.height, width / height / resized.width
     )
-    top, left = (resized.height - crop_height) // 2, (resized.width - crop_width) // 2
-    expected = np.asarray(resized)[top : top + crop_height, left : left + crop_width]
-    assert (preprocess.to_array(image(height, width)) == expected).all()
+    peer = transforms.Compose(
+        [transforms.Resize(preprocess.resize_to), transforms.CenterCrop((crop_height, crop_width))]
+    )
+    assert (preprocess.to_array(image(height, width)) == np.asarray(peer(image(height, width)))).all()
 
 
 def test_stretch_takes_all_of_the_picture():

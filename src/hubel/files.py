@@ -64,6 +64,7 @@ def write_whole(path: Path, content: bytes | str | Callable[[WritableFile], obje
             os.fsync(raw.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+        _flush_folder(path.parent)
     except OSError as error:
         reason = error.strerror or str(error)
         raise HubelError(f"cannot write {path}: {reason}; earlier files are whole, mend this and try again") from error
@@ -75,6 +76,16 @@ def write_whole(path: Path, content: bytes | str | Callable[[WritableFile], obje
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON, whole or not at all."""
     write_whole(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the renaming itself outlast a power cut, where folders can be opened (not on Windows)."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _umask() -> int:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from hubel.errors import ConfigError
-from hubel.runtime import one_torch_thread
+from hubel.runtime import memory_format, one_torch_thread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +34,7 @@ class Preprocess:
         channels: 3 (RGB) or 1 (grey).
         size: Height and width of the input in pixels.
         resize: `"shorter_side"`: scale so that the shorter side is `resize_to`, keep the aspect ratio, crop the
-            centre; `"stretch"`: scale to `size`, whatever the aspect ratio.
+            centre, rounding as torchvision does; `"stretch"`: scale to `size`, whatever the aspect ratio.
         resize_to: The shorter side's length in pixels before the crop; at least the larger of `size`.
         interpolation: The resampling filter.
         antialias: Whether the filter widens when it shrinks a picture, as Pillow's does (OpenCV's does not).
@@ -93,8 +93,7 @@ class Preprocess:
         """Height and width that a picture is scaled to by the resize rule."""
         if self.resize == "stretch":
             return self.size
-        scale = self.resize_to / min(image.size)
-        width, height = (max(self.resize_to, round(side * scale)) for side in image.size)
+        width, height = (int(self.resize_to * side / min(image.size)) for side in image.size)
         return height, width
 
     def to_array(self, image: Image.Image) -> npt.NDArray[np.uint8]:
@@ -107,7 +106,7 @@ class Preprocess:
 
         height, width = self.size
         resized = self.resized(image)
-        left, top = (resized.width - width) // 2, (resized.height - height) // 2
+        left, top = round((resized.width - width) / 2), round((resized.height - height) / 2)
         cropped = resized.crop((left, top, left + width, top + height))
         return np.asarray(cropped, dtype=np.uint8).reshape(height, width, self.channels)
 
@@ -118,13 +117,14 @@ class Preprocess:
             images: uint8 of shape (N, H, W, C).
 
         Returns:
-            float32 of shape (N, C, H, W) on the same device, channels_last in memory.
+            float32 of shape (N, C, H, W) on the same device, in the order of memory that it likes.
         """
         count, height, width, channels = images.shape
         scale, shift = _scale_and_shift(self.mean, self.std, width, images.device)
         with one_torch_thread() if images.device.type == "cpu" else nullcontext():
             rows = images.reshape(count, height, width * channels).float().mul_(scale).add_(shift)
-        return rows.view(count, height, width, channels).permute(0, 3, 1, 2)
+        planes = rows.view(count, height, width, channels).permute(0, 3, 1, 2)
+        return planes.contiguous(memory_format=memory_format(images.device))
 
     def apply(self, image: Image.Image) -> torch.Tensor:
         """A network's input from a decoded picture of mode RGB or L: float32 of shape (C, H, W)."""

@@ -125,4 +125,24 @@ def choose_device(name: str = "auto") -> torch.device:
         raise ConfigError(
             f"device '{name}' is not here: this machine has {', '.join(present)}; `--device auto` picks one"
         )
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # seeds and streams are those of the current device
     return device
+
+
+def memory_format(device: torch.device) -> torch.memory_format:
+    """The order in which a device's convolutions like their images: channels last, but on MPS.
+
+    There, the backward pass of BatchNorm fails on channels_last in some releases (pytorch/pytorch#188371).
+    """
+    import torch
+
+    return torch.contiguous_format if device.type == "mps" else torch.channels_last
+
+
+def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A batch's tensor on a device, without waiting where that is safe.
+
+    On MPS a copy that does not wait may read memory that is free already (pytorch/pytorch#139550).
+    """
+    return tensor.to(device, non_blocking=device.type == "cuda")

@@ -197,7 +197,7 @@ def test_a_run_starts_from_another_runs_weights(trained: tuple[Path, Path, Outco
 def test_an_interrupted_run_names_the_way_on(hubel: Hubel, coloured_squares: Path) -> None:
     outcome = hubel("train", coloured_squares, "--resume")
     assert outcome.status == 2
-    assert "nothing to resume: there is no run of 'squares' under runs/" in outcome.error
+    assert f"nothing to resume: there is no run of {coloured_squares} under runs/" in outcome.error
     refused = hubel("train", coloured_squares, "--resume", "--epochs", "3")
     assert refused.status == 2
     assert "--resume goes on with the run's own settings: leave out --epochs" in refused.error

@@ -16,7 +16,8 @@ import torch
 from hubel.data.augmentation import Augment
 from hubel.data.decoding import read_array
 from hubel.data.loading import Loader, channel_statistics, default_workers
-from hubel.data.splits import labelled_folder
+from hubel.data.sources import find_class_folders
+from hubel.data.splits import labelled_splits
 from hubel.data.store import PictureStore, prepare_store
 from hubel.errors import DataError
 from hubel.preprocessing import Preprocess
@@ -28,7 +29,7 @@ SQUARE = Preprocess(size=(8, 8), resize_to=8, resize="stretch")
 @pytest.fixture
 def make_store(class_folders) -> Callable[..., PictureStore]:
     root = class_folders(cat=11, dog=12)
-    samples, _ = labelled_folder(root, ["cat", "dog"])
+    samples = labelled_splits(find_class_folders(root), ["cat", "dog"])[0][None]
 
     def make(preprocess: Preprocess = SMALL, **options) -> PictureStore:
         settings = {"classes": ["cat", "dog"], "purpose": "training", "cache_bytes": 10**8, **options}
@@ -177,7 +178,7 @@ def test_a_worker_that_is_killed_is_named_with_what_it_held(make_store):
     store = make_store(cache_bytes=0)
     store._decode = _die
     loader = Loader(store, batch_size=4, preprocess=SMALL, workers=1)
-    message = r"a process that loads images was killed while it held cat/5\.png \(.*\); .*--set data\.workers="
+    message = r"a process that loads images was killed while it held cat/5\.png \(.*\); .* try fewer workers"
     with pytest.raises(DataError, match=message):
         list(loader.epoch(0))
     store._decode = lambda path: np.zeros((9, 9, 3), dtype=np.uint8)
@@ -190,17 +191,20 @@ def test_spawned_workers_give_the_same(make_store, tmp_path):
     script.write_text(
         textwrap.dedent("""
         import hashlib, sys
+        from pathlib import Path
         import torch
         from hubel.data.augmentation import Augment
         from hubel.data.loading import Loader
-        from hubel.data.splits import labelled_folder
+        from hubel.data.sources import find_class_folders
+        from hubel.data.splits import labelled_splits
         from hubel.data.store import prepare_store
         from hubel.preprocessing import Preprocess
 
         if __name__ == "__main__":
             torch.multiprocessing.set_start_method("spawn")
             preprocess = Preprocess(size=(8, 8), resize_to=9)
-            samples, _ = labelled_folder(__import__("pathlib").Path(sys.argv[1]), ["cat", "dog"])
+            found = find_class_folders(Path(sys.argv[1]))
+            samples = labelled_splits(found, ["cat", "dog"])[0][None]
             for cache_bytes in (10**8, 0):
                 store = prepare_store(samples, preprocess, classes=["cat", "dog"], purpose="training",
                                       cache_bytes=cache_bytes)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hubel.data import digests as digests_module
 from hubel.data import splits as splits_module
 from hubel.data.digests import digest_files
-from hubel.data.sources import list_folder
-from hubel.data.splits import DataSplits, labelled_folder, open_splits
+from hubel.data.sources import find_class_folders, list_folder
+from hubel.data.splits import DataSplits, labelled_splits, open_splits
 from hubel.errors import ConfigError, DataError
 
 SPLITS = ("train", "validation", "test")
@@ -284,22 +284,25 @@ def test_csv_that_is_none(tmp_path, text, message):
         DataSplits.from_csv(text, tmp_path)
 
 
-def test_labelled_folder_takes_the_models_order_of_classes(class_folders):
+def test_labelled_splits_take_the_models_order_of_classes(class_folders):
     class_folders("train", cat=2, dog=2)
-    samples, notes = labelled_folder(class_folders("test", cat=1), ["dog", "cow", "cat"])
-    assert [(sample.name, sample.label) for sample in samples] == [
-        ("test/cat/0.png", 2),
-        ("train/cat/0.png", 2),
-        ("train/cat/1.png", 2),
-        ("train/dog/0.png", 0),
-        ("train/dog/1.png", 0),
-    ]
-    assert notes == ()
+    found = find_class_folders(class_folders("test", cat=1))
+    of_split, excluded = labelled_splits(found, ["dog", "cow", "cat"])
+    assert {split: [(s.name, s.label) for s in samples] for split, samples in of_split.items()} == {
+        "test": [("test/cat/0.png", 2)],
+        "train": [
+            ("train/cat/0.png", 2),
+            ("train/cat/1.png", 2),
+            ("train/dog/0.png", 0),
+            ("train/dog/1.png", 0),
+        ],
+    }
+    assert excluded == ()
 
 
-def test_labelled_folder_names_a_class_that_the_model_does_not_know(class_folders):
+def test_labelled_splits_name_a_class_that_the_model_does_not_know(class_folders):
     with pytest.raises(DataError, match=r"has a class 'cow' that the model does not know: expected cat, dog"):
-        labelled_folder(class_folders(cat=1, cow=1), ["cat", "dog"])
+        labelled_splits(find_class_folders(class_folders(cat=1, cow=1)), ["cat", "dog"])
 
 
 def test_digests_are_remembered_until_a_file_changes(class_folders, monkeypatch):

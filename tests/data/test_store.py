@@ -16,8 +16,8 @@ from PIL import Image
 
 from hubel.data import decoding
 from hubel.data.decoding import UnreadableImage, load_image, read_array
-from hubel.data.sources import Sample
-from hubel.data.splits import labelled_folder
+from hubel.data.sources import Sample, find_class_folders
+from hubel.data.splits import labelled_splits
 from hubel.data.store import decode_picture, prepare_store
 from hubel.data.store_file import make_room, read_index
 from hubel.errors import DataError
@@ -28,7 +28,7 @@ PLENTY = 10**8
 
 
 def samples_of(root: Path) -> tuple[Sample, ...]:
-    return labelled_folder(root, sorted(folder.name for folder in root.iterdir()))[0]
+    return labelled_splits(find_class_folders(root), sorted(folder.name for folder in root.iterdir()))[0][None]
 
 
 def prepare(samples, preprocess=SMALL, **options):
@@ -222,7 +222,7 @@ def test_block_is_all_pictures_of_one_shape(class_folders, draw):
     root = class_folders(cat=3, dog=3)
     (root / "cat/1.png").write_bytes(b"x")
     store = prepare(samples_of(root), max_unreadable=1)
-    assert store.block().shape == (5, 11, 9, 3)
+    assert store.block().shape == (5, 10, 9, 3)
     assert all((store.block()[n] == store.array(n)).all() for n in range(5))
     assert prepare(samples_of(root), max_unreadable=1, cache_bytes=0).block() is None
     draw(root / "dog/other.png", size=(30, 20))
@@ -261,11 +261,12 @@ def test_a_damaged_file_is_written_anew(class_folders, cache, damage):
 PREPARE = """
     import sys, time
     from pathlib import Path
-    from hubel.data.splits import labelled_folder
+    from hubel.data.sources import find_class_folders
+    from hubel.data.splits import labelled_splits
     from hubel.data.store import prepare_store
     from hubel.preprocessing import Preprocess
     root = Path({root!r})
-    samples, _ = labelled_folder(root, ["cat", "dog"])
+    samples = labelled_splits(find_class_folders(root), ["cat", "dog"])[0][None]
     def progress(done, total):
         print(done, flush=True)
         time.sleep({pause})
@@ -319,7 +320,7 @@ def test_an_unwritable_cache_means_no_cache(class_folders, tmp_path, monkeypatch
     monkeypatch.setenv("HUBEL_CACHE", str(tmp_path / "file" / "cache"))
     store = prepare(samples_of(class_folders(cat=3, dog=3)))
     assert not store.cached
-    assert store.array(0).shape == (11, 9, 3)
+    assert store.array(0).shape == (10, 9, 3)
 
 
 def test_too_little_disk_means_no_cache(class_folders, cache, monkeypatch):
@@ -328,7 +329,7 @@ def test_too_little_disk_means_no_cache(class_folders, cache, monkeypatch):
     assert files_in(cache) == []
 
 
-BYTES = 9 * 11 * 3 * 6  # of six pictures
+BYTES = 9 * 10 * 3 * 6  # of six pictures
 
 
 def test_a_set_that_does_not_fit_the_limit_is_not_cached(class_folders, cache):
@@ -366,7 +367,7 @@ def test_the_least_recently_used_makes_room_but_never_what_is_in_use(class_folde
     left = set(files_in(cache))
     assert set(in_use) | second <= left
     assert len(left) == 3
-    assert kept.array(0).shape == (11, 9, 3)
+    assert kept.array(0).shape == (10, 9, 3)
     assert sum(path.stat().st_size for path in left) <= limit
 
 

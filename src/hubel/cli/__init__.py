@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated, Any
@@ -45,6 +46,9 @@ def _options(
 
 def main() -> None:
     """Run the command line. Exit status: 0 done, 2 the user's mistake, 1 a fault of hubel's, 128 + n signal n."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name need not be text, nor fit the terminal's alphabet
+            stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
     except HubelError as error:

@@ -29,6 +29,9 @@ def evaluate(
     split: Annotated[str, typer.Option("--split", help="auto, test, validation, train or all.")] = "auto",
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")] = "auto",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures computed together.")] = 32,
+    max_unreadable: Annotated[
+        float, typer.Option("--max-unreadable", min=0, max=1, help="Share of pictures that may be unreadable.")
+    ] = 0.01,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Also write every picture's prediction as CSV.")
@@ -42,12 +45,22 @@ def evaluate(
         raise ConfigError(f"one argument came, '{data}': expected a model and then a folder of pictures")
     import json
 
+    from hubel import runtime
     from hubel.cli.progress import evaluation_progress
     from hubel.cli.text import output as console_on_stdout
     from hubel.evaluation.evaluate import evaluate as run_evaluation
 
+    runtime.start()
     with evaluation_progress() as progress:
-        evaluation = run_evaluation(models, data, split=split, device=device, batch_size=batch_size, progress=progress)
+        evaluation = run_evaluation(
+            models,
+            data,
+            split=split,
+            device=device,
+            batch_size=batch_size,
+            max_unreadable=max_unreadable,
+            progress=progress,
+        )
     for item in evaluation.unreadable:
         print(f"left out {item.sample.name}: {item.reason}", file=sys.stderr)
     if output is not None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from hubel.models.registry import ModelEntry
 
-app = typer.Typer(help="List the networks, or show one of them.", rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(help="List the networks, or show one of them.", rich_markup_mode=None)
 
 
 @app.command(name="list")

@@ -28,9 +28,11 @@ def predict(
     from hubel.errors import DataError
 
     style = _choose_format("json" if json_ else format_, output)
+    from hubel import runtime
     from hubel.data.sources import list_images
     from hubel.inference.predictor import load
 
+    runtime.start()
     predictor = load(model, device=device)
     files = list_images(images)
     unreadable: list[str] = []
@@ -41,12 +43,11 @@ def predict(
 
     results = [result for _, result in predictor.predict_each(files, batch_size=batch_size, on_unreadable=leave_out)]
     top = min(top, len(predictor.classes))
-    if results:
-        _write(results, style, top, output)
     if not results:
         raise DataError(
             f"none of the {len(files)} pictures can be read: expected JPEG, PNG, WebP, BMP, TIFF or GIF files"
         )
+    _write(results, style, top, output)
     if unreadable:
         print(f"{len(unreadable)} of {len(files)} pictures cannot be read and were left out", file=sys.stderr)
 

@@ -76,6 +76,7 @@ def _run(
 
     with progress_reporter() as reporter:
         reporter.message("loading torch")
+        import shlex
         import signal
 
         from hubel.config import parse_settings
@@ -93,10 +94,8 @@ def _run(
                 reporter=reporter,
             )
         except Interrupted as stopped:
-            where = f"--out {out}" if out else str(data)
-            reporter.message(
-                f"{stopped} by {signal.Signals(stopped.signal).name}; go on with: hubel train {where} --resume"
-            )
+            name, folder = signal.Signals(stopped.signal).name, shlex.quote(str(stopped.run))
+            reporter.message(f"{stopped} by {name}; go on with: hubel train --out {folder} --resume")
             raise typer.Exit(128 + stopped.signal) from None
     _print_end(run, as_json)
 

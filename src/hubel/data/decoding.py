@@ -27,7 +27,7 @@ MAX_PIXELS = 89_478_485
 # Scaled by its shorter side, a longer picture would become a ribbon of many times the usual bytes.
 MAX_ASPECT_RATIO = 100
 # Counts up whenever the same file would give other values, decoded or resized.
-DECODING_VERSION = 2
+DECODING_VERSION = 3
 
 _ORIENTATION = 0x0112
 _TIFF_BITS_PER_SAMPLE = 258

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -99,7 +100,7 @@ class Loader:
                 yield _checked(result)
         except RuntimeError as error:
             self._loader = None
-            raise self._explained(error) from error
+            raise self.explained(error) from error
 
     def _start_workers(self) -> DataLoader[Batch | _Failure]:
         return DataLoader(
@@ -110,11 +111,12 @@ class Loader:
             collate_fn=_as_it_is,
             pin_memory=self.pin_memory,
             persistent_workers=True,
+            worker_init_fn=_leave_interruptions_to_the_caller,
             prefetch_factor=_BATCHES_AHEAD,
             generator=torch.Generator(),  # or it would draw from the global one, and dropout would change
         )
 
-    def _explained(self, error: RuntimeError) -> Exception:
+    def explained(self, error: RuntimeError) -> Exception:
         """The error for a worker that died, naming what it held; any other error as it is."""
         match = re.search(r"worker \(pid(?:\(s\))? ([\d, ]+)\)", str(error))
         if match is None:
@@ -124,7 +126,7 @@ class Loader:
         held = [self.store.samples[position].name for position in holding]
         return DataError(
             f"a process that loads images was killed while it held {', '.join(held) or 'no picture'} "
-            f"({str(error).splitlines()[0]}); it may have run out of memory: try fewer with --set data.workers="
+            f"({str(error).splitlines()[0]}); it may have run out of memory: try fewer workers"
         )
 
 
@@ -254,6 +256,11 @@ class _Pictures(Dataset["Batch | _Failure"]):
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
         self._block = self.store.block() if self.augment.scale is None else None
+
+
+def _leave_interruptions_to_the_caller(worker: int) -> None:
+    """Ctrl-C reaches all processes of a terminal; the calling one decides what to do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _checked(result: Batch | _Failure) -> Batch:

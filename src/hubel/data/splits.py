@@ -28,10 +28,17 @@ _COLUMNS = ("name", "split", "label", "digest")
 
 @dataclass(frozen=True)
 class Excluded:
-    """A picture that no split has, with the reason."""
+    """A picture that no split has, with the reason.
+
+    Attributes:
+        sample: The picture.
+        reason: Why.
+        unusable: Whether the file itself cannot be used; otherwise it is in another split, too.
+    """
 
     sample: Sample
     reason: str
+    unusable: bool = False
 
 
 @dataclass(frozen=True)
@@ -172,33 +179,30 @@ def open_splits(root: Path, *, validation_fraction: float = 0.15, test_fraction:
     return splits
 
 
-def labelled_folder(root: Path, classes: Sequence[str]) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
-    """All pictures under class folders, with the labels of a model that knows these classes.
-
-    Split folders, where there are any, are taken together. Classes without pictures are allowed.
+def labelled_splits(
+    found: ClassFolders, classes: Sequence[str]
+) -> tuple[dict[Split | None, tuple[Sample, ...]], tuple[Excluded, ...]]:
+    """The pictures of class folders with the labels of a model; classes without pictures are allowed.
 
     Args:
-        root: A folder of class folders.
+        found: The folders.
         classes: The model's class names, in its order.
 
     Returns:
-        The pictures, and a line for each thing that was passed over.
+        The pictures of each split (a folder without split folders has the key None alone), and those that cannot be
+        used.
 
     Raises:
         DataError: A folder's class is not among the model's.
     """
-    found = find_class_folders(root)
     if unknown := [name for name in found.classes if name not in classes]:
         raise DataError(
-            f"{root} has a class '{unknown[0]}' that the model does not know: expected {_some(classes)}; "
+            f"{found.root} has a class '{unknown[0]}' that the model does not know: expected {_some(classes)}; "
             "give a folder with the model's classes"
         )
-    labels = {name: label for label, name in enumerate(classes)}
     excluded: list[Excluded] = []
-    of_split = _samples(found, excluded, labels)
-    samples = tuple(sample for of_one in of_split.values() for sample in of_one)
-    notes = [f"{item.sample.name} was left out: {item.reason}" for item in excluded]
-    return samples, (*found.notes, *notes)
+    of_split = _samples(found, excluded, {name: label for label, name in enumerate(classes)})
+    return {split: tuple(samples) for split, samples in of_split.items()}, tuple(excluded)
 
 
 def _samples(
@@ -216,9 +220,9 @@ def _samples(
                 path = found.root / file.name
                 sample = Sample(path, file.name, labels[name], digests.get(file.name, ""))
                 if not sample.digest:
-                    excluded.append(Excluded(sample, "the file cannot be opened"))
+                    excluded.append(Excluded(sample, "the file cannot be opened", unusable=True))
                 elif not _is_text(file.name):
-                    excluded.append(Excluded(sample, "its name is not valid text"))
+                    excluded.append(Excluded(sample, "its name is not valid text", unusable=True))
                 else:
                     samples[split].append(sample)
         samples[split].sort(key=lambda sample: sample.name)

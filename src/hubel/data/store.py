@@ -193,13 +193,16 @@ def _resized(image: Image.Image, preprocess: Preprocess) -> npt.NDArray[np.uint8
     return array
 
 
-def refuse_share(unreadable: Sequence[Unreadable], count: int, max_unreadable: float) -> None:
+def refuse_share(
+    unreadable: Sequence[Unreadable], count: int, max_unreadable: float, *, option: str = "--set data.max_unreadable="
+) -> None:
     """Refuse pictures of which too many are unreadable.
 
     Args:
         unreadable: Those that are.
         count: Of all pictures.
         max_unreadable: Greatest share of them that may be.
+        option: How a user allows more.
 
     Raises:
         DataError: More than that are.
@@ -209,7 +212,7 @@ def refuse_share(unreadable: Sequence[Unreadable], count: int, max_unreadable: f
         enough = math.ceil(share * 100) / 100
         raise DataError(
             f"{len(unreadable)} of {count} images cannot be read ({share:.1%}; {max_unreadable:.1%} may): "
-            f"{_some(unreadable)}; mend or remove them, or allow it with --set data.max_unreadable={enough:g}"
+            f"{_some(unreadable)}; mend or remove them, or allow it with {option}{enough:g}"
         )
 
 

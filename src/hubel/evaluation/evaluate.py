@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hubel import runtime
 from hubel.data.loading import Loader, default_workers
-from hubel.data.store import Unreadable, prepare_store
+from hubel.data.store import Unreadable, prepare_store, refuse_share
 from hubel.errors import DataError
 from hubel.evaluation.selection import select_samples
 from hubel.inference.predictor import Predictor
@@ -91,7 +90,6 @@ def evaluate(
     Raises:
         HubelError: A path that does not exist, classes that the model does not know, models whose classes differ.
     """
-    runtime.start()
     several = [models] if isinstance(models, (str, Path, Predictor)) else models
     predictors = [m if isinstance(m, Predictor) else Predictor.load(m, device=device) for m in several]
     first = predictors[0]
@@ -111,9 +109,10 @@ def evaluate(
             classes=first.classes,
             purpose="evaluation",
             cache_bytes=int(cache_gb * _BYTES_PER_GB),
-            max_unreadable=max_unreadable,
+            max_unreadable=1.0,
             progress=partial(tell, "reading"),
         )
+        refuse_share(store.unreadable, len(selection.samples), max_unreadable, option="--max-unreadable ")
         loader = Loader(
             store,
             batch_size=batch_size,

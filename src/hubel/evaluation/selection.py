@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from pathlib import Path
 
-from hubel.data.digests import digest_files
 from hubel.data.sources import SPLITS, ClassFolders, Sample, find_class_folders
-from hubel.data.splits import DataSplits, open_splits
+from hubel.data.splits import DataSplits, labelled_splits, open_splits
 from hubel.errors import DataError, unknown_name
 from hubel.inference.predictor import Predictor
 
@@ -43,62 +42,48 @@ def select_samples(root: Path, predictors: Sequence[Predictor], split: str) -> S
     if split not in ("auto", "all", *SPLITS):
         raise unknown_name("split", split, ("auto", "all", *SPLITS))
     folders = find_class_folders(root)
-    classes = predictors[0].classes
-    if unknown := [name for name in folders.classes if name not in classes]:
-        raise DataError(
-            f"{root} has the class{'es' * (len(unknown) > 1)} {', '.join(unknown[:5])}, which the model does not know: "
-            f"expected folders among {', '.join(classes[:20])}{', ...' if len(classes) > 20 else ''}"
-        )
-    divided = None not in folders.splits
-    if split == "auto" and divided:
-        split = next(name for name in ("test", "validation", "train") if name in folders.splits)
+    of_split, excluded = labelled_splits(folders, predictors[0].classes)
+    notes = [f"left out {item.sample.name}: {item.reason}" for item in excluded]
+    division = None if split == "all" else _division_in_training(root, folders, predictors[0])
+    if division is not None:
+        if split == "auto":
+            split = "test" if division.test else "validation"
+            notes.append(f"the model was trained on pictures of this folder: its held-out {split} split is measured")
+        of_split = {name: division.split(name) for name in SPLITS if division.split(name)}
     elif split == "auto":
-        splits = _splits_of_training(root, folders, predictors[0])
-        if splits is not None and splits.test:
-            note = "the model was trained on pictures of this folder: its held-out test split is measured"
-            return Selection(_relabelled(splits.test, splits.classes, classes), "test", (note,))
-        return _leave_out_trained(_all_samples(folders, classes), predictors)
-    elif split != "all" and not divided:
-        splits = _splits_of_training(root, folders, predictors[0])
-        if splits is None:
-            raise DataError(f"{root} has no {split} folder, nor is it what the model was trained on: use --split all")
-        return Selection(_relabelled(splits.split(split), splits.classes, classes), split, ())
-    if split != "all" and split not in folders.splits:
-        there = ", ".join(str(name) for name in folders.splits)
-        raise DataError(f"{root} has no {split} folder: expected --split {there} or all")
-    return Selection(_all_samples(folders, classes, None if split == "all" else split), split, ())
+        present = [name for name in ("test", "validation", "train") if name in of_split]
+        split = present[0] if present else "all"
+        samples = of_split[present[0]] if present else of_split[None]
+        return _leave_out_trained(samples, split, notes, predictors)
+    if split == "all":
+        samples = tuple(sample for of_one in of_split.values() for sample in of_one)
+    elif split in of_split:
+        samples = of_split[split]
+    else:
+        there = ", ".join(str(name) for name in of_split if name is not None)
+        raise DataError(f"{root} has no {split} split: expected --split {there + ', ' if there else ''}auto or all")
+    return Selection(samples, split, tuple(notes))
 
 
-def _all_samples(folders: ClassFolders, classes: Sequence[str], split: str | None = None) -> tuple[Sample, ...]:
-    """The pictures of one split, or of all, with labels in the model's order."""
-    chosen = [by_class for name, by_class in folders.splits.items() if split in (None, name)]
-    digests = digest_files(folders.root, [f for by_class in chosen for files in by_class.values() for f in files])
-    return tuple(
-        Sample(folders.root / PurePosixPath(file.name), file.name, classes.index(name), digests[file.name])
-        for by_class in chosen
-        for name, files in by_class.items()
-        for file in files
-    )
-
-
-def _splits_of_training(root: Path, folders: ClassFolders, predictor: Predictor) -> DataSplits | None:
+def _division_in_training(root: Path, folders: ClassFolders, predictor: Predictor) -> DataSplits | None:
     """The division of a folder that the model was trained on; None for any other folder."""
-    if folders.classes != tuple(sorted(predictor.classes)):
+    if folders.classes != predictor.classes:
         return None
     fractions = predictor.bundle.config.get("data", {})
-    splits = open_splits(
-        root,
-        validation_fraction=fractions.get("validation_fraction", 0.15),
-        test_fraction=fractions.get("test_fraction", 0.15),
-    )
-    return splits if splits.fingerprint == predictor.bundle.fingerprint else None
+    try:
+        division = open_splits(
+            root,
+            validation_fraction=fractions.get("validation_fraction", 0.15),
+            test_fraction=fractions.get("test_fraction", 0.15),
+        )
+    except DataError:  # nobody could train on it
+        return None
+    return division if division.fingerprint == predictor.bundle.fingerprint else None
 
 
-def _relabelled(samples: Sequence[Sample], own: Sequence[str], classes: Sequence[str]) -> tuple[Sample, ...]:
-    return tuple(replace(sample, label=classes.index(own[sample.label])) for sample in samples)
-
-
-def _leave_out_trained(samples: tuple[Sample, ...], predictors: Sequence[Predictor]) -> Selection:
+def _leave_out_trained(
+    samples: tuple[Sample, ...], split: str, notes: list[str], predictors: Sequence[Predictor]
+) -> Selection:
     """Leave out what a model's run lists among its training or validation pictures."""
     trained: set[str] = set()
     for predictor in predictors:
@@ -107,12 +92,12 @@ def _leave_out_trained(samples: tuple[Sample, ...], predictors: Sequence[Predict
             seen = DataSplits.from_csv(listing.read_text(encoding="utf-8"), listing.parent)
             trained |= {sample.digest for sample in (*seen.train, *seen.validation)}
     kept = tuple(sample for sample in samples if sample.digest not in trained)
-    if len(kept) == len(samples):
-        return Selection(samples, "all", ())
-    if not kept:
+    if samples and not kept:
         raise DataError(
             f"all {len(samples)} pictures are ones it was trained or validated on: give others, or use --split all"
         )
-    left_out = len(samples) - len(kept)
-    note = f"{left_out:,} pictures that the model was trained or validated on were left out; --split all keeps them"
-    return Selection(kept, "all", (note,))
+    if left_out := len(samples) - len(kept):
+        notes.append(
+            f"{left_out:,} pictures that the model was trained or validated on were left out; --split all keeps them"
+        )
+    return Selection(kept, split, tuple(notes))

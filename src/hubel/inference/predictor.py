@@ -45,7 +45,7 @@ def logits_of(
     network.eval()
     rows = []
     for number, batch in enumerate(loader.epoch(0), start=1):
-        images = preprocess.normalise(batch.images.to(device, non_blocking=True))
+        images = preprocess.normalise(runtime.to_device(batch.images, device))
         with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             rows.append(network(images).float())
         if progress is not None:
@@ -66,7 +66,7 @@ class Predictor:
     def __init__(self, bundle: Bundle, network: nn.Module, *, device: str = "auto", path: Path | None = None) -> None:
         self.bundle, self.path = bundle, path
         self.device = runtime.choose_device(device)
-        self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
+        self.network = network.eval().to(self.device).to(memory_format=runtime.memory_format(self.device))
         self.task = ClassificationTask(bundle.classes)
 
     @classmethod
@@ -199,5 +199,4 @@ def load(path: str | Path, *, device: str = "auto") -> Predictor:
     Raises:
         WeightsError: The file is missing or is no bundle.
     """
-    runtime.start()
     return Predictor.load(path, device=device)

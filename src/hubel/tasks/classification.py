@@ -19,6 +19,8 @@ from hubel.results import Classification, ClassificationMetrics, ClassScores, In
 # The top-5 accuracy says little when five is half of the classes or more.
 _FEWEST_CLASSES_FOR_TOP5 = 10
 
+Counts = npt.NDArray[np.int64] | npt.NDArray[np.float32]
+
 # The normal distribution's 97.5 % quantile, for intervals of 95 %.
 _Z95 = 1.959963984540054
 
@@ -36,7 +38,6 @@ class ClassificationTask:
     label_smoothing: float = 0.0
 
     name: ClassVar[str] = "classification"
-    watched: ClassVar[str] = "accuracy"
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Mean cross entropy in nats: logits (N, num_classes) and int64 labels (N,) to a scalar."""
@@ -100,7 +101,7 @@ def measure(
         accuracy_ci95=wilson_interval(right, count),
         top5_accuracy=None if top5 is None else top5 / count,
         top5_accuracy_ci95=None if top5 is None else wilson_interval(top5, count),
-        macro_f1=float(macro_f1(matrix)),
+        macro_f1=macro_f1(matrix),
         macro_f1_ci95=bootstrap_macro_f1(matrix),
         per_class=per_class_scores(matrix, classes),
         confusion=matrix,
@@ -139,12 +140,15 @@ def largest_confusions(metrics: ClassificationMetrics, count: int = 15) -> list[
     return [(names[true], names[given], int(wrong[true, given])) for true, given in cells if wrong[true, given]]
 
 
-def macro_f1(matrices: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Mean F1 over the classes that have pictures: (..., C, C) to (...)."""
-    hits = np.diagonal(matrices, axis1=-2, axis2=-1)
-    support, predicted = matrices.sum(axis=-1), matrices.sum(axis=-2)
-    f1 = 2 * hits / np.maximum(support + predicted, 1)
+def macro_f1(matrix: npt.NDArray[np.int64]) -> float:
+    """Mean F1 over the classes that have pictures, from a confusion matrix."""
+    return float(_mean_f1(np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)))
+
+
+def _mean_f1(hits: Counts, support: Counts, predicted: Counts) -> npt.NDArray[np.float64]:
+    """Mean F1 over the classes that have pictures: three counts (..., num_classes) to (...)."""
     present = support > 0
+    f1 = 2 * hits / np.maximum(support + predicted, 1)
     mean: npt.NDArray[np.float64] = (f1 * present).sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
     return mean
 
@@ -163,13 +167,13 @@ def bootstrap_macro_f1(matrix: npt.NDArray[np.int64], resamples: int = 1000, see
     Drawing pictures with replacement is drawing the confusion matrix's cells from a multinomial distribution.
     """
     count, num_classes = int(matrix.sum()), len(matrix)
-    occupied = np.flatnonzero(matrix)
-    shares = matrix.ravel()[occupied] / count
+    rows, columns = np.nonzero(matrix)
     generator = np.random.default_rng(seed)
-    values = np.empty(resamples)
-    cells = np.zeros(num_classes**2, dtype=np.int64)
-    for i in range(resamples):
-        cells[occupied] = generator.multinomial(count, shares)
-        values[i] = macro_f1(cells.reshape(num_classes, num_classes))
+    drawn = generator.multinomial(count, matrix[rows, columns] / count, size=resamples).astype(np.float32)
+    every = np.arange(num_classes)
+    support = drawn @ (rows[:, None] == every).astype(np.float32)  # (resamples, num_classes)
+    predicted = drawn @ (columns[:, None] == every).astype(np.float32)
+    hits = drawn @ ((rows == columns)[:, None] & (rows[:, None] == every)).astype(np.float32)
+    values = _mean_f1(hits, support, predicted)
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)

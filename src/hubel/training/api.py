@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hubel.config import TrainConfig, merge, parse_settings
+from hubel.config import TrainConfig, merge
+from hubel.errors import ConfigError
 from hubel.training import run
 from hubel.training.progress import Reporter
+from hubel.training.recipes import recipe_of
 
 
 def train(
@@ -69,24 +71,21 @@ def train(
 def configuration(base: str | Path | TrainConfig | None, changes: Mapping[str, Any]) -> TrainConfig:
     """A configuration with some fields changed.
 
-    A change of what a recipe is made of drops the phases that the base had spelled out from its own.
+    Phases that follow from the base's own recipe are spelled out anew; phases written by hand stay.
 
     Raises:
-        ConfigError: A field that does not exist, or a value that does not fit.
+        ConfigError: A field that does not exist, a value that does not fit, or a recipe's field beside phases.
     """
     if base is None:
         base = TrainConfig()
     elif not isinstance(base, TrainConfig):
         base = TrainConfig.from_yaml(Path(base))
-    values = merge(base.model_dump(), dict(changes))
-    if "phases" not in changes and {"recipe", "epochs", "learning_rate", "optimizer"} & set(changes):
-        values["phases"] = None
-    return TrainConfig.from_values(values)
-
-
-def settings_of(assignments: list[str]) -> dict[str, Any]:
-    """The nested changes that the texts of `--set key=value` ask for."""
-    return parse_settings(assignments)
+    if base.phases is not None and base.phases == recipe_of(base):
+        base = base.model_copy(update={"phases": None})
+    config = TrainConfig.from_values(merge(base.model_dump(), dict(changes)))
+    if config.phases is not None and (beside := [k for k in ("recipe", "epochs", "learning_rate") if k in changes]):
+        raise ConfigError(f"{beside[0]} has no effect beside phases that are spelled out: change it in the phases")
+    return config
 
 
 def _nested(key: str, value: Any) -> dict[str, Any]:

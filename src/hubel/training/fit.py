@@ -122,7 +122,7 @@ class Fit:
                 self.progress.start_phase(self.progress.phase + 1)
             else:
                 self.progress.finished = True
-        self._save()
+                self._save()
         return self.progress
 
     @property
@@ -152,7 +152,10 @@ class Fit:
             if patience and progress.epochs_without_gain >= patience:
                 self.reporter.message(f"no gain in {patience} epochs: phase {self.phase.name} ends early")
                 return
-            self.train_epoch()
+            try:
+                self.train_epoch()
+            except RuntimeError as error:
+                raise self._explained(error) from error
             self._end_epoch()
 
     def train_epoch(self) -> None:
@@ -181,8 +184,8 @@ class Fit:
         done = progress.epoch * len(self.train) + progress.batch
         set_learning_rate(self._optimizer, schedule(done, phase.epochs * len(self.train), phase.warmup))
         runtime.seed(self.device, self.settings.seed * 1_000_003 + progress.total_steps)
-        images = self.preprocess.normalise(batch.images.to(self.device, non_blocking=True))  # (N, C, H, W)
-        labels = batch.labels.to(self.device, non_blocking=True)
+        images = self.preprocess.normalise(runtime.to_device(batch.images, self.device))  # (N, C, H, W)
+        labels = runtime.to_device(batch.labels, self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
             logits = self.network(images)  # (N, num_classes)
         loss = self.task.loss(logits, labels)
@@ -238,6 +241,11 @@ class Fit:
             device=self.device,
             bfloat16=self.settings.bfloat16,
         )
+        if not logits.isfinite().all():
+            raise TrainingError(
+                f"after epoch {progress.total_epochs + 1} the network gives values that are not finite: lower the "
+                "learning rate; what was saved before is whole"
+            )
         metrics = self.task.measure(logits, self.validation.store.labels)
         self._validation_seconds = time.perf_counter() - began
         runtime.return_freed_memory()
@@ -295,11 +303,16 @@ class Fit:
         )
 
     def _save(self) -> None:
-        save_checkpoint(self.settings.checkpoint, self.progress, self.network.state_dict(), self._optimizer_state())
+        save_checkpoint(
+            self.settings.checkpoint, self.progress, self.network.state_dict(), self._optimizer.state_dict()
+        )
         self._saved_at = time.monotonic()
 
-    def _optimizer_state(self) -> dict[str, Any]:
-        return self._optimizer.state_dict() if hasattr(self, "_optimizer") else {}
+    def _explained(self, error: RuntimeError) -> Exception:
+        """What to say of an error that torch raises, wherever the loop is, when a worker has died."""
+        if self.stop.signal is not None:
+            return Interrupted(self.stop.signal, "stopped; what was done since the last save will be done again")
+        return self.train.explained(error)
 
     def _raise_interrupted(self) -> None:
         number = self.stop.signal or 0

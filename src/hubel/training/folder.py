@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 import io
 import time
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hubel.bundle import BUNDLE_NAME
+from hubel.config import TrainConfig
 from hubel.errors import TrainingError
 from hubel.files import write_json, write_whole
 from hubel.training.checkpoint import CHECKPOINT_NAME
@@ -76,7 +78,7 @@ class RunFolder:
     def append_log(self, text: str) -> None:
         """Add a line to `log.txt`."""
         try:
-            with self.log.open("a", encoding="utf-8") as file:
+            with self.log.open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
         except OSError as error:
             raise TrainingError(f"cannot write {self.log}: {error.strerror}; what was saved before is whole") from error
@@ -92,44 +94,72 @@ def table(rows: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def new_folder(data: str, out: Path | None) -> RunFolder:
-    """Where a new run goes: `out`, or `runs/<the data's name>`, numbered on when it is taken.
+def claim_folder(data: str, out: Path | None) -> RunFolder:
+    """Make the folder of a new run: `out`, or `runs/<the data's name>`, numbered on when it is taken.
 
     Raises:
-        TrainingError: `out` holds a run already, or is no folder.
+        TrainingError: It cannot be made, or `out` holds a run already.
     """
     if out is not None:
-        if out.exists() and not out.is_dir():
-            raise TrainingError(f"{out} is a file: expected a folder for the run")
-        if RunFolder(out).config.exists():
-            raise TrainingError(f"{out} holds a run already: add --resume to go on with it, or choose another --out")
+        refuse_taken(out)
+        _make(out, exist_ok=True)
         return RunFolder(out)
-    name = Path(data).resolve().name or "run"
-    candidates = [Path("runs") / name, *(Path("runs") / f"{name}-{number}" for number in range(2, 10_000))]
-    return RunFolder(next(folder for folder in candidates if not folder.exists()))
+    name = _name(data)
+    for candidate in (name, *(f"{name}-{number}" for number in range(2, 10_000))):
+        try:
+            _make(Path("runs") / candidate, exist_ok=False)
+        except FileExistsError:
+            continue
+        return RunFolder(Path("runs") / candidate)
+    raise TrainingError(f"runs/{name} and its successors are all taken: choose another folder with --out")
 
 
-def newest_folder(data: str) -> RunFolder:
-    """The newest of the data's runs, for `--resume` without `--out`.
+def refuse_taken(out: Path) -> None:
+    """Refuse a folder for a new run that holds one already.
 
     Raises:
-        TrainingError: There is none.
+        TrainingError: It does, or is no folder.
     """
-    name = Path(data).resolve().name or "run"
-    runs = [RunFolder(path) for path in Path("runs").glob(f"{name}*")]
-    runs = [run for run in runs if run.path.name == name or run.path.name.removeprefix(f"{name}-").isdigit()]
+    if out.exists() and not out.is_dir():
+        raise TrainingError(f"{out} is a file: expected a folder for the run")
+    if RunFolder(out).config.exists():
+        raise TrainingError(f"{out} holds a run already: add --resume to go on with it, or choose another --out")
+
+
+def _make(folder: Path, *, exist_ok: bool) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=exist_ok)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise TrainingError(f"cannot write {folder}: {error.strerror}; choose another folder with --out") from error
+
+
+def _name(data: str) -> str:
+    return Path(data).resolve().name or "run"
+
+
+def find_folder(data: str, out: Path | None) -> tuple[RunFolder, TrainConfig]:
+    """The run to go on with, and its configuration.
+
+    Args:
+        data: The data set; empty: whatever the run in `out` was trained on.
+        out: The run's folder; None: the newest run of `data` under `runs/`, an unfinished one before a finished one.
+
+    Raises:
+        TrainingError: There is no such run, or it is of other data.
+    """
+    wanted = str(Path(data).resolve()) if data else None
+    if out is not None:
+        if not RunFolder(out).config.is_file():
+            raise TrainingError(f"nothing to resume in {out}: expected a run's folder, with its config.yaml")
+        config = TrainConfig.from_yaml(RunFolder(out).config)
+        if wanted is not None and config.data.path != wanted:
+            raise TrainingError(f"the run in {out} is of {config.data.path}, not of {data}: leave one of the two out")
+        return RunFolder(out), config
+    runs = [RunFolder(path) for path in Path("runs").glob(f"{glob.escape(_name(data))}*")]
     runs = [run for run in runs if run.config.is_file()]
-    if not runs:
-        raise TrainingError(f"nothing to resume: there is no run of '{name}' under runs/; say which with --out DIR")
-    return max(runs, key=lambda run: run.config.stat().st_mtime)
-
-
-def existing_folder(path: Path) -> RunFolder:
-    """A run's folder that the user names.
-
-    Raises:
-        TrainingError: There is no run in it.
-    """
-    if not RunFolder(path).config.is_file():
-        raise TrainingError(f"nothing to resume in {path}: expected a run's folder, with its config.yaml")
-    return RunFolder(path)
+    of_data = [(run, config) for run in runs if (config := TrainConfig.from_yaml(run.config)).data.path == wanted]
+    if not of_data:
+        raise TrainingError(f"nothing to resume: there is no run of {data} under runs/; say which with --out DIR")
+    return max(of_data, key=lambda found: (not found[0].metrics.exists(), found[0].config.stat().st_mtime))

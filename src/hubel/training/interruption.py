@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -13,11 +14,13 @@ class Interrupted(Exception):  # noqa: N818 - no error: the user asked for it
 
     Attributes:
         signal: The number of the signal that asked.
+        run: The run's folder, once the run knows.
     """
 
     def __init__(self, number: int, message: str) -> None:
         super().__init__(message)
         self.signal = number
+        self.run: Path | None = None
 
 
 class StopRequest:

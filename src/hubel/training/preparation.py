@@ -11,7 +11,7 @@ import torch
 
 from hubel import runtime
 from hubel.bundle import inspect_bundle
-from hubel.config import DataConfig, TrainConfig
+from hubel.config import AugmentConfig, DataConfig, TrainConfig
 from hubel.data.augmentation import Augment
 from hubel.data.loading import Loader, channel_statistics, default_workers
 from hubel.data.splits import DataSplits, open_splits
@@ -21,7 +21,7 @@ from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import model_entry
 from hubel.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from hubel.training.progress import Reporter
-from hubel.training.recipes import resolve_recipe
+from hubel.training.recipes import recipe_of
 from hubel.transfer.freezing import trainable_stages
 from hubel.weights import build_with_weights
 
@@ -42,6 +42,7 @@ class Prepared:
         unreadable: The pictures left out, with reasons.
         network: On its device, with its starting weights.
         preprocess: From a picture to the network's input.
+        augment: How training pictures are varied.
         device: Where it is trained.
     """
 
@@ -51,6 +52,7 @@ class Prepared:
     unreadable: tuple[Unreadable, ...]
     network: ClassificationNetwork
     preprocess: Preprocess
+    augment: Augment
     device: torch.device
 
     def loader(self, split: str) -> Loader:
@@ -61,7 +63,7 @@ class Prepared:
             store,
             batch_size=self.config.batch_size,
             preprocess=self.preprocess,
-            augment=build_augment(self.config) if training else None,
+            augment=self.augment if training else None,
             seed=self.config.seed,
             shuffle=training,
             drop_last=training and len(store) % self.config.batch_size == 1,  # BatchNorm needs two
@@ -113,25 +115,30 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
         weights=built.preprocess or _preprocess_of_bundle(config.model.weights),
         name=config.model.name,
     )
-    config = _with_augmentation(config, splits.classes, preprocess, reporter)
-    build_augment(config)  # its mistakes before the pictures are read
+    augment = build_augment(config.augment, splits.classes, preprocess, reporter)
     stores, unreadable = _read_pictures(config, splits, preprocess, reporter)
     if config.model.weights is None:
         mean, std = channel_statistics(stores["train"])
         preprocess = preprocess.with_statistics(mean, std)
-    network.to(device).to(memory_format=torch.channels_last)
+    network.to(device).to(memory_format=runtime.memory_format(device))
     runtime.return_freed_memory()  # decoding has left its buffers
-    return Prepared(config, splits, stores, unreadable, network, preprocess, device)
+    return Prepared(config, splits, stores, unreadable, network, preprocess, augment, device)
 
 
-def build_augment(config: TrainConfig) -> Augment:
-    """The augmentation that a resolved configuration describes.
+def build_augment(
+    settings: AugmentConfig, classes: Sequence[str], preprocess: Preprocess, reporter: Reporter
+) -> Augment:
+    """The augmentation that the settings describe; what they leave open follows from the input's size and the classes.
 
     Raises:
-        ConfigError: Its fields do not fit together.
+        ConfigError: The settings do not fit together.
     """
-    fields = config.augment.model_dump(exclude={"preset"}, exclude_none=True)
-    return replace(Augment.preset(config.augment.preset or "standard"), **fields)
+    small = max(preprocess.size) < _SMALLEST_CROPPED_SIZE
+    fields = settings.model_dump(exclude={"preset"}, exclude_none=True)
+    if "mirror" not in fields and all(len(name) == 1 for name in classes):
+        fields["mirror"] = 0.0
+        reporter.message("the classes are single characters: no mirror images (--set augment.mirror=0.5 for them)")
+    return replace(Augment.preset(settings.preset or ("light" if small else "standard")), **fields)
 
 
 def choose_preprocess(
@@ -197,30 +204,7 @@ def check_same_data(splits: DataSplits, stored: str) -> None:
 
 def _with_phases(config: TrainConfig) -> TrainConfig:
     """The configuration with its recipe spelled out."""
-    if config.phases:
-        return config
-    phases = resolve_recipe(
-        config.recipe,
-        pretrained=config.model.weights is not None,
-        epochs=config.epochs,
-        optimizer=config.optimizer.name,
-        learning_rate=config.learning_rate,
-    )
-    return config.model_copy(update={"phases": phases})
-
-
-def _with_augmentation(
-    config: TrainConfig, classes: Sequence[str], preprocess: Preprocess, reporter: Reporter
-) -> TrainConfig:
-    """The configuration with what its augmentation leaves open decided by the input's size and the classes' names."""
-    small = max(preprocess.size) < _SMALLEST_CROPPED_SIZE
-    changes: dict[str, object] = {}
-    if config.augment.preset is None:
-        changes["preset"] = "light" if small else "standard"
-    if config.augment.mirror is None and all(len(name) == 1 for name in classes):
-        changes["mirror"] = 0.0
-        reporter.message("the classes are single characters: no mirror images (--set augment.mirror=0.5 for them)")
-    return config.model_copy(update={"augment": config.augment.model_copy(update=changes)})
+    return config if config.phases else config.model_copy(update={"phases": recipe_of(config)})
 
 
 def _preprocess_of_bundle(weights: str | None) -> Preprocess | None:
@@ -249,8 +233,9 @@ def _read_pictures(
                 max_unreadable=1.0,  # judged over all splits, below
                 progress=partial(reporter.preparing, split),
             )
-    unreadable = tuple(item for store in stores.values() for item in store.unreadable)
-    count = sum(len(splits.split(split)) for split in stores)
+    unusable = [Unreadable(item.sample, item.reason) for item in splits.excluded if item.unusable]
+    unreadable = (*unusable, *(item for store in stores.values() for item in store.unreadable))
+    count = len(unusable) + sum(len(splits.split(split)) for split in stores)
     refuse_share(unreadable, count, config.data.max_unreadable)
     for item in unreadable:
         reporter.message(f"left out {item.sample.name}: {item.reason}")

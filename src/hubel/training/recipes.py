@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hubel.config import Phase
+from hubel.config import Phase, TrainConfig
 from hubel.errors import unknown_name
 
 # The head's highest learning rate: (a network from random weights, a new head on trained features, everything finely).
@@ -40,6 +40,21 @@ RECIPES: dict[str, Callable[[int | None, str], tuple[Phase, ...]]] = {
     "full": _full,
     "gradual": _gradual,
 }
+
+
+def recipe_of(config: TrainConfig) -> tuple[Phase, ...]:
+    """The phases of a configuration's recipe, whatever phases it spells out.
+
+    Raises:
+        ConfigError: There is no such recipe.
+    """
+    return resolve_recipe(
+        config.recipe,
+        pretrained=config.model.weights is not None,
+        epochs=config.epochs,
+        optimizer=config.optimizer.name,
+        learning_rate=config.learning_rate,
+    )
 
 
 def resolve_recipe(

@@ -18,10 +18,10 @@ from hubel.inference.predictor import Predictor
 from hubel.results import ClassificationMetrics
 from hubel.tasks.classification import ClassificationTask
 from hubel.training.fit import Fit, FitSettings
-from hubel.training.folder import RunFolder, existing_folder, new_folder, newest_folder
-from hubel.training.interruption import StopRequest
+from hubel.training.folder import RunFolder, claim_folder, find_folder, refuse_taken
+from hubel.training.interruption import Interrupted, StopRequest
 from hubel.training.preparation import Prepared, check_same_data, prepare
-from hubel.training.progress import Reporter
+from hubel.training.progress import Reporter, StepReport
 from hubel.training.report import Report, write_report
 
 
@@ -49,13 +49,20 @@ class _LoggingReporter(Reporter):
         self.inner = inner
         self._folder: RunFolder | None = None
         self._waiting: list[str] = []
-        self.preparing, self.step = inner.preparing, inner.step  # type: ignore[method-assign]
 
     def attach(self, folder: RunFolder) -> None:
         """From now on, log into this folder; what was said before comes first."""
         self._folder = folder
         for text in self._waiting:
             folder.append_log(text)
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        """Pass it on."""
+        self.inner.preparing(what, done, total)
+
+    def step(self, report: StepReport) -> None:
+        """Pass it on."""
+        self.inner.step(report)
 
     def message(self, text: str) -> None:
         """Show a line and log it."""
@@ -87,15 +94,25 @@ def start(config: TrainConfig, *, out: Path | None = None, reporter: Reporter | 
         HubelError: Something of the user's is wrong; earlier files are whole.
         Interrupted: Ctrl-C or SIGTERM; everything is saved, `resume` goes on.
     """
-    data = str(Path(config.data.path).resolve()) if config.data.path else ""
-    config = config.model_copy(update={"data": config.data.model_copy(update={"path": data})})
-    folder = new_folder(config.data.path, out)
+    if out is not None:
+        refuse_taken(out)
     log = _LoggingReporter(reporter or Reporter())
-    prepared = prepare(config, log)
+    prepared = prepare(_with_absolute_paths(config), log)
+    folder = claim_folder(config.data.path, out)
     write_whole(folder.splits, prepared.splits.to_csv())
     write_whole(folder.config, prepared.config.to_yaml())  # last: a folder with a config.yaml can be resumed
     log.attach(folder)
     return _fit_and_finish(prepared, folder, log)
+
+
+def _with_absolute_paths(config: TrainConfig) -> TrainConfig:
+    """The configuration with paths that hold in every working folder."""
+    data, model = config.data, config.model
+    if data.path:
+        data = data.model_copy(update={"path": str(Path(data.path).expanduser().resolve())})
+    if model.weights and (weights := Path(model.weights).expanduser()).exists():
+        model = model.model_copy(update={"weights": str(weights.resolve())})
+    return config.model_copy(update={"data": data, "model": model})
 
 
 def resume(
@@ -105,7 +122,7 @@ def resume(
 
     Args:
         out: The run's folder; None: the newest run of `data` under `runs/`.
-        data: The data set, to find its runs.
+        data: The data set, to find its runs; empty where `out` tells.
         device: Another device than the run began on; None: the same.
         reporter: Hears what happens.
 
@@ -113,8 +130,7 @@ def resume(
         TrainingError: There is nothing to resume, or the pictures have changed.
         Interrupted: Stopped again.
     """
-    folder = existing_folder(out) if out is not None else newest_folder(data)
-    config = TrainConfig.from_yaml(folder.config)
+    folder, config = find_folder(data, out)
     if device is not None:
         config = config.model_copy(update={"device": device})
     log = _LoggingReporter(reporter or Reporter())
@@ -141,7 +157,11 @@ def _fit_and_finish(prepared: Prepared, folder: RunFolder, log: _LoggingReporter
         + f" pictures of {len(prepared.splits.classes)} classes"
     )
     with StopRequest() as stop:
-        progress = _fit(prepared, folder, log, stop).run(resume=folder.checkpoint.is_file())
+        try:
+            progress = _fit(prepared, folder, log, stop).run(resume=folder.checkpoint.is_file())
+        except Interrupted as stopped:
+            stopped.run = folder.path
+            raise
     runtime.return_freed_memory()
     measured, logits = _measure(prepared, folder, log)
     best_row = progress.history[progress.best_epoch - 1]
@@ -196,7 +216,7 @@ def _fit(prepared: Prepared, folder: RunFolder, log: _LoggingReporter, stop: Sto
             patience=config.patience,
             checkpoint=folder.checkpoint,
             checkpoint_seconds=config.checkpoint_seconds,
-            bfloat16=config.precision == "bfloat16" or (config.precision == "auto" and prepared.device.type == "cuda"),
+            bfloat16=_in_bfloat16(config.precision, prepared.device),
         ),
         save_best=save_best,
         load_best=lambda: load_tensors(folder.bundle),
@@ -204,6 +224,13 @@ def _fit(prepared: Prepared, folder: RunFolder, log: _LoggingReporter, stop: Sto
         reporter=log,
         stop=stop,
     )
+
+
+def _in_bfloat16(precision: str, device: torch.device) -> bool:
+    """Whether to compute in bfloat16: asked for, or on a GPU whose hardware has it."""
+    if precision == "auto":
+        return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return precision == "bfloat16"
 
 
 def _bundle(prepared: Prepared, metrics: Mapping[str, Any]) -> Bundle:
