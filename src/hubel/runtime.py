@@ -33,7 +33,7 @@ def keep_freed_memory() -> bool:
         return False
     libc = ctypes.CDLL("libc.so.6")
     no_mapping = libc.mallopt(_M_MMAP_MAX, 0)
-    no_trimming = libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+    no_trimming = libc.mallopt(_M_TRIM_THRESHOLD, -1)  # never: the kept memory may exceed an int of bytes
     return bool(no_mapping and no_trimming)
 
 
