@@ -165,3 +165,12 @@ def test_mistakes_in_predict_and_evaluate(hubel: Hubel, coloured_squares: Path) 
     )
     (coloured_squares / "red").rename(coloured_squares / "crimson")
     check_refused(hubel("evaluate", "run", coloured_squares), "crimson", "does not know")
+
+
+def test_commands_that_say_nothing_of_what_to_do(hubel: Hubel) -> None:
+    alone = hubel()
+    assert alone.status == 0
+    assert "Begin with `hubel train PHOTOS`" in alone.out
+    outcome = hubel("models")
+    assert outcome.status == 2
+    assert outcome.error.startswith("error: Missing command")

@@ -201,3 +201,47 @@ def test_an_interrupted_run_names_the_way_on(hubel: Hubel, coloured_squares: Pat
     refused = hubel("train", coloured_squares, "--resume", "--epochs", "3")
     assert refused.status == 2
     assert "--resume goes on with the run's own settings: leave out --epochs" in refused.error
+
+
+def test_evaluate_on_a_few_other_pictures(trained: tuple[Path, Path, Outcome], hubel: Hubel) -> None:
+    _, run, _ = trained
+    for name, colour in {"blue": (40, 60, 200), "green": (50, 190, 70), "red": (200, 50, 50)}.items():
+        Path("other", name).mkdir(parents=True)
+        Image.new("RGB", (50, 50), colour).save(Path("other", name, "1.png"))
+    values = json.loads(hubel("evaluate", run, "other", "--device", "cpu", "--json").out)
+    assert (values["images"], values["split"]) == (3, "all")
+
+
+def test_a_folder_with_train_alone_is_divided_as_training_did(hubel: Hubel, coloured_squares: Path) -> None:
+    root = coloured_squares.parent / "alone"
+    root.mkdir()
+    coloured_squares.rename(root / "train")
+    assert hubel("train", root, *QUICK, "--out", "run").status == 0
+    measured = json.loads(Path("run/metrics.json").read_text())["test"]
+    values = json.loads(hubel("evaluate", "run", root, "--device", "cpu", "--json").out)
+    assert {key: values[key] for key in measured} == measured
+
+
+def test_resuming_goes_by_the_data_and_not_by_its_name(
+    trained: tuple[Path, Path, Outcome], hubel: Hubel, tmp_path: Path
+) -> None:
+    pictures, run, _ = trained
+    other = Path(shutil.copytree(pictures, tmp_path / "elsewhere" / "squares"))
+    outcome = hubel("train", other, "--resume")
+    assert outcome.status == 2
+    assert f"there is no run of {other} under runs/" in outcome.error
+    outcome = hubel("train", other, "--out", run, "--resume")
+    assert outcome.status == 2
+    assert f"is of {pictures}, not of {other}" in outcome.error
+
+
+def test_phases_written_by_hand_are_not_silently_dropped(hubel: Hubel, coloured_squares: Path) -> None:
+    Path("mine.yaml").write_text(
+        "model: {name: resnet20_cifar}\nbatch_size: 8\nphases: [{name: mine, epochs: 1, learning_rate: 0.01}]\n"
+    )
+    outcome = hubel("train", coloured_squares, "--config", "mine.yaml", "--epochs", "3")
+    assert outcome.status == 2
+    assert "epochs has no effect beside phases that are spelled out" in outcome.error
+    arguments = ("--config", "mine.yaml", "--set", "optimizer.clip_norm=1", "--device", "cpu", "--out", "run")
+    assert hubel("train", coloured_squares, *arguments).status == 0
+    assert "mine" in Path("run/metrics.csv").read_text()
