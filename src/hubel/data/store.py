@@ -42,6 +42,7 @@ _TASKS_AHEAD = 3  # per thread; bounds how many decoded pictures wait in memory
 _HEADERS_TO_ESTIMATE = 64
 _FREE_DISK_KEPT = 2**28  # bytes
 _EXAMPLES = 3
+_LARGEST_IN_BLOCK = 2**14  # bytes; larger pictures gain nothing from array operations over a batch
 
 
 @dataclass(frozen=True)
@@ -100,14 +101,16 @@ class PictureStore:
             return self._decode(self.samples[position].path)
         height, width = (int(side) for side in self._shapes[position])
         start = int(self._starts[position])
-        pixels = self._mapped.pixels[start : start + height * width * self.channels]
+        pixels = self._mapped.read(start, height * width * self.channels)
         return pixels.reshape(height, width, self.channels)
 
     def block(self) -> npt.NDArray[np.uint8] | None:
-        """All pictures as one array (N, H, W, channels) without copying; None if not cached or of several shapes."""
+        """All pictures as one array (N, H, W, channels) uncopied; None if not cached, large or of several shapes."""
         if self._mapped is None or len(self) == 0 or (self._shapes != self._shapes[0]).any():
             return None
         height, width = (int(side) for side in self._shapes[0])
+        if height * width * self.channels > _LARGEST_IN_BLOCK:
+            return None
         pixels = self._mapped.pixels[: len(self) * height * width * self.channels]
         return pixels.reshape(len(self), height, width, self.channels)
 
