@@ -77,6 +77,6 @@ def test_three_roads_one_input(odd_pictures: Path, tmp_path: Path, model: str, c
     with recorded_inputs() as in_predict:
         predictor.predict([sample.path for sample in validation])
     assert len(in_evaluate) == len(in_predict) == len(validation)
-    for trained, evaluated, predicted in zip(in_training, in_evaluate, in_predict, strict=False):
+    for trained, evaluated, predicted in zip(in_training[: len(validation)], in_evaluate, in_predict, strict=True):
         assert torch.equal(trained, evaluated)
         assert torch.equal(trained, predicted)
