@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What must hold of one network at its standard input and its default number of classes."""
+    """What must hold of one network at its standard input and its default number of classes.
+
+    `parameters` are those of prediction, `aux_parameters` those of the auxiliary heads. `smallest` is the least height
+    and width that the network takes, where it takes more than one size.
+    """
 
     parameters: int
     macs: int
@@ -15,6 +19,8 @@ class Facts:
     strides: tuple[int, ...]
     channels: tuple[int, ...]
     source: str
+    aux_parameters: int = 0
+    smallest: int = 1
 
 
 RESNET_STRIDES = (2, 4, 8, 16, 32)

@@ -34,7 +34,8 @@ def images(name: str, count: int = 2) -> torch.Tensor:
     """Random images, small ones where the network takes any size."""
     entry = model_entry(name)
     channels, height, width = entry.input_size
-    size = (height, width) if entry.fixed_size else (min(height, 64), min(width, 64))
+    least = max(64, FACTS[name].smallest)
+    size = (height, width) if entry.fixed_size else (min(height, least), min(width, least))
     return torch.randn(count, channels, *size, generator=torch.Generator().manual_seed(1))
 
 
@@ -56,8 +57,9 @@ def test_every_network_has_its_facts():
 def test_facts(name: str):
     facts, entry, network = FACTS[name], model_entry(name), on_meta(name)
     cost = complexity(network, entry.input_size)
-    assert sum(parameter.numel() for parameter in network.parameters()) == facts.parameters
-    assert cost.parameters == facts.parameters
+    everything = sum(parameter.numel() for parameter in network.parameters())
+    assert (cost.parameters, cost.auxiliary_parameters) == (facts.parameters, facts.aux_parameters)
+    assert everything == facts.parameters + facts.aux_parameters
     assert cost.macs == facts.macs
     assert network(torch.empty(2, *entry.input_size, device="meta")).shape == facts.out_shape
     assert network.num_classes == facts.out_shape[1]
@@ -102,7 +104,8 @@ def test_both_modes_return_logits(name: str):
 def test_backward_reaches_every_parameter(name: str):
     network = built(name).train()
     state = copy.deepcopy(network.state_dict())
-    loss = nn.functional.cross_entropy(network(images(name, 4)) / 10, torch.arange(4))
+    logits, aux = network.forward_with_aux(images(name, 4))
+    loss = sum(nn.functional.cross_entropy(each / 10, torch.arange(4)) for each in (logits, *aux.values()))
     gradients = torch.autograd.grad(loss, list(network.parameters()))
     network.load_state_dict(state)
     for (parameter, _), gradient in zip(network.named_parameters(), gradients, strict=True):
@@ -120,9 +123,27 @@ def test_state_dict_round_trip(name: str):
 
 
 @each_network
+def test_smallest_size_works_and_below_it_an_error_names_it(name: str):
+    network, channels = on_meta(name), model_entry(name).input_size[0]
+    if model_entry(name).fixed_size:
+        return
+    assert network.smallest == FACTS[name].smallest
+    for height, width in ((network.smallest, network.smallest + 1), (network.smallest + 1, network.smallest)):
+        logits, aux = network.forward_with_aux(torch.empty(2, channels, height, width, device="meta"))
+        assert all(each.shape == logits.shape for each in aux.values())
+    if network.smallest > 1:
+        below = torch.empty(2, channels, network.smallest - 1, network.smallest, device="meta")
+        with pytest.raises(ValueError, match=f"H and W at least {network.smallest}$"):
+            network(below)
+        network.smallest = 1
+        with pytest.raises((RuntimeError, ValueError)):  # it is the arithmetic that asks for it
+            network.forward_with_aux(below)
+
+
+@each_network
 def test_odd_sizes_work_or_say_what_is_expected(name: str):
     network, (channels, height, width) = built(name).eval(), model_entry(name).input_size
-    odd = torch.zeros(1, channels, 33, 47)
+    odd = torch.zeros(1, channels, max(33, network.smallest), max(47, network.smallest + 14))
     if model_entry(name).fixed_size:
         with pytest.raises(
             ValueError, match=rf"shape \(1, {channels}, 33, 47\).*takes \(N, {channels}, {height}, {width}\)"
@@ -145,13 +166,14 @@ def test_num_classes_and_in_channels(name: str):
     network = on_meta(name, num_classes=7, in_channels=2)
     _, height, width = model_entry(name).input_size
     assert (network.num_classes, network.in_channels) == (7, 2)
-    assert network(torch.empty(3, 2, height, width, device="meta")).shape == (3, 7)
+    logits, aux = network.forward_with_aux(torch.empty(3, 2, height, width, device="meta"))
+    assert all(each.shape == (3, 7) for each in (logits, *aux.values()))
 
 
 @each_network
 def test_replace_out_changes_nothing_else(name: str):
     network = copy.deepcopy(built(name)).double().eval()
-    before = {key: value for key, value in network.state_dict().items() if not key.startswith("head.out.")}
+    before = {key: value for key, value in network.state_dict().items() if ".out." not in key}
     network.replace_out(5)
     x = images(name).double()
     with torch.no_grad():
@@ -159,9 +181,22 @@ def test_replace_out_changes_nothing_else(name: str):
     assert network.num_classes == 5
     assert network(x).dtype == torch.float64
     assert not network.out.training
-    after = {key: value for key, value in network.state_dict().items() if not key.startswith("head.out.")}
+    assert all(logits.shape == (2, 5) for logits in network.forward_with_aux(x).aux.values())
+    after = {key: value for key, value in network.state_dict().items() if ".out." not in key}
     assert before.keys() == after.keys()
     assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_auxiliary_heads_follow_stages():
+    with pytest.raises(ValueError, match="auxiliary heads came for b: expected names of stages"):
+        ClassificationNetwork(
+            {"a": nn.Identity()},
+            nn.Identity(),
+            in_channels=3,
+            strides=(1,),
+            out_channels=(3,),
+            aux_heads={"b": nn.Identity()},
+        )
 
 
 def test_number_of_strides_must_be_that_of_the_stages():

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 import torchvision
+from tests.models.parity import assert_equal_networks
 from torch import nn
 
 from hubel.models import build_model
 from hubel.models.classification.resnet import BasicBlock, Bottleneck, ZeroPadding
 from hubel.models.complexity import complexity
-from hubel.weights.names import torchvision_resnet
+from hubel.weights.names.resnet import torchvision_resnet
 
 
 def parameters(name: str, **arguments: str) -> int:
@@ -20,30 +21,10 @@ def parameters(name: str, **arguments: str) -> int:
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"])
 def test_equal_to_torchvision(name: str):
-    """Equal logits in both modes and equal gradients of the input, with random weights and statistics."""
     torch.manual_seed(0)
     theirs = getattr(torchvision.models, name)(num_classes=10)
-    for module in theirs.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.running_mean, -0.5, 0.5)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
-            nn.init.uniform_(module.weight, 0.3, 0.7)
-            nn.init.uniform_(module.bias, -0.3, 0.3)
     ours = build_model(name, num_classes=10)
-    theirs_by_name = theirs.state_dict()
-    renamed = {own: theirs_by_name.pop(torchvision_resnet(own)) for own in ours.state_dict()}
-    assert not theirs_by_name
-    ours.load_state_dict(renamed, strict=True)
-    image = torch.randn(2, 3, 64, 64)
-    for training in (False, True):
-        ours.train(training)
-        theirs.train(training)
-        inputs = [image.clone().requires_grad_() for _ in range(2)]
-        logits = [network(x) for network, x in zip((ours, theirs), inputs, strict=True)]
-        gradients = [torch.autograd.grad(y.square().sum(), x)[0] for y, x in zip(logits, inputs, strict=True)]
-        torch.testing.assert_close(logits[0], logits[1], rtol=0, atol=1e-5)
-        scale = gradients[1].abs().max().item()
-        torch.testing.assert_close(gradients[0], gradients[1], rtol=0, atol=1e-5 * max(1.0, scale))
+    assert_equal_networks(ours, theirs, torchvision_resnet, torch.randn(2, 3, 64, 64))
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnet20_cifar"])

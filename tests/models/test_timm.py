@@ -8,7 +8,7 @@ import torch
 from hubel.errors import ConfigError
 from hubel.models import build_model, list_models, model_entry
 from hubel.models.classification.timm_backbone import TimmNetwork
-from hubel.weights.names import timm_names
+from hubel.weights.names.timm_networks import timm_names
 
 timm = pytest.importorskip("timm")
 

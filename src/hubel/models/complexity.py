@@ -54,15 +54,17 @@ class Complexity:
         input_size: Channels, height and width of the image.
         layers: Every layer in the order of the computation.
         stages: The network's stages and its head, where it has stages.
+        auxiliary_parameters: Parameters of the auxiliary heads, which only training uses; `parameters` is without them.
     """
 
     input_size: tuple[int, int, int]
     layers: tuple[LayerComplexity, ...]
     stages: tuple[LayerComplexity, ...]
+    auxiliary_parameters: int = 0
 
     @property
     def parameters(self) -> int:
-        """Parameters of all layers."""
+        """Parameters of all layers that prediction uses."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
@@ -103,7 +105,13 @@ def complexity(model: nn.Module, input_size: tuple[int, int, int]) -> Complexity
     with torch.no_grad(), _evaluating(model), tally.watching(model), tally:
         functional_call(model, nothing, (image,))
     layers = tuple(_rows(model, tally))
-    return Complexity(input_size, layers, tuple(_stage_rows(model, tally, layers)))
+    auxiliary = sum(parameter.numel() for parameter in _auxiliary(model).parameters())
+    return Complexity(input_size, layers, tuple(_stage_rows(model, tally, layers)), auxiliary)
+
+
+def _auxiliary(model: nn.Module) -> nn.Module:
+    """The heads that prediction leaves alone."""
+    return model.aux_heads if isinstance(model, ClassificationNetwork) else nn.ModuleDict()
 
 
 @dataclass
@@ -222,7 +230,7 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 def _rows(model: nn.Module, tally: _Tally) -> Iterator[LayerComplexity]:
     """A row for every module that is a layer: that has no parts, or parameters or products of its own."""
-    counted: set[nn.Parameter] = set()
+    counted: set[nn.Parameter] = set(_auxiliary(model).parameters())
     for name, module in model.named_modules():
         record = tally.records[name]
         own = set(module.parameters(recurse=False)) - counted

@@ -1,10 +1,10 @@
-"""What every classification network offers: stages, a head, and a map from each stage."""
+"""What every classification network offers: stages, a head, a map from each stage, perhaps auxiliary heads."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from torch import Tensor, nn
 
@@ -16,6 +16,18 @@ class OutputLayer(Protocol):
         """A new layer of the same kind for `num_classes` classes."""
 
 
+class LogitsWithAux(NamedTuple):
+    """What `forward_with_aux` returns.
+
+    Attributes:
+        logits: Of the head, (N, num_classes).
+        aux: Of the auxiliary heads by the stage that each follows, in order; each (N, num_classes).
+    """
+
+    logits: Tensor
+    aux: dict[str, Tensor]
+
+
 class ClassificationNetwork(nn.Module):
     """A network that is `head(features(x))`.
 
@@ -23,10 +35,14 @@ class ClassificationNetwork(nn.Module):
         stages: Named children, one per row of the paper's table or per resolution; their composition is
             `features`.
         head: From the last map to logits; its last layer is `head.out`.
+        aux_heads: Heads that help to train, each under the name of the stage whose map it takes; the last layer of
+            each is its `out`. `forward` leaves them alone.
+        aux_weight: What the loss of each auxiliary head counts, beside 1 for that of the head.
         in_channels: Channels of the input.
         strides: Per stage, how many input pixels one step in its map is.
         out_channels: Per stage, the channels of its map.
         size: The only height and width that the network takes, or None where it takes any.
+        smallest: The least height and width that it takes.
     """
 
     def __init__(
@@ -38,16 +54,24 @@ class ClassificationNetwork(nn.Module):
         strides: Sequence[int],
         out_channels: Sequence[int],
         size: tuple[int, int] | None = None,
+        smallest: int = 1,
+        aux_heads: Mapping[str, nn.Module] | None = None,
+        aux_weight: float = 0.0,
     ) -> None:
         super().__init__()
         if not len(stages) == len(strides) == len(out_channels):
             raise ValueError(f"{len(stages)} stages, {len(strides)} strides and {len(out_channels)} channels came")
         self.stages = nn.Sequential(OrderedDict(stages))
         self.head = head
+        self.aux_heads = nn.ModuleDict(aux_heads or {})
+        self.aux_weight = aux_weight
+        if unknown := [name for name in self.aux_heads if name not in stages]:
+            raise ValueError(f"auxiliary heads came for {', '.join(unknown)}: expected names of stages")
         self.in_channels = in_channels
         self.strides = tuple(strides)
         self.out_channels = tuple(out_channels)
         self.size = size
+        self.smallest = smallest
 
     @property
     def out(self) -> nn.Module:
@@ -81,23 +105,36 @@ class ClassificationNetwork(nn.Module):
             maps[name] = x
         return maps
 
+    def forward_with_aux(self, x: Tensor) -> LogitsWithAux:
+        """Logits of the head and of every auxiliary head, for training; in both modes."""
+        if not self.aux_heads:
+            return LogitsWithAux(self(x), {})
+        maps = self.forward_stages(x)
+        aux = {name: head(maps[name]) for name, head in self.aux_heads.items()}
+        return LogitsWithAux(self.head(list(maps.values())[-1]), aux)
+
     def check_input(self, x: Tensor) -> None:
         """Raise a ValueError that names both shapes where the input does not fit the network."""
         height, width = self.size or ("H", "W")
         wanted = f"(N, {self.in_channels}, {height}, {width})"
         if x.ndim != 4 or x.shape[1] != self.in_channels or (self.size and tuple(x.shape[2:]) != self.size):
             raise ValueError(f"the input has shape {tuple(x.shape)}: this network takes {wanted}")
+        if min(x.shape[2:]) < self.smallest:
+            raise ValueError(
+                f"the input has shape {tuple(x.shape)}: this network takes {wanted}, H and W at least {self.smallest}"
+            )
 
     def replace_out(self, num_classes: int) -> None:
-        """Give the network a new last layer of the same kind for another number of classes.
+        """Give the head, and every auxiliary head, a new last layer of the same kind for another number of classes.
 
-        The new layer starts as a fresh network's does, on the old one's device and in its dtype.
+        A new layer starts as a fresh network's does, on the old one's device and in its dtype.
         """
-        old = self.out
-        new = (
-            nn.Linear(old.in_features, num_classes, bias=old.bias is not None)
-            if isinstance(old, nn.Linear)
-            else cast(OutputLayer, old).for_classes(num_classes)
-        )
-        tensor = [*old.parameters(), *old.buffers()][0]
-        self.head.out = new.to(device=tensor.device, dtype=tensor.dtype).train(old.training)
+        for head in (self.head, *self.aux_heads.values()):
+            old = cast(nn.Module, head.out)
+            new = (
+                nn.Linear(old.in_features, num_classes, bias=old.bias is not None)
+                if isinstance(old, nn.Linear)
+                else cast(OutputLayer, old).for_classes(num_classes)
+            )
+            tensor = [*old.parameters(), *old.buffers()][0]
+            head.out = new.to(device=tensor.device, dtype=tensor.dtype).train(old.training)

@@ -187,14 +187,23 @@ class Fit:
         images = self.preprocess.normalise(runtime.to_device(batch.images, self.device))  # (N, C, H, W)
         labels = runtime.to_device(batch.labels, self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
-            logits = self.network(images)  # (N, num_classes)
+            logits, aux = self._logits(images)
         loss = self.task.loss(logits, labels)
+        for aux_logits in aux:
+            loss = loss + self.network.aux_weight * self.task.loss(aux_logits, labels)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.settings.optimizer.clip_norm:
             torch.nn.utils.clip_grad_norm_(self._trainable, self.settings.optimizer.clip_norm)
         self._optimizer.step()
         self._unread.append((loss.detach(), self.task.correct(logits.detach(), labels), batch))
+
+    def _logits(self, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Logits (N, num_classes) of the head, and of the auxiliary heads that train."""
+        if not self._frozen.trained_aux:
+            return self.network(images), []
+        logits, aux = self.network.forward_with_aux(images)
+        return logits, [aux[name] for name in self._frozen.trained_aux]
 
     def _read_losses(self) -> None:
         """Add what the last steps gave to the epoch's sums.
@@ -248,7 +257,6 @@ class Fit:
             )
         metrics = self.task.measure(logits, self.validation.store.labels)
         self._validation_seconds = time.perf_counter() - began
-        runtime.return_freed_memory()
         progress.epoch += 1
         progress.total_epochs += 1
         rank = self.task.rank(metrics)

@@ -36,16 +36,20 @@ def trainable_stages(network: ClassificationNetwork, train: str) -> tuple[str, .
 def layer_groups(network: ClassificationNetwork, stages: Iterable[str]) -> list[list[nn.Module]]:
     """The trainable layers in at most three groups, the earliest first; each learns at a rate of its own.
 
-    Two groups of stages of (nearly) equal number and the head, as in Howard and Ruder 2018 (arXiv:1801.06146,
+    Two groups of stages of (nearly) equal number and the heads, as in Howard and Ruder 2018 (arXiv:1801.06146,
     section 3.2), whose groups are kept few so that the first still learns.
     """
+    stages = tuple(stages)
     modules = [network.stages.get_submodule(name) for name in stages]
+    heads = [network.head, *(head for name, head in network.aux_heads.items() if name in stages)]
     half = len(modules) // 2
-    return [group for group in (modules[:half], modules[half:], [network.head]) if group]
+    return [group for group in (modules[:half], modules[half:], heads) if group]
 
 
 class FrozenStages:
     """Freezes a network's stages for a phase and afterwards proves that they stayed as they were.
+
+    An auxiliary head trains where the stage that it follows does: below a frozen stage it has nothing to teach.
 
     Args:
         network: The network.
@@ -57,7 +61,9 @@ class FrozenStages:
         self.network = network
         self.trained = trainable_stages(network, train)
         self.freeze_batch_norm = freeze_batch_norm
+        self.trained_aux = tuple(name for name in network.aux_heads if name in self.trained)
         self.frozen = [module for name, module in network.stages.named_children() if name not in self.trained]
+        self.frozen += [head for name, head in network.aux_heads.items() if name not in self.trained]
         network.requires_grad_(True)
         for module in self.frozen:
             module.requires_grad_(False)

@@ -1,0 +1,63 @@
+"""How other libraries name the parameters of hubel's networks.
+
+A naming is a function from a parameter's name in hubel to its name in the file. Which naming a file has is
+told by its names themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from torch import nn
+
+from hubel.models.classification.resnet import ResNet
+from hubel.models.classification.resnet_cifar import CifarResNet
+from hubel.models.classification.timm_backbone import TimmNetwork
+from hubel.weights.names.resnet import akamaster_resnet, torchvision_resnet
+from hubel.weights.names.timm_networks import efficientnet_pytorch, timm_names
+
+
+@dataclass(frozen=True)
+class Naming:
+    """One way to name a network's parameters.
+
+    Attributes:
+        origin: Who names them so.
+        file_name: From the name in hubel to the name in the file.
+    """
+
+    origin: str
+    file_name: Callable[[str], str]
+
+
+def namings(network: nn.Module) -> list[Naming]:
+    """Every naming that is known for a network, hubel's own first."""
+    own = Naming("hubel", lambda name: name)
+    return [
+        own,
+        *(naming for kind, known in _KNOWN.items() if isinstance(network, kind) for naming in known(network)),
+    ]
+
+
+def recognise(network: nn.Module, file_names: Iterable[str]) -> Naming:
+    """The naming under which most of a network's parameters are in a file."""
+    present = set(file_names)
+    own = list(network.state_dict())
+    return max(namings(network), key=lambda naming: sum(naming.file_name(name) in present for name in own))
+
+
+def _timm_namings(network: nn.Module) -> list[Naming]:
+    assert isinstance(network, TimmNetwork)
+    timm_name = timm_names(network)
+    return [
+        Naming("timm", timm_name),
+        Naming("efficientnet_pytorch", lambda name: efficientnet_pytorch(timm_name(name))),
+    ]
+
+
+_KNOWN: dict[type[nn.Module], Callable[[nn.Module], list[Naming]]] = {
+    ResNet: lambda _: [Naming("torchvision", torchvision_resnet)],
+    CifarResNet: lambda _: [Naming("akamaster/pytorch_resnet_cifar10", akamaster_resnet)],
+    TimmNetwork: _timm_namings,
+}
