@@ -23,7 +23,7 @@ def recorded_inputs() -> Iterator[list[torch.Tensor]]:
     seen: list[torch.Tensor] = []
 
     def note(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        if isinstance(module, ClassificationNetwork) and not module.training:
+        if isinstance(module, ClassificationNetwork) and not module.training and not inputs[0].is_meta:
             seen.extend(inputs[0].detach().clone().unbind())
 
     hook = nn.modules.module.register_module_forward_pre_hook(note)

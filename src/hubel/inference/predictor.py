@@ -16,6 +16,7 @@ from hubel import runtime
 from hubel.bundle import Bundle, bundle_path, load_bundle
 from hubel.data.decoding import UnreadableImage, read_array
 from hubel.data.loading import Loader
+from hubel.inference.folding import fold_batch_norm
 from hubel.preprocessing import Preprocess
 from hubel.results import Classification
 from hubel.tasks.classification import ClassificationTask
@@ -66,7 +67,8 @@ class Predictor:
     def __init__(self, bundle: Bundle, network: nn.Module, *, device: str = "auto", path: Path | None = None) -> None:
         self.bundle, self.path = bundle, path
         self.device = runtime.choose_device(device)
-        self.network = network.eval().to(self.device).to(memory_format=runtime.memory_format(self.device))
+        folded = fold_batch_norm(network, (bundle.preprocess.channels, *bundle.preprocess.size))
+        self.network = folded.to(self.device).to(memory_format=runtime.memory_format(self.device))
         self.task = ClassificationTask(bundle.classes)
 
     @classmethod

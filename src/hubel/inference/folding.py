@@ -1,0 +1,138 @@
+"""BatchNorm folded into the convolution before it: in prediction both are linear, so one layer does the work of two.
+
+Jacob et al. 2018, arXiv:1712.05877, section 3.2, equation 14: w' = γ w / √(σ² + ε), b' = β + γ (b - μ) / √(σ² + ε).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar, cast
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.utils._python_dispatch import TorchDispatchMode
+
+Layer = TypeVar("Layer", bound=nn.Module)
+
+
+def fold_batch_norm(network: nn.Module, input_size: Sequence[int]) -> nn.Module:
+    """A copy of a network, in evaluation mode, whose BatchNorms are folded into the convolutions that feed them.
+
+    Which BatchNorm follows which convolution is observed in one forward pass without arithmetic. A pair is folded where
+    each of the two runs once and nothing but the BatchNorm takes the convolution's output; everything else, such as a
+    BatchNorm before a convolution, stays as it is.
+
+    Args:
+        network: Any module that takes images (N, C, H, W); it is not changed.
+        input_size: Channels, height and width of an image that it takes.
+
+    Returns:
+        The copy; its outputs are the network's in evaluation mode but for rounding.
+    """
+    folded = copy.deepcopy(network).eval()
+    for convolution, norm in foldable_pairs(folded, input_size):
+        _fold(convolution, norm)
+        _replace(folded, norm, _what_follows(norm))
+    return folded
+
+
+def foldable_pairs(network: nn.Module, input_size: Sequence[int]) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+    """The convolutions and BatchNorms of a network in evaluation mode that can become one layer each."""
+    watch = _Watch()
+    handles = [
+        *(module.register_forward_hook(watch.convolved) for module in _layers(network, nn.Conv2d)),
+        *(module.register_forward_pre_hook(watch.normalising) for module in _layers(network, nn.BatchNorm2d)),
+    ]
+    tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    shapes = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
+    dtype = next(network.parameters()).dtype
+    try:
+        with torch.no_grad(), watch:
+            functional_call(network, shapes, (torch.empty(1, *input_size, device="meta", dtype=dtype),))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return [
+        (convolution, norm)
+        for convolution, norm in watch.pairs()
+        if norm.running_mean is not None and _what_follows(norm) is not None
+    ]
+
+
+class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Sees which tensor comes from which convolution, and how many operations take it."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.made_by: dict[int, nn.Conv2d] = {}
+        self.uses: Counter[int] = Counter()
+        self.runs: Counter[nn.Module] = Counter()
+        self.taken: list[tuple[int, nn.BatchNorm2d]] = []
+        self.alive: list[Tensor] = []  # so that no other tensor gets its id
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        for value in (*args, *(kwargs or {}).values()):
+            for item in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(item, Tensor):
+                    self.uses[id(item)] += 1
+        return func(*args, **(kwargs or {}))
+
+    def convolved(self, module: nn.Conv2d, given: Any, output: Tensor) -> None:
+        self.runs[module] += 1
+        self.made_by[id(output)] = module
+        self.alive.append(output)
+        self.uses[id(output)] = 0  # what an earlier tensor with this id was used for does not count
+
+    def normalising(self, module: nn.BatchNorm2d, given: tuple[Tensor, ...]) -> None:
+        self.runs[module] += 1
+        if id(given[0]) in self.made_by:
+            self.taken.append((id(given[0]), module))
+
+    def pairs(self) -> Iterator[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+        for tensor, norm in self.taken:
+            convolution = self.made_by[tensor]
+            if self.uses[tensor] == self.runs[convolution] == self.runs[norm] == 1:
+                yield convolution, norm
+
+
+def _layers(network: nn.Module, kind: type[Layer]) -> list[Layer]:
+    return [module for module in network.modules() if isinstance(module, kind)]
+
+
+def _what_follows(norm: nn.Module) -> nn.Module | None:
+    """What a BatchNorm does beside normalising: nothing, or in timm its activation; None where that is not known."""
+    if type(norm) is nn.BatchNorm2d:
+        return nn.Identity()
+    drop, act = getattr(norm, "drop", None), getattr(norm, "act", None)
+    return nn.Sequential(drop, act) if isinstance(drop, nn.Module) and isinstance(act, nn.Module) else None
+
+
+@torch.no_grad()
+def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+    """Fold in float64, so that only the results are rounded."""
+    mean, variance = (cast(Tensor, buffer).double() for buffer in (norm.running_mean, norm.running_var))
+    scale = (variance + norm.eps).rsqrt()
+    shift = -mean
+    if convolution.bias is not None:
+        shift = shift + convolution.bias.double()
+    if norm.affine:
+        scale = scale * norm.weight.double()
+    bias = shift * scale + (norm.bias.double() if norm.affine else 0)
+    weight = convolution.weight.double() * scale[:, None, None, None]
+    dtype = convolution.weight.dtype
+    convolution.weight = nn.Parameter(weight.to(dtype), requires_grad=False)
+    convolution.bias = nn.Parameter(bias.to(dtype), requires_grad=False)
+
+
+def _replace(network: nn.Module, old: nn.Module, new: nn.Module | None) -> None:
+    """Put a module in another's place, wherever the network holds it."""
+    assert new is not None
+    for parent in network.modules():
+        for name, child in list(parent.named_children()):
+            if child is old:
+                setattr(parent, name, new)
