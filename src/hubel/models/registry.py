@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args, get_type_hints
 
+import torch
 from torch import nn
 
 from hubel.errors import ConfigError, unknown_name
@@ -51,6 +52,11 @@ class ModelEntry:
             else:
                 return None
         return names
+
+    def build_shapes(self, **arguments: Any) -> nn.Module:
+        """The network as shapes alone, on torch's meta device: to count, not to run."""
+        with torch.device("meta"):
+            return self.builder(**arguments)
 
 
 _entries: dict[str, ModelEntry] = {}
