@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,8 @@ def build_with_weights(
     notes: list[str] = []
     if isinstance(model, ClassificationNetwork):
         stored = _in_own_names(model, tensors)
+        if "aux_heads" in arguments and not model.aux_heads:
+            stored = _without_aux_heads(name, arguments, tensors, notes)
         channels = _stored_channels(model, stored)
         if in_channels is None and channels not in (None, model.in_channels):
             model = build_model(name, num_classes=num_classes, in_channels=channels, **arguments)
@@ -92,7 +95,8 @@ def build_with_weights(
         classes = _stored_classes(stored)
         if num_classes is None and classes not in (None, model.num_classes):
             model.replace_out(classes)
-        tensors = _with_own_head(model, _with_own_channels(model, stored, notes), notes)
+        stored = _with_own_aux_heads(model, _with_own_channels(model, stored, notes), notes)
+        tensors = _with_own_head(model, stored, notes)
         preprocess = preprocess and _for_channels(preprocess, model.in_channels)
     _load(model, tensors, str(weights), name, notes)
     return PretrainedModel(model, preprocess, tuple(notes))
@@ -116,6 +120,26 @@ def _in_own_names(model: nn.Module, tensors: Tensors) -> Tensors:
     naming = recognise(model, tensors)
     own = {naming.file_name(name): name for name in model.state_dict()}
     return {own.get(name, name): tensor for name, tensor in tensors.items()}
+
+
+def _without_aux_heads(name: str, arguments: dict[str, Any], tensors: Tensors, notes: list[str]) -> Tensors:
+    """The file's tensors under the network's own names, without those of auxiliary heads, which were not asked for."""
+    with torch.device("meta"):
+        whole = build_model(name, **{**arguments, "aux_heads": True})
+    stored = _in_own_names(whole, tensors)
+    kept = {name: tensor for name, tensor in stored.items() if not name.startswith("aux_heads.")}
+    if len(kept) < len(stored):
+        notes.append("auxiliary heads left out: the file has some, none are wanted")
+    return kept
+
+
+def _with_own_aux_heads(model: ClassificationNetwork, stored: Tensors, notes: list[str]) -> Tensors:
+    """Keep the network's own fresh auxiliary heads where the file has none."""
+    own = {name: tensor for name, tensor in model.state_dict().items() if name.startswith("aux_heads.")}
+    if not own or own.keys() & stored.keys():
+        return stored
+    notes.append("auxiliary heads start fresh: the file has none")
+    return {**stored, **own}
 
 
 def _first_convolution(model: ClassificationNetwork) -> str | None:
@@ -151,14 +175,15 @@ def _with_own_channels(model: ClassificationNetwork, stored: Tensors, notes: lis
 
 
 def _with_own_head(model: ClassificationNetwork, stored: Tensors, notes: list[str]) -> Tensors:
-    """Keep the network's own fresh last layer where the file's has another number of classes."""
+    """Keep the network's own fresh last layers where the file's have another number of classes."""
     classes = _stored_classes(stored)
     weight = stored.get("head.out.weight")
     if weight is not None and isinstance(model.out, nn.Linear) and weight.shape[2:] == (1, 1):
         stored = {**stored, "head.out.weight": weight.flatten(1)}  # a 1×1 convolution on a pooled map
     if classes in (None, model.num_classes):
         return stored
-    fresh = {f"head.out.{name}": tensor for name, tensor in model.out.state_dict().items()}
+    last = re.compile(r"^(head|aux_heads\.\w+)\.out\.")
+    fresh = {name: tensor for name, tensor in model.state_dict().items() if last.match(name)}
     notes.append(f"head replaced: {classes} classes in the file, {model.num_classes} wanted")
     return {**stored, **fresh}
 
