@@ -27,8 +27,8 @@ def one_side(name: str, arguments: argparse.Namespace) -> None:
     images = torch.randn(arguments.batch, 3, size, size)
     if arguments.side == "hubel":
         from hubel import runtime
-        from hubel.inference.folding import fold_batch_norm
         from hubel.models import build_model
+        from hubel.models.folding import fold_batch_norm
 
         runtime.start()
         network = fold_batch_norm(build_model(name), (3, size, size))

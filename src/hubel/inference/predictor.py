@@ -16,7 +16,7 @@ from hubel import runtime
 from hubel.bundle import Bundle, bundle_path, load_bundle
 from hubel.data.decoding import UnreadableImage, read_array
 from hubel.data.loading import Loader
-from hubel.inference.folding import fold_batch_norm
+from hubel.models.folding import fold_batch_norm
 from hubel.preprocessing import Preprocess
 from hubel.results import Classification
 from hubel.tasks.classification import ClassificationTask

@@ -7,8 +7,8 @@ import torch
 from tests.models.parity import disturb
 from torch import Tensor, nn
 
-from hubel.inference.folding import fold_batch_norm, foldable_pairs
 from hubel.models import build_model
+from hubel.models.folding import fold_batch_norm, foldable_pairs
 
 
 def norms(network: nn.Module) -> int:
