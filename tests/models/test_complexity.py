@@ -127,6 +127,11 @@ def test_rectangular_kernels_have_rectangular_fields():
     assert [row.receptive_field for row in complexity(network, (1, 32, 32)).layers] == [(1, 7), (3, 7)]
 
 
+def test_pooling_to_the_size_that_is_there_makes_no_values():
+    cost = complexity(nn.Sequential(nn.AdaptiveAvgPool2d(8), nn.AdaptiveAvgPool2d(4)), (3, 8, 8))
+    assert [row.activations for row in cost.layers] == [0, 3 * 4 * 4]
+
+
 def test_global_pooling_and_flattening_see_the_whole_map():
     pooled = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 3))
     flattened = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2 * 6 * 6, 3))

@@ -33,7 +33,7 @@ class LayerComplexity:
         macs: Multiply-accumulates (FLOPs are twice as many) of convolutions, linear layers and matrix
             products.
         activations: How many values its output has, 0 where it only changes or rearranges what came
-            (normalisation, activation functions, dropout, flattening).
+            (normalisation, activation functions, dropout, flattening, pooling to the size that the map has).
         receptive_field: Height and width in input pixels of what one value of its output depends on.
     """
 
@@ -157,7 +157,7 @@ class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
         record = self.records[self.running[-1]]
         macs = _macs(schema.name, values, first)
         record.macs += macs
-        record.makes_values |= macs > 0 or "pool" in schema.name
+        record.makes_values |= macs > 0 or ("pool" in schema.name and not _is_identity(schema.name, values, first))
         return output
 
     @contextmanager
@@ -193,6 +193,11 @@ class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
             record.makes_values = True
         if record.makes_values:
             record.activations += output.numel()
+
+
+def _is_identity(operation: str, values: Mapping[str, Any], output: Tensor) -> bool:
+    """Whether an operation is a pooling to a given size that comes at that size already."""
+    return "adaptive" in operation and bool(values["self"].shape == output.shape)
 
 
 def _macs(operation: str, values: Mapping[str, Any], output: Tensor) -> int:
