@@ -21,7 +21,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from hubel import runtime
-from hubel.config import OptimizerConfig, Phase
+from hubel.config import OptimizerConfig, Phase, TransferConfig
 from hubel.data.loading import Loader
 from hubel.data.sources import Sample
 from hubel.data.store import prepare_store
@@ -82,6 +82,7 @@ def main() -> None:
         loader = Loader(store, batch_size=BATCH, preprocess=PREPROCESS, shuffle=True)
         phase = Phase(name="benchmark", epochs=10**6, learning_rate=1e-3)
         settings = FitSettings(
+            transfer=TransferConfig(),
             phases=[phase],
             optimizer=OptimizerConfig(),
             seed=0,

@@ -131,6 +131,24 @@ class Phase(Settings):
     batch_norm: Literal["train", "frozen"] = "train"
 
 
+class TransferConfig(Settings):
+    """What is done with the frozen layers of a phase.
+
+    Attributes:
+        views: How often each picture goes through the frozen layers, once as it is evaluated and then augmented; what
+            they give is kept, and only the rest is trained. 0: they run in every step, on pictures augmented anew.
+        cache_gb: How much memory or disk may be taken for that, in GB (1e9 bytes); where more would be needed, frozen
+            layers run in every step.
+        half: Whether it is kept as float16 instead of float32.
+        fold: Whether BatchNorm is folded into convolutions there.
+    """
+
+    views: Annotated[int, Field(ge=0)] = 1
+    cache_gb: Annotated[float, Field(ge=0)] = 8.0
+    half: bool = False
+    fold: bool = True
+
+
 class TrainConfig(Settings):
     """A training run from beginning to end.
 
@@ -139,6 +157,7 @@ class TrainConfig(Settings):
         model: The network.
         augment: How training pictures are varied.
         optimizer: The optimiser.
+        transfer: What is done with frozen layers.
         task: What is learnt.
         recipe: A name of `hubel.training.recipes`; None: `gradual` with weights, `scratch` without.
         phases: The recipe spelled out; it goes before `recipe`'s name, and a run's own config.yaml has it.
@@ -158,6 +177,7 @@ class TrainConfig(Settings):
     model: ModelConfig = ModelConfig()
     augment: AugmentConfig = AugmentConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
+    transfer: TransferConfig = TransferConfig()
     task: Literal["classification"] = "classification"
     recipe: str | None = None
     phases: tuple[Phase, ...] | None = None

@@ -90,6 +90,20 @@ def test_killed_in_mid_epoch_and_resumed(whole: tuple[Path, Path], tmp_path: Pat
     assert [row.split(",")[columns] for row in rows] == [row.split(",")[columns] for row in expected]
 
 
+def test_killed_where_frozen_layers_run_once(whole: tuple[Path, Path], tmp_path: Path) -> None:
+    pictures, _ = whole
+    settings = (*SETTINGS, "--recipe", "head", "--epochs", "4", "--set", "transfer.views=2")
+    undisturbed, run = tmp_path / "undisturbed", tmp_path / "run"
+    whole_run = subprocess.run(command(pictures, undisturbed, *settings), check=True, capture_output=True, text=True)
+    assert "frozen layers run once: " in whole_run.stderr + whole_run.stdout
+    status, _ = stop_at(pictures, run, 9, signal.SIGKILL, *settings)
+    assert status == -signal.SIGKILL
+    assert not (run / "metrics.json").exists()
+    subprocess.run([sys.executable, "-m", "hubel", "train", "--out", str(run), "--resume"], check=True)
+    assert sha256(run) == sha256(undisturbed)
+    assert last_weights(run) == last_weights(undisturbed)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_asked_to_stop_it_saves_everything_and_says_how_to_go_on(
     whole: tuple[Path, Path], tmp_path: Path, number: signal.Signals

@@ -72,6 +72,7 @@ class Loader:
         pin_memory: bool = False,
     ) -> None:
         self.store, self.batch_size, self.drop_last = store, batch_size, drop_last
+        self.preprocess, self.augment, self.seed = preprocess, augment, seed
         self.workers, self.pin_memory = workers, pin_memory
         self._requests = _Requests(len(store), batch_size, augment, seed, shuffle=shuffle, drop_last=drop_last)
         self._pictures = _Pictures(store, augment or Augment.preset("none"), preprocess.size, workers)
@@ -101,6 +102,29 @@ class Loader:
         except RuntimeError as error:
             self._loader = None
             raise self.explained(error) from error
+
+    def positions(self, epoch: int, start_batch: int = 0) -> Iterator[npt.NDArray[np.int64]]:
+        """The positions in the store of each batch of an epoch, int64 of shape (N,); nothing is loaded."""
+        self._requests.begin(epoch, start_batch)
+        for request in self._requests:
+            yield request.positions
+
+    def in_order(self, *, augmented: bool) -> Loader:
+        """A loader of all the same pictures in the store's order, with this one's augmentation or without any.
+
+        No batch has a single picture where that can be helped: for one picture, libraries choose other kernels, which
+        round otherwise.
+        """
+        sizes = range(self.batch_size, self.batch_size + len(self.store))
+        return Loader(
+            self.store,
+            batch_size=next((size for size in sizes if len(self.store) % size != 1), self.batch_size),
+            preprocess=self.preprocess,
+            augment=self.augment if augmented else None,
+            seed=self.seed,
+            workers=self.workers,
+            pin_memory=self.pin_memory,
+        )
 
     def _start_workers(self) -> DataLoader[Batch | _Failure]:
         return DataLoader(

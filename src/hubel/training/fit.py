@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from hubel import runtime
-from hubel.config import OptimizerConfig, Phase
+from hubel.config import OptimizerConfig, Phase, TransferConfig
 from hubel.data.loading import Batch, Loader
 from hubel.errors import TrainingError
 from hubel.inference.predictor import logits_of
@@ -20,9 +20,11 @@ from hubel.preprocessing import Preprocess
 from hubel.results import ClassificationMetrics
 from hubel.tasks.classification import ClassificationTask
 from hubel.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from hubel.training.computed_once import ComputedOnce, compute_once
 from hubel.training.interruption import Interrupted, StopRequest
 from hubel.training.optimization import build_optimizer, schedule, set_learning_rate
 from hubel.training.progress import Reporter, StepReport
+from hubel.transfer.cached_features import FeatureSettings
 from hubel.transfer.freezing import FrozenStages, layer_groups
 
 # Steps between two readings of the loss on a GPU, where each reading waits for the device.
@@ -43,10 +45,12 @@ class FitSettings:
         checkpoint: Where everything is saved.
         checkpoint_seconds: How often within an epoch.
         bfloat16: Whether the arithmetic runs under bfloat16 autocast.
+        transfer: What is done with frozen layers.
     """
 
     phases: Sequence[Phase]
     optimizer: OptimizerConfig
+    transfer: TransferConfig
     seed: int
     patience: int
     checkpoint: Path
@@ -93,6 +97,8 @@ class Fit:
         self.device = next(network.parameters()).device
         self.progress = Progress()
         self._frozen: FrozenStages
+        self._features = FeatureSettings(self.device, settings.bfloat16, settings.transfer.half)
+        self._computed: ComputedOnce | None = None  # where the frozen layers have run already
         self._optimizer: torch.optim.Optimizer
         self._unread: list[tuple[torch.Tensor, torch.Tensor, Batch]] = []
         self._saved_at = self._reported_at = time.monotonic()
@@ -145,6 +151,17 @@ class Fit:
             f"phase {phase.name}: {phase.epochs} epochs, trains {phase.train} ({trained:,} parameters), "
             f"highest learning rates {rates}"
         )
+        self._computed = self._compute_frozen_layers()
+
+    def _compute_frozen_layers(self) -> ComputedOnce | None:
+        """Run what is frozen once for every picture, where that is less work than to run it in every epoch."""
+        transfer = self.settings.transfer
+        if self._frozen.trained_aux or not 0 < transfer.views < self.phase.epochs:
+            return None
+        loaders = (self.train, self.validation)
+        return compute_once(
+            self.network, self._frozen.trained, loaders, self.preprocess, self._features, transfer, self.reporter
+        )
 
     def _run_phase(self) -> None:
         progress, patience = self.progress, self.settings.patience
@@ -162,7 +179,8 @@ class Fit:
         """The rest of the current epoch's steps."""
         progress = self.progress
         self._frozen.set_training_mode()
-        batches = self.train.epoch(progress.total_epochs, start_batch=progress.batch)
+        source = self._computed.train if self._computed else self.train
+        batches = source.epoch(progress.total_epochs, start_batch=progress.batch)
         before = time.perf_counter()
         while (batch := next(batches, None)) is not None:
             arrived = time.perf_counter()
@@ -184,7 +202,7 @@ class Fit:
         done = progress.epoch * len(self.train) + progress.batch
         set_learning_rate(self._optimizer, schedule(done, phase.epochs * len(self.train), phase.warmup))
         runtime.seed(self.device, self.settings.seed * 1_000_003 + progress.total_steps)
-        images = self.preprocess.normalise(runtime.to_device(batch.images, self.device))  # (N, C, H, W)
+        images = runtime.to_device(batch.images, self.device)
         labels = runtime.to_device(batch.labels, self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
             logits, aux = self._logits(images)
@@ -199,7 +217,13 @@ class Fit:
         self._unread.append((loss.detach(), self.task.correct(logits.detach(), labels), batch))
 
     def _logits(self, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """Logits (N, num_classes) of the head, and of the auxiliary heads that train."""
+        """Logits (N, num_classes) of uint8 pictures (N, H, W, C), and those of the auxiliary heads that train.
+
+        Where the frozen layers have run already, their outputs come instead of pictures.
+        """
+        if self._computed:
+            return self._computed.logits(images), []
+        images = self.preprocess.normalise(images)  # (N, C, H, W)
         if not self._frozen.trained_aux:
             return self.network(images), []
         logits, aux = self.network.forward_with_aux(images)
@@ -243,13 +267,7 @@ class Fit:
         """Validate, keep the best, write the row and the checkpoint."""
         progress = self.progress
         began = time.perf_counter()
-        logits = logits_of(
-            self.network,
-            self.preprocess,
-            self.validation,
-            device=self.device,
-            bfloat16=self.settings.bfloat16,
-        )
+        logits = self._validation_logits()
         if not logits.isfinite().all():
             raise TrainingError(
                 f"after epoch {progress.total_epochs + 1} the network gives values that are not finite: lower the "
@@ -274,6 +292,13 @@ class Fit:
         self.reporter.epoch(row, best=best)
         if self.stop.signal is not None:
             self._raise_interrupted()
+
+    def _validation_logits(self) -> torch.Tensor:
+        """Float32 logits (N, num_classes) of the validation split, on the CPU."""
+        if self._computed:
+            return self._computed.validation_logits(self.network, self._features)
+        bfloat16 = self.settings.bfloat16
+        return logits_of(self.network, self.preprocess, self.validation, device=self.device, bfloat16=bfloat16)
 
     def _row(self, metrics: ClassificationMetrics) -> dict[str, Any]:
         progress = self.progress

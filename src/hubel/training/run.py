@@ -212,6 +212,7 @@ def _fit(prepared: Prepared, folder: RunFolder, log: _LoggingReporter, stop: Sto
         FitSettings(
             phases=config.phases or (),
             optimizer=config.optimizer,
+            transfer=config.transfer,
             seed=config.seed,
             patience=config.patience,
             checkpoint=folder.checkpoint,

@@ -93,7 +93,11 @@ class TimmHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features to logits (N, num_classes)."""
-        return cast(Tensor, self.out(cast(Any, self.rest).forward_head(x)))
+        return cast(Tensor, self.out(self.before_out(x)))
+
+    def before_out(self, x: Tensor) -> Tensor:
+        """Features to the classifier's input (N, C)."""
+        return cast(Any, self.rest).forward_head(x)  # type: ignore[no-any-return]
 
 
 def build_timm(

@@ -1,0 +1,104 @@
+"""A phase whose frozen layers run once for every picture instead of in every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from hubel import runtime
+from hubel.config import TransferConfig
+from hubel.data.loading import Loader
+from hubel.models.network import ClassificationNetwork
+from hubel.preprocessing import Preprocess
+from hubel.training.progress import Reporter
+from hubel.transfer.cached_features import CachedFeatures, FeatureSettings, feature_bytes, feature_shape
+from hubel.transfer.frozen_prefix import cut
+
+_BYTES_PER_GB = 10**9
+
+
+@dataclass(frozen=True)
+class ComputedOnce:
+    """What takes the network's and the pictures' place in a phase.
+
+    Attributes:
+        rest: From features to logits (N, num_classes): the network's layers that train.
+        train: The training pictures' features.
+        validation: The validation pictures' features.
+    """
+
+    rest: Callable[[torch.Tensor], torch.Tensor]
+    train: CachedFeatures
+    validation: CachedFeatures
+
+    def logits(self, features: torch.Tensor) -> torch.Tensor:
+        """Logits (N, num_classes) of features (N, ...) on the network's device."""
+        if features.ndim == 4:
+            features = features.contiguous(memory_format=runtime.memory_format(features.device))
+        return self.rest(features)
+
+    @torch.inference_mode()
+    def validation_logits(self, network: ClassificationNetwork, settings: FeatureSettings) -> torch.Tensor:
+        """Float32 logits (N, num_classes) of the validation pictures, on the CPU."""
+        network.eval()
+        rows = []
+        for batch in self.validation.epoch(0):
+            features = runtime.to_device(batch.images, settings.device)
+            with torch.autocast(settings.device.type, torch.bfloat16, enabled=settings.bfloat16):
+                rows.append(self.logits(features).float())
+        return torch.cat(rows).cpu()
+
+
+def compute_once(
+    network: ClassificationNetwork,
+    trained: Sequence[str],
+    loaders: tuple[Loader, Loader],
+    preprocess: Preprocess,
+    settings: FeatureSettings,
+    transfer: TransferConfig,
+    reporter: Reporter,
+) -> ComputedOnce | None:
+    """Run the frozen layers over the pictures of both splits.
+
+    Args:
+        network: The network, on its device.
+        trained: Its stages that train.
+        loaders: Of the training and the validation pictures.
+        preprocess: From uint8 pictures to the network's input.
+        settings: How the layers run.
+        transfer: How many views, and how much room they may take.
+        reporter: Hears what happens.
+
+    Returns:
+        None where nothing is frozen or the features would take too much room.
+    """
+    parts = cut(network, trained, (preprocess.channels, *preprocess.size), fold=transfer.fold)
+    if parts is None:
+        return None
+    prefix = parts.prefix.to(memory_format=runtime.memory_format(settings.device))
+    train, validation = loaders
+    shape = feature_shape(prefix, preprocess, settings.device)
+    pictures = transfer.views * len(train.store) + len(validation.store)
+    needed = feature_bytes(shape, pictures, settings.dtype)
+    values = "×".join(map(str, shape))
+    if needed > transfer.cache_gb * _BYTES_PER_GB:
+        reporter.message(
+            f"frozen layers run in every step: their outputs, {values} a picture, would take {needed / 1e9:.1f} GB, "
+            f"transfer.cache_gb is {transfer.cache_gb:g}"
+        )
+        return None
+    views = "as it is evaluated" if transfer.views == 1 else f"in {transfer.views} views"
+    reporter.message(
+        f"frozen layers run once: {len(train.store):,} training pictures {views}, {values} values each, "
+        f"{needed / 1e6:,.0f} MB in all"
+    )
+    compute = partial(CachedFeatures, prefix, preprocess=preprocess, settings=settings)
+    hear = partial(reporter.preparing, "frozen layers")
+    return ComputedOnce(
+        parts.rest,
+        compute(train, views=transfer.views, progress=hear),
+        compute(validation, progress=hear),
+    )
