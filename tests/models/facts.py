@@ -54,6 +54,16 @@ def cifar_resnet(parameters: int, blocks: int) -> Facts:
     )
 
 
+def products(*rows: tuple[int, int]) -> int:
+    """Multiply-accumulates: of each row, the side of a map and the weights of the convolutions that make it."""
+    return sum(side**2 * weights for side, weights in rows)
+
+
+def separable(before: int, after: int) -> int:
+    """Weights of a 3×3 convolution within each channel and a 1×1 across them."""
+    return 9 * before + before * after
+
+
 FACTS = {
     "lenet5": Facts(
         parameters=60_000,
@@ -94,4 +104,58 @@ FACTS = {
     "resnet44_cifar": cifar_resnet(658_586, 7),
     "resnet56_cifar": cifar_resnet(853_018, 9),
     "resnet110_cifar": cifar_resnet(1_727_962, 18),
+    "inception_v4": Facts(
+        parameters=42_679_816,  # as timm
+        macs=products(
+            *((149, 9 * 3 * 32), (147, 9 * 32 * (32 + 64)), (71, 2 * 9 * 64 * 96), (35, 9 * 192 * 192)),
+            (73, 9 * 64 * 96 + 2 * 160 * 64 + 2 * 7 * 64 * 64),  # these two lines: the stem
+            (35, 4 * (384 * (96 + 64 + 64 + 96) + 9 * (2 * 64 * 96 + 96 * 96))),  # A
+            *((35, 384 * 192 + 9 * 192 * 224), (17, 9 * (384 * 384 + 224 * 256))),
+            (17, 7 * 1024 * (384 + 192 + 192 + 128)),  # B, its 1×1, then its 1×7 and 7×1
+            (17, 7 * 7 * (192 * 224 + 224 * 256 + 192 * 192 + 192 * 224 + 224 * 224 + 224 * 256)),
+            *((17, 1024 * (192 + 256) + 7 * (256 * 256 + 256 * 320)), (8, 9 * (192 * 192 + 320 * 320))),
+            (8, 3 * (1536 * (256 + 384 + 384 + 256) + 3 * (2 * 384 * 256 + 384 * 448 + 448 * 512 + 2 * 512 * 256))),
+            (1, 1536 * 1000),
+        ),  # 12.254 G; timm's tables print 12.28 G, with two operations for each of 15,089,184 normalised values
+        out_shape=(2, 1000),
+        strides=(8, 8, 16, 16, 32, 32),
+        channels=(384, 384, 1024, 1024, 1536, 1536),
+        source="arXiv:1602.07261, figure 9",
+        smallest=75,
+    ),
+    "inception_resnet_v2": Facts(
+        parameters=55_843_464,  # as timm
+        macs=products(
+            *((149, 9 * 3 * 32), (147, 9 * 32 * (32 + 64)), (73, 64 * 80), (71, 9 * 80 * 192)),
+            (35, 192 * (96 + 48 + 64 + 64) + 25 * 48 * 64 + 9 * (64 * 96 + 96 * 96)),  # the stem's module
+            (35, 10 * (320 * 3 * 32 + 9 * (32 * 32 + 32 * 48 + 48 * 64) + 128 * 320)),  # A
+            *((35, 320 * 256 + 9 * 256 * 256), (17, 9 * (320 * 384 + 256 * 384))),
+            (17, 20 * (1088 * (192 + 128) + 7 * (128 * 160 + 160 * 192) + 384 * 1088)),  # B
+            *((17, 3 * 1088 * 256 + 9 * 256 * 288), (8, 9 * (256 * 384 + 256 * 288 + 288 * 320))),
+            (8, 10 * (2 * 2080 * 192 + 3 * (192 * 224 + 224 * 256) + 448 * 2080)),  # C
+            *((8, 2080 * 1536), (1, 1536 * 1000)),
+        ),  # 13.156 G; timm's tables print 13.18 G, with two operations for each of 13,519,136 normalised values
+        out_shape=(2, 1000),
+        strides=(8, 8, 16, 16, 32, 32, 32),
+        channels=(320, 320, 1088, 1088, 2080, 2080, 1536),
+        source="arXiv:1602.07261, figure 15",
+        smallest=75,
+    ),
+    "xception": Facts(
+        parameters=22_855_952,  # table 3
+        macs=products(
+            *((149, 9 * 3 * 32), (147, 9 * 32 * 64)),
+            *((147, separable(64, 128) + separable(128, 128)), (74, 64 * 128)),
+            *((74, separable(128, 256) + separable(256, 256)), (37, 128 * 256)),
+            *((37, separable(256, 728) + separable(728, 728)), (19, 256 * 728)),
+            (19, 8 * 3 * separable(728, 728)),  # the middle flow
+            *((19, separable(728, 728) + separable(728, 1024)), (10, 728 * 1024)),
+            *((10, separable(1024, 1536) + separable(1536, 2048)), (1, 2048 * 1000)),
+        ),
+        out_shape=(2, 1000),
+        strides=(2, 4, 8, 16, 16, 32, 32),
+        channels=(64, 128, 256, 728, 728, 1024, 2048),
+        source="arXiv:1610.02357, figure 5",
+        smallest=7,
+    ),
 }

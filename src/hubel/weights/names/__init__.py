@@ -11,11 +11,16 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from hubel.models.classification.inception_resnet_v2 import InceptionResNetV2
+from hubel.models.classification.inception_v4 import InceptionV4
 from hubel.models.classification.resnet import ResNet
 from hubel.models.classification.resnet_cifar import CifarResNet
 from hubel.models.classification.timm_backbone import TimmNetwork
+from hubel.models.classification.xception import Xception
+from hubel.weights.names.inception_v4 import timm_inception_resnet_v2, timm_inception_v4
 from hubel.weights.names.resnet import akamaster_resnet, torchvision_resnet
 from hubel.weights.names.timm_networks import efficientnet_pytorch, timm_names
+from hubel.weights.names.xception import timm_xception
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,16 @@ def _timm_namings(network: nn.Module) -> list[Naming]:
     ]
 
 
+def _inception_resnet_v2_namings(network: nn.Module) -> list[Naming]:
+    assert isinstance(network, InceptionResNetV2)
+    return [Naming("timm", timm_inception_resnet_v2)] if network.layout == "released" else []
+
+
 _KNOWN: dict[type[nn.Module], Callable[[nn.Module], list[Naming]]] = {
     ResNet: lambda _: [Naming("torchvision", torchvision_resnet)],
     CifarResNet: lambda _: [Naming("akamaster/pytorch_resnet_cifar10", akamaster_resnet)],
+    InceptionV4: lambda _: [Naming("timm", timm_inception_v4)],
+    InceptionResNetV2: _inception_resnet_v2_namings,
+    Xception: lambda _: [Naming("timm", timm_xception)],
     TimmNetwork: _timm_namings,
 }
