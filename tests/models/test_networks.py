@@ -7,6 +7,7 @@ from functools import cache
 
 import pytest
 import torch
+from tests.models.counting import macs_by_formula, macs_by_torch
 from tests.models.facts import FACTS
 from torch import nn
 
@@ -66,6 +67,31 @@ def test_facts(name: str):
     assert network.strides == facts.strides
     assert network.out_channels == facts.channels
     assert facts.source in entry.source
+
+
+# Layers whose multiplications torch's counter cannot see, or sees otherwise: hubel's count and torch's.
+SEEN_OTHERWISE = {
+    "lenet5": {
+        "stages.s2.0": (1_176, 0),  # a product with the coefficient for each value: elementwise
+        "stages.c3.0": (150_000, 240_000),  # the arithmetic also multiplies by the zeros of absent connections
+        "stages.s4.0": (400, 0),
+        "head.out": (840, 0),  # the squares of differences: elementwise
+    }
+}
+
+
+@each_network
+def test_three_counts_of_multiplications_agree_in_every_layer(name: str):
+    """Hubel's, torch's and that of the closed formula, to the unit."""
+    network, size = on_meta(name).eval(), model_entry(name).input_size
+    cost, by_torch = complexity(network, size), macs_by_torch(network, size)
+    ours = {layer.name: layer.macs for layer in cost.layers if layer.macs}
+    otherwise = SEEN_OTHERWISE.get(name, {})
+    assert {layer: (ours[layer], by_torch.get(layer, 0)) for layer in otherwise} == otherwise
+    assert cost.macs - by_torch[""] == sum(own - seen for own, seen in otherwise.values())
+    ours = {layer: macs for layer, macs in ours.items() if layer not in otherwise}
+    assert {layer: by_torch.get(layer, 0) for layer in ours} == ours
+    assert macs_by_formula(network, size) == ours
 
 
 @each_network
