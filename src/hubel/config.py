@@ -115,7 +115,8 @@ class Phase(Settings):
     Attributes:
         name: What it is called in the log.
         epochs: How many passes over the training split.
-        train: `all`, `head`, or the name of the first stage that trains (it and all later ones do).
+        train: `all`, `later` (the later half of the stages), `head`, or the name of the first stage that trains (it and
+            all later ones do).
         learning_rate: The head's, at its highest; it warms up linearly and then falls along a cosine to 0.
         ratio: How many times slower each earlier layer group learns than its later neighbour.
         warmup: Share of the phase in which the learning rate rises.
@@ -159,7 +160,8 @@ class TrainConfig(Settings):
         optimizer: The optimiser.
         transfer: What is done with frozen layers.
         task: What is learnt.
-        recipe: A name of `hubel.training.recipes`; None: `gradual` with weights, `scratch` without.
+        recipe: A name of `hubel.training.recipes`, or a YAML file of phases; None: `gradual` with weights, `scratch`
+            without.
         phases: The recipe spelled out; it goes before `recipe`'s name, and a run's own config.yaml has it.
         epochs: Passes over the training split in all phases together; None: the recipe's.
         learning_rate: The head's in every phase; None: the recipe's.

@@ -18,7 +18,7 @@ def resolve(name: str | None, **changes: object) -> tuple[Phase, ...]:
 
 def test_the_default_depends_on_the_weights() -> None:
     assert [phase.name for phase in resolve(None)] == ["scratch"]
-    assert [phase.name for phase in resolve(None, pretrained=True)] == ["head", "full"]
+    assert [phase.name for phase in resolve(None, pretrained=True)] == ["head", "later", "full"]
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -21,7 +21,7 @@ def train(
     task: Annotated[str | None, typer.Option("--task", help="What to learn. [classification]")] = None,
     recipe: Annotated[
         str | None,
-        typer.Option("--recipe", help="scratch, head, full or gradual. [gradual with weights, else scratch]"),
+        typer.Option("--recipe", help="scratch, head, mid, full, gradual, or a YAML file. [gradual with weights]"),
     ] = None,
     weights: Annotated[
         str | None, typer.Option("--weights", help="To start from: a name in the catalogue, or a file.")
@@ -39,6 +39,9 @@ def train(
         list[str] | None,
         typer.Option("--set", help="Any other setting, KEY=VALUE, such as data.size=160. Repeatable."),
     ] = None,
+    print_recipe: Annotated[
+        bool, typer.Option("--print-recipe", help="Print the recipe's phases as YAML, to change them, and end.")
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="End with the metrics as JSON on stdout.")] = False,
 ) -> None:
     """Train a network on a folder of pictures, test it and write a report."""
@@ -52,6 +55,15 @@ def train(
         "epochs": epochs,
         "config": config,
     }
+    if print_recipe:
+        from hubel.config import parse_settings
+        from hubel.training.api import configuration
+        from hubel.training.recipes import recipe_of, recipe_yaml
+
+        changes = {"recipe": recipe, "epochs": epochs, "model": {"weights": weights} if weights else None}
+        changes = {name: value for name, value in changes.items() if value is not None} | parse_settings(set_ or [])
+        typer.echo(recipe_yaml(recipe_of(configuration(config, changes))), nl=False)
+        return
     if resume:
         given = [f"--{name}" for name, value in named.items() if value is not None] + ["--set"] * bool(set_)
         if given:

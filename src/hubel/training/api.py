@@ -10,7 +10,7 @@ from hubel.config import TrainConfig, merge
 from hubel.errors import ConfigError
 from hubel.training import run
 from hubel.training.progress import Reporter
-from hubel.training.recipes import recipe_of
+from hubel.training.recipes import is_file, recipe_of
 
 
 def train(
@@ -18,7 +18,7 @@ def train(
     *,
     model: str | None = None,
     weights: str | Path | None = None,
-    recipe: str | None = None,
+    recipe: str | Path | None = None,
     epochs: int | None = None,
     task: str | None = None,
     device: str | None = None,
@@ -34,7 +34,8 @@ def train(
         data: The data set's folder: a folder per class, with or without split folders above them.
         model: A name of `hubel.list_models()` or `timm/<name>`; None: resnet18.
         weights: To start from: a name in the catalogue, or a path; None: random.
-        recipe: `scratch`, `head`, `full` or `gradual`; None: `gradual` with weights, `scratch` without.
+        recipe: `scratch`, `head`, `mid`, `full`, `gradual`, or a YAML file with phases; None: `gradual` with weights,
+            `scratch` without.
         epochs: Of all phases together; None: the recipe's.
         task: `classification`.
         device: `auto`, `cpu`, `cuda`, `mps`.
@@ -57,7 +58,7 @@ def train(
     named = {
         "data": {"path": str(data)} if data is not None else None,
         "model": {k: v for k, v in {"name": model, "weights": weights and str(weights)}.items() if v is not None},
-        "recipe": recipe,
+        "recipe": recipe and str(recipe),
         "epochs": epochs,
         "task": task,
         "device": device,
@@ -80,7 +81,8 @@ def configuration(base: str | Path | TrainConfig | None, changes: Mapping[str, A
         base = TrainConfig()
     elif not isinstance(base, TrainConfig):
         base = TrainConfig.from_yaml(Path(base))
-    if base.phases is not None and base.phases == recipe_of(base):
+    by_name = base.recipe is None or not is_file(base.recipe)
+    if base.phases is not None and by_name and base.phases == recipe_of(base):
         base = base.model_copy(update={"phases": None})
     config = TrainConfig.from_values(merge(base.model_dump(), dict(changes)))
     if config.phases is not None and (beside := [k for k in ("recipe", "epochs", "learning_rate") if k in changes]):

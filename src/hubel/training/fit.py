@@ -145,12 +145,7 @@ class Fit:
         self._trainable = [p for p in self.network.parameters() if p.requires_grad]
         if optimizer_state is not None:
             self._optimizer.load_state_dict(optimizer_state)
-        rates = ", ".join(f"{rate:.2g}" for rate in dict.fromkeys(g["peak_lr"] for g in self._optimizer.param_groups))
-        trained = sum(p.numel() for p in self._trainable)
-        self.reporter.message(
-            f"phase {phase.name}: {phase.epochs} epochs, trains {phase.train} ({trained:,} parameters), "
-            f"highest learning rates {rates}"
-        )
+        self.reporter.message(f"phase {phase.name}: {phase.epochs} epochs")
         self._computed = self._compute_frozen_layers()
 
     def _compute_frozen_layers(self) -> ComputedOnce | None:

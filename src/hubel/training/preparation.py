@@ -96,8 +96,10 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
         num_classes=len(splits.classes),
         in_channels=config.model.in_channels,
         weights=config.model.weights,
+        progress=reporter.downloading,
         **config.model.arguments,
     )
+    config = _with_weights_named(config, built.weights)
     for note in built.notes:
         reporter.message(note)
     network = built.model
@@ -205,6 +207,13 @@ def check_same_data(splits: DataSplits, stored: str) -> None:
 def _with_phases(config: TrainConfig) -> TrainConfig:
     """The configuration with its recipe spelled out."""
     return config if config.phases else config.model_copy(update={"phases": recipe_of(config)})
+
+
+def _with_weights_named(config: TrainConfig, weights: str | None) -> TrainConfig:
+    """The configuration with the weights that `imagenet` means today, for that may change; paths stay."""
+    if weights is None or config.model.weights is None or Path(config.model.weights).exists():
+        return config
+    return config.model_copy(update={"model": config.model.model_copy(update={"weights": weights})})
 
 
 def _preprocess_of_bundle(weights: str | None) -> Preprocess | None:

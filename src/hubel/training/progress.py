@@ -37,6 +37,9 @@ class Reporter:
     def message(self, text: str) -> None:
         """A line for a person."""
 
+    def downloading(self, file: str, done: int, total: int) -> None:
+        """Some bytes of a weights file have come; `total` is 0 while it is unknown."""
+
     def preparing(self, what: str, done: int, total: int) -> None:
         """Some of the pictures have been read."""
 

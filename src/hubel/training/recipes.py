@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+
+import yaml
 
 from hubel.config import Phase, TrainConfig
-from hubel.errors import unknown_name
+from hubel.errors import ConfigError, unknown_name
 
 # The head's highest learning rate: (a network from random weights, a new head on trained features, everything finely).
 _RATES = {"adamw": (1e-3, 3e-3, 1e-3), "sgd": (0.05, 0.05, 0.01)}
@@ -21,22 +24,42 @@ def _head(epochs: int | None, optimizer: str) -> tuple[Phase, ...]:
     return (Phase(name="head", epochs=epochs or 10, train="head", learning_rate=_RATES[optimizer][1]),)
 
 
-def _full(epochs: int | None, optimizer: str) -> tuple[Phase, ...]:
-    """Everything at once, at a low rate, earlier groups slower."""
-    return (Phase(name="full", epochs=epochs or 10, learning_rate=_RATES[optimizer][2], ratio=4, batch_norm="frozen"),)
-
-
-def _gradual(epochs: int | None, optimizer: str) -> tuple[Phase, ...]:
-    """The head first (a fifth of the epochs), then everything with differential rates and frozen statistics."""
+def _mid(epochs: int | None, optimizer: str) -> tuple[Phase, ...]:
+    """The head first, then the later half of the stages with it: mid-layer feature extraction, partial fine-tuning."""
     epochs = epochs or 10
     first = max(1, round(epochs / 5))
     head = _head(first, optimizer)
-    return head + _full(epochs - first, optimizer) if epochs > first else head
+    return (*head, _finely("later", epochs - first, optimizer, train="later")) if epochs > first else head
+
+
+def _full(epochs: int | None, optimizer: str) -> tuple[Phase, ...]:
+    """Everything at once, at a low rate, earlier groups slower."""
+    return (_finely("full", epochs or 10, optimizer, train="all"),)
+
+
+def _finely(name: str, epochs: int, optimizer: str, *, train: str) -> Phase:
+    """Trained features changed a little: a low rate, each earlier group 4 times slower, statistics as they are."""
+    rate = _RATES[optimizer][2]
+    return Phase(name=name, epochs=epochs, train=train, learning_rate=rate, ratio=4, batch_norm="frozen")
+
+
+def _gradual(epochs: int | None, optimizer: str) -> tuple[Phase, ...]:
+    """The head first (a fifth of the epochs), then the later half of the stages (another fifth), then everything."""
+    epochs = epochs or 10
+    first = max(1, round(epochs / 5))
+    later = first if epochs >= 3 * first else 0
+    phases = _head(first, optimizer)
+    if later:
+        phases += (_finely("later", later, optimizer, train="later"),)
+    if epochs > first + later:
+        phases += (_finely("full", epochs - first - later, optimizer, train="all"),)
+    return phases
 
 
 RECIPES: dict[str, Callable[[int | None, str], tuple[Phase, ...]]] = {
     "scratch": _scratch,
     "head": _head,
+    "mid": _mid,
     "full": _full,
     "gradual": _gradual,
 }
@@ -63,19 +86,48 @@ def resolve_recipe(
     """A recipe's phases.
 
     Args:
-        name: One of `RECIPES`; None: `gradual` for a network with weights, `scratch` for one without.
+        name: One of `RECIPES`, or the path of a YAML file (see `read_recipe`), whose epochs and rates hold; None:
+            `gradual` for a network with weights, `scratch` for one without.
         pretrained: Whether the network starts from weights.
         epochs: Of all phases together; None: the recipe's own.
         optimizer: Its name, on which the learning rates depend.
         learning_rate: The head's in every phase; None: the recipe's.
 
     Raises:
-        ConfigError: There is no such recipe.
+        ConfigError: There is no such recipe, or its file cannot be used.
     """
+    if name is not None and is_file(name):
+        if epochs is not None or learning_rate is not None:
+            raise ConfigError(f"epochs and learning_rate have no effect beside the recipe {name}: change them there")
+        return read_recipe(Path(name))
     name = name or ("gradual" if pretrained else "scratch")
     if name not in RECIPES:
-        raise unknown_name("recipe", name, RECIPES)
+        error = unknown_name("recipe", name, RECIPES)
+        raise ConfigError(f"{error}; the path of a YAML file is fine, too (hubel train --print-recipe shows one)")
     phases = RECIPES[name](epochs, optimizer)
     if learning_rate is not None:
         phases = tuple(phase.model_copy(update={"learning_rate": learning_rate}) for phase in phases)
     return phases
+
+
+def is_file(name: str) -> bool:
+    """Whether a recipe's name is the path of a file."""
+    return name.endswith((".yaml", ".yml"))
+
+
+def read_recipe(path: Path) -> tuple[Phase, ...]:
+    """The phases in a YAML file, as `recipe_yaml` writes them.
+
+    Raises:
+        ConfigError: The file is missing, is not YAML, or has a field or value that does not fit.
+    """
+    config = TrainConfig.from_yaml(path)
+    if not config.phases or config.model_fields_set != {"phases"}:
+        raise ConfigError(f"{path} is no recipe: expected `phases:` with a list of phases, and nothing else")
+    return config.phases
+
+
+def recipe_yaml(phases: tuple[Phase, ...]) -> str:
+    """Phases as YAML that `read_recipe` reads back."""
+    values = {"phases": [phase.model_dump(mode="json") for phase in phases]}
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

@@ -20,6 +20,7 @@ from hubel.tasks.classification import ClassificationTask
 from hubel.training.fit import Fit, FitSettings
 from hubel.training.folder import RunFolder, claim_folder, find_folder, refuse_taken
 from hubel.training.interruption import Interrupted, StopRequest
+from hubel.training.plan import PlannedPhase, make_plan
 from hubel.training.preparation import Prepared, check_same_data, prepare
 from hubel.training.progress import Reporter, StepReport
 from hubel.training.report import Report, write_report
@@ -156,6 +157,10 @@ def _fit_and_finish(prepared: Prepared, folder: RunFolder, log: _LoggingReporter
         + ", ".join(f"{len(store):,} {split}" for split, store in prepared.stores.items())
         + f" pictures of {len(prepared.splits.classes)} classes"
     )
+    if not folder.checkpoint.is_file():
+        for phase in _plan(prepared):
+            log.message(phase.line())
+        runtime.return_freed_memory()
     with StopRequest() as stop:
         try:
             progress = _fit(prepared, folder, log, stop).run(resume=folder.checkpoint.is_file())
@@ -195,6 +200,19 @@ def _fit_and_finish(prepared: Prepared, folder: RunFolder, log: _LoggingReporter
     }
     folder.write_metrics(metrics)  # last: a folder with a metrics.json is finished
     return finished_run(folder)
+
+
+def _plan(prepared: Prepared) -> list[PlannedPhase]:
+    config, stores = prepared.config, prepared.stores
+    return make_plan(
+        prepared.network,
+        config.phases or (),
+        config.optimizer,
+        config.transfer,
+        prepared.preprocess,
+        pictures=(len(stores["train"]), len(stores["validation"])),
+        batch_size=config.batch_size,
+    )
 
 
 def _fit(prepared: Prepared, folder: RunFolder, log: _LoggingReporter, stop: StopRequest) -> Fit:

@@ -18,7 +18,8 @@ def trainable_stages(network: ClassificationNetwork, train: str) -> tuple[str, .
 
     Args:
         network: The network.
-        train: `"all"`, `"head"` (no stage), or the name of the first stage that trains.
+        train: `"all"`, `"later"` (the later half of the stages that have parameters), `"head"` (no stage), or the name
+            of the first stage that trains.
 
     Raises:
         ConfigError: The network has no such stage; its stages are listed.
@@ -28,8 +29,13 @@ def trainable_stages(network: ClassificationNetwork, train: str) -> tuple[str, .
         return tuple(names)
     if train == "head":
         return ()
+    if train == "later":
+        learn = [name for name in names if next(network.stages.get_submodule(name).parameters(), None) is not None]
+        train = learn[(len(learn) + 1) // 2] if len(learn) > 1 else names[0]
     if train not in names:
-        raise ConfigError(f"there is no stage '{train}' to train from: expected all, head or one of {', '.join(names)}")
+        raise ConfigError(
+            f"there is no stage '{train}' to train from: expected all, later, head or one of {', '.join(names)}"
+        )
     return tuple(names[names.index(train) :])
 
 
