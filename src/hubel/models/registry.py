@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from hubel.errors import ConfigError, unknown_name
 
@@ -55,8 +56,21 @@ class ModelEntry:
 
     def build_shapes(self, **arguments: Any) -> nn.Module:
         """The network as shapes alone, on torch's meta device: to count, not to run."""
-        with torch.device("meta"):
+        with torch.device("meta"), _Undrawn():
             return self.builder(**arguments)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves out the drawing of initial values, which takes seconds even for tensors that have no values."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_):  # these hide the methods below
+            return (kwargs or {})["tensor"]
+        if func in (torch.Tensor.normal_, torch.Tensor.uniform_):
+            return args[0]
+        return func(*args, **(kwargs or {}))
 
 
 _entries: dict[str, ModelEntry] = {}

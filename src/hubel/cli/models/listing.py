@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def list_(
     task: Annotated[str | None, typer.Option("--task", help="Only the networks for this task.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the networks: name, input, parameters, source."""
+    """List the networks: name, input, parameters (those of auxiliary heads apart), source."""
     from hubel.cli.models.printing import empty_table, facts, print_json, shape
     from hubel.cli.text import output
     from hubel.models.registry import list_models, model_entry
@@ -19,16 +22,36 @@ def list_(
     rows = []
     for name in list_models(task):
         entry = model_entry(name)
-        network = entry.build_shapes()
-        parameters = sum(parameter.numel() for parameter in network.parameters())
-        rows.append({**facts(entry), "parameters": parameters})
+        parameters, auxiliary = _parameters(entry.build_shapes())
+        rows.append({**facts(entry), "parameters": parameters, "auxiliary_parameters": auxiliary})
     if json_:
         print_json(rows)
         return
-    table = empty_table({"name": "left", "input": "left", "parameters": "right", "what": "left", "source": "left"})
+    table = empty_table(
+        {
+            "name": "left",
+            "input": "left",
+            "parameters": "right",
+            "auxiliary": "right",
+            "what": "left",
+            "source": "left",
+        }
+    )
     for row in rows:
-        table.add_row(row["name"], shape(row["input_size"]), f"{row['parameters']:,}", row["summary"], row["source"])
+        heads = f"+ {row['auxiliary_parameters']:,}" if row["auxiliary_parameters"] else ""
+        numbers = (shape(row["input_size"]), f"{row['parameters']:,}", heads)
+        table.add_row(row["name"], *numbers, row["summary"], row["source"])
     console = output()
     console.print(table)
     if task in (None, "classification"):
         console.print("timm/NAME is any network of timm, where that is installed: pip install 'hubel[timm]'")
+
+
+def _parameters(network: nn.Module) -> tuple[int, int]:
+    """Those that prediction uses, and those of auxiliary heads."""
+    from hubel.models.network import ClassificationNetwork
+
+    everything = sum(parameter.numel() for parameter in network.parameters())
+    heads = network.aux_heads.parameters() if isinstance(network, ClassificationNetwork) else ()
+    auxiliary = sum(parameter.numel() for parameter in heads)
+    return everything - auxiliary, auxiliary

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 # Columns whose text may take several lines.
 _PROSE = ("layers", "source", "what")
 
+# Columns of a terminal below which prose has no room beside figures.
+NARROW = 130
+
 
 def facts(entry: ModelEntry) -> dict[str, Any]:
     """What is known about a network before it is built, for JSON."""
@@ -25,6 +28,16 @@ def facts(entry: ModelEntry) -> dict[str, Any]:
 def shape(values: tuple[int, ...]) -> str:
     """`3×224×224`."""
     return "×".join(map(str, values))
+
+
+def bytes_(size: int) -> str:
+    """`8.63 MB`, `18.8 kB`: of 10⁶ and 10³ bytes."""
+    return f"{size / 1e6:,.2f} MB" if size >= 10**5 else f"{size / 1e3:.1f} kB"
+
+
+def float32_size(values: int) -> str:
+    """What so many values take as float32."""
+    return bytes_(4 * values)
 
 
 def empty_table(columns: Mapping[str, Literal["left", "right"]]) -> Table:

@@ -1,4 +1,4 @@
-"""`hubel models show`: what a network costs, stage by stage."""
+"""`hubel models show`: what a network is made of and what it costs, stage by stage."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Console
+    from torch import nn
 
     from hubel.models.complexity import Complexity
+    from hubel.models.registry import ModelEntry
+    from hubel.models.training_memory import TrainingMemory
 
 
 def show(
@@ -17,78 +20,160 @@ def show(
     size: Annotated[
         int | None, typer.Option("--size", min=1, help="Height and width of the input; the network's own otherwise.")
     ] = None,
+    ops: Annotated[
+        bool,
+        typer.Option(
+            "--ops", help="Also print every layer's operations; for GoogLeNet, the inception arithmetic, too."
+        ),
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON; it also has every layer.")] = False,
 ) -> None:
-    """Show a network's stages: output, parameters, multiply-accumulates, values, receptive field, stride."""
-    from dataclasses import asdict
-
-    from hubel.cli.models.printing import facts, print_json, shape
+    """Show a network: the table of its stages, its totals, what training it takes, its published weights."""
+    from hubel.cli.models.printing import print_json
     from hubel.cli.text import output
-    from hubel.errors import ConfigError
-    from hubel.models.complexity import complexity
-    from hubel.models.network import ClassificationNetwork
     from hubel.models.registry import model_entry
 
     entry = model_entry(name)
-    network = entry.build_shapes()
+    network = entry.build_shapes().eval()
     channels, height, width = entry.input_size
-    input_size = (channels, size or height, size or width)
-    try:
-        cost = complexity(network, input_size)
-    except (ValueError, RuntimeError) as error:
-        raise ConfigError(f"{name} does not take an input of {shape(input_size)}: {error}") from error
-    strides = network.strides if isinstance(network, ClassificationNetwork) else ()
-    weights = _weights(name)
+    shown = _Shown(entry, network, (channels, size or height, size or width))
     if json_:
-        totals = {"parameters": cost.parameters, "macs": cost.macs, "activations": cost.activations}
-        stages = [
-            {**asdict(stage), "stride": stride} for stage, stride in zip(cost.stages, (*strides, None), strict=True)
-        ]
-        about = facts(entry) | {"input_size": input_size}
-        print_json({**about, **totals, "weights": weights, "stages": stages, "layers": [*map(asdict, cost.layers)]})
-        return
-    console = output()
-    console.print(f"{name}: {entry.summary}; input {shape(input_size)}{', no other size' if entry.fixed_size else ''}")
-    console.print(_stages(cost, strides))
-    console.print(f"Source: {entry.source}")
-    for line in weights:
-        console.print(f"Weights: --weights {line['name']} ({line['data']}, {line['licence']}, {line['origin']})")
-    if not weights:
-        console.print("Weights: none in the catalogue; --weights takes the path of a file")
+        print_json(shown.to_dict())
+    else:
+        shown.print_on(output(), ops=ops)
+
+
+class _Shown:
+    """Everything that is printed about a network at one input size.
+
+    Raises:
+        ConfigError: The network does not take this input.
+    """
+
+    def __init__(self, entry: ModelEntry, network: nn.Module, input_size: tuple[int, int, int]) -> None:
+        from hubel.cli.models.printing import shape
+        from hubel.errors import ConfigError
+        from hubel.models.complexity import complexity
+        from hubel.models.depth import weight_layers
+        from hubel.models.description import describe_stages
+        from hubel.models.network import ClassificationNetwork
+        from hubel.models.training_memory import training_memory
+
+        assert isinstance(network, ClassificationNetwork)
+        self.entry, self.network, self.input_size = entry, network, input_size
+        try:
+            self.cost: Complexity = complexity(network, input_size)
+            self.weight_layers = weight_layers(network, input_size)
+            self.descriptions = describe_stages(network, input_size)
+            self.memory: TrainingMemory = training_memory(network, input_size)
+        except (ValueError, RuntimeError) as error:
+            raise ConfigError(f"{entry.name} does not take an input of {shape(input_size)}: {error}") from error
+        self.weights = _weights(entry.name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        from dataclasses import asdict
+
+        from hubel.cli.models.printing import facts
+
+        cost = self.cost
+        strides = (*self.network.strides, None)
+        return {
+            **facts(self.entry),
+            "input_size": self.input_size,
+            "weight_layers": self.weight_layers,
+            "parameters": cost.parameters,
+            "auxiliary_parameters": cost.auxiliary_parameters,
+            "macs": cost.macs,
+            "activations": cost.activations,
+            "training_memory_bytes": {**asdict(self.memory), "total": self.memory.total},
+            "weights": self.weights,
+            "stages": [
+                {**asdict(stage), "layers": self.descriptions[stage.name], "stride": stride}
+                for stage, stride in zip(cost.stages, strides, strict=True)
+            ],
+            "layers": [asdict(layer) for layer in cost.layers],
+        }
+
+    def print_on(self, console: Console, *, ops: bool) -> None:
+        from hubel.cli.models.printing import shape
+
+        entry = self.entry
+        only = ", no other size" if entry.fixed_size else ""
+        console.print(f"{entry.name}: {entry.summary}; input {shape(self.input_size)}{only}")
+        self.print_stages(console)
+        self.print_totals(console)
+        console.print(f"Source: {entry.source}")
+        for line in self.weights:
+            console.print(_weights_line(line))
+        if not self.weights:
+            console.print("Weights: none in the catalogue; --weights takes the path of a file")
+        if ops:
+            from hubel.cli.models.operations import print_operations
+
+            print_operations(entry.name, self.cost, console)
+
+    def print_stages(self, console: Console) -> None:
+        """A line per stage, and the totals; on a narrow terminal, the stages' layers below it."""
+        from hubel.cli.models.printing import NARROW, empty_table, float32_size, shape
+
+        narrow = console.width < NARROW
+        numbers = ("output", "parameters", "MACs", "activations", "receptive field", "stride")
+        words = ("stage",) if narrow else ("stage", "layers")
+        table = empty_table({**dict.fromkeys(words, "left"), **dict.fromkeys(numbers, "right")})
+        cost = self.cost
+        for stage, stride in zip(cost.stages, (*map(str, self.network.strides), ""), strict=True):
+            table.add_row(
+                *([stage.name] if narrow else [stage.name, self.descriptions[stage.name]]),
+                shape(stage.output_shape),
+                f"{stage.parameters:,}",
+                f"{stage.macs:,}",
+                float32_size(stage.activations),
+                shape(stage.receptive_field),
+                stride,
+            )
+        table.add_section()
+        totals = (f"{cost.parameters:,}", f"{cost.macs:,}", float32_size(cost.activations))
+        table.add_row("total", *[""] * len(words), *totals, "", "")
+        console.print(table)
+        if narrow:
+            for name, description in self.descriptions.items():
+                console.print(f"  {name}: {description}")
+            console.print()
+
+    def print_totals(self, console: Console) -> None:
+        """What the table's figures mean, and what has no stage."""
+        from hubel.cli.models.printing import bytes_
+
+        cost, memory = self.cost, self.memory
+        console.print(f"Weight layers on the longest way: {self.weight_layers}")
+        if cost.auxiliary_parameters:
+            console.print(
+                f"Auxiliary heads, for training alone: {cost.auxiliary_parameters:,} parameters "
+                f"(behind {' and '.join(self.network.aux_heads)}), "
+                f"{cost.parameters + cost.auxiliary_parameters:,} together"
+            )
+        console.print(
+            f"MACs: multiply-accumulates; floating-point operations are twice as many. Activations: the "
+            f"{cost.activations:,} values that the layers put out for one image, as float32; MB are 10⁶ bytes."
+        )
+        console.print(
+            f"A step of training with AdamW keeps {bytes_(memory.total - memory.saved)} for parameters, gradients "
+            f"and moments, and {bytes_(memory.saved)} for each image (counted from what autograd saves)"
+        )
 
 
 def _weights(name: str) -> list[dict[str, Any]]:
     """The catalogue's weights for a network, for JSON."""
     from hubel.weights.catalogue import weights_for
 
-    return [{"name": w.name, "data": w.data, "licence": w.licence, "origin": w.origin} for w in weights_for(name)]
+    return [entry.to_dict() for entry in weights_for(name)]
 
 
-def _stages(cost: Complexity, strides: tuple[int, ...]) -> Table:
-    """A line per stage, and the totals."""
-    from hubel.cli.models.printing import empty_table, shape
-
-    table = empty_table(
-        {
-            "stage": "left",
-            "output": "right",
-            "parameters": "right",
-            "MACs": "right",
-            "values": "right",
-            "receptive field": "right",
-            "stride": "right",
-        }
-    )
-    for stage, stride in zip(cost.stages, (*map(str, strides), ""), strict=True):
-        table.add_row(
-            stage.name,
-            shape(stage.output_shape),
-            f"{stage.parameters:,}",
-            f"{stage.macs:,}",
-            f"{stage.activations:,}",
-            shape(stage.receptive_field),
-            stride,
-        )
-    table.add_section()
-    table.add_row("total", "", f"{cost.parameters:,}", f"{cost.macs:,}", f"{cost.activations:,}", "", "")
-    return table
+def _weights_line(facts: dict[str, Any]) -> str:
+    """What one of the catalogue's weights is, and where its file comes from."""
+    figures = {"top-1": facts["top1"], "top-5": facts["top5"]}
+    published = [f"{name} {value:.2f} %" for name, value in figures.items() if value is not None]
+    size = "×".join(map(str, facts["preprocess"]["size"]))
+    details = [facts["data"], *published, f"at {size}", facts["licence"], facts["origin"], facts["url"]]
+    return f"Weights: --weights {facts['name']} ({', '.join(details)})"
