@@ -80,6 +80,8 @@ class AugmentConfig(Settings):
         brightness: Largest relative change of brightness.
         contrast: Largest relative change of contrast.
         saturation: Largest relative change of saturation.
+        mixup: α of mixup (Zhang et al. 2018): pictures of a batch are blended, and so are their labels; 0: off.
+        cutmix: α of CutMix (Yun et al. 2019): a box of a picture shows another one; 0: off. With both, either by chance.
     """
 
     preset: Literal["none", "light", "standard"] | None = None
@@ -91,6 +93,8 @@ class AugmentConfig(Settings):
     brightness: Fraction | None = None
     contrast: Fraction | None = None
     saturation: Fraction | None = None
+    mixup: Annotated[float, Field(ge=0)] = 0.0
+    cutmix: Annotated[float, Field(ge=0)] = 0.0
 
 
 class OptimizerConfig(Settings):
@@ -166,6 +170,8 @@ class TrainConfig(Settings):
         epochs: Passes over the training split in all phases together; None: the recipe's.
         learning_rate: The head's in every phase; None: the recipe's.
         batch_size: Pictures a step.
+        average_decay: Decay of the moving average of the weights that is validated and kept instead of the weights
+            themselves (Polyak and Juditsky 1992), such as 0.999; 0: no average.
         label_smoothing: Share of the probability that is spread over all classes (Szegedy et al. 2016, section 7).
         patience: Epochs without a better validation result after which a phase ends; 0: never early.
         seed: Of the initial weights, the order, the augmentation and dropout.
@@ -186,6 +192,7 @@ class TrainConfig(Settings):
     epochs: Annotated[int, Field(ge=1)] | None = None
     learning_rate: Positive | None = None
     batch_size: Annotated[int, Field(ge=2)] = 32
+    average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     patience: Annotated[int, Field(ge=0)] = 10
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0

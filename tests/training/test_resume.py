@@ -92,7 +92,17 @@ def test_killed_in_mid_epoch_and_resumed(whole: tuple[Path, Path], tmp_path: Pat
 
 def test_killed_where_frozen_layers_run_once(whole: tuple[Path, Path], tmp_path: Path) -> None:
     pictures, _ = whole
-    settings = (*SETTINGS, "--recipe", "head", "--epochs", "4", "--set", "transfer.views=2")
+    settings = (
+        *SETTINGS,
+        "--recipe",
+        "head",
+        "--epochs",
+        "4",
+        "--set",
+        "transfer.views=2",
+        "--set",
+        "average_decay=0.9",
+    )
     undisturbed, run = tmp_path / "undisturbed", tmp_path / "run"
     whole_run = subprocess.run(command(pictures, undisturbed, *settings), check=True, capture_output=True, text=True)
     assert "frozen layers run once: " in whole_run.stderr + whole_run.stdout

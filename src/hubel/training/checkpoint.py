@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, NamedTuple, cast
 
 import torch
 
@@ -66,15 +66,29 @@ class Progress:
         self.start_epoch()
 
 
-def save_checkpoint(
-    path: Path, progress: Progress, network: dict[str, torch.Tensor], optimizer: dict[str, Any]
-) -> None:
+class Checkpoint(NamedTuple):
+    """What a run goes on from.
+
+    Attributes:
+        progress: How far it has come.
+        network: The network's tensors.
+        optimizer: The optimiser's state.
+        average: The state of the moving average of the weights, where there is one.
+    """
+
+    progress: Progress
+    network: dict[str, torch.Tensor]
+    optimizer: dict[str, Any]
+    average: dict[str, Any] | None
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint, whole or not at all."""
-    content = {"progress": asdict(progress), "network": network, "optimizer": optimizer}
+    content = checkpoint._asdict() | {"progress": asdict(checkpoint.progress)}
     write_whole(path, lambda file: torch.save(content, cast("IO[bytes]", file)))
 
 
-def load_checkpoint(path: Path) -> tuple[Progress, dict[str, torch.Tensor], dict[str, Any]]:
+def load_checkpoint(path: Path) -> Checkpoint:
     """Read what `save_checkpoint` wrote, on the CPU.
 
     Raises:
@@ -82,8 +96,7 @@ def load_checkpoint(path: Path) -> tuple[Progress, dict[str, torch.Tensor], dict
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        progress = Progress(**content["progress"])
-        return progress, content["network"], content["optimizer"]
+        return Checkpoint(**content | {"progress": Progress(**content["progress"])})
     except FileNotFoundError as error:
         raise TrainingError(
             f"nothing to resume at {path.parent}: it holds no {path.name}; start without --resume"

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import torch
 
 from hubel import runtime
-from hubel.config import TransferConfig
+from hubel.config import Phase, TransferConfig
 from hubel.data.loading import Loader
 from hubel.models.network import ClassificationNetwork
 from hubel.preprocessing import Preprocess
 from hubel.training.progress import Reporter
 from hubel.transfer.cached_features import CachedFeatures, FeatureSettings, feature_bytes, feature_shape
-from hubel.transfer.frozen_prefix import cut
+from hubel.transfer.freezing import FrozenStages
+from hubel.transfer.frozen_prefix import cut, parts_of
 
 _BYTES_PER_GB = 10**9
 
@@ -25,20 +27,21 @@ class ComputedOnce:
     """What takes the network's and the pictures' place in a phase.
 
     Attributes:
-        rest: From features to logits (N, num_classes): the network's layers that train.
+        trained: The stages that train.
         train: The training pictures' features.
         validation: The validation pictures' features.
     """
 
-    rest: Callable[[torch.Tensor], torch.Tensor]
+    trained: tuple[str, ...]
     train: CachedFeatures
     validation: CachedFeatures
 
-    def logits(self, features: torch.Tensor) -> torch.Tensor:
-        """Logits (N, num_classes) of features (N, ...) on the network's device."""
+    def logits(self, network: ClassificationNetwork, features: torch.Tensor) -> torch.Tensor:
+        """Logits (N, num_classes) of features (N, ...) on the network's device: its layers that train run."""
         if features.ndim == 4:
             features = features.contiguous(memory_format=runtime.memory_format(features.device))
-        return self.rest(features)
+        _, rest = parts_of(network, self.trained)
+        return cast(torch.Tensor, rest(features))
 
     @torch.inference_mode()
     def validation_logits(self, network: ClassificationNetwork, settings: FeatureSettings) -> torch.Tensor:
@@ -48,8 +51,21 @@ class ComputedOnce:
         for batch in self.validation.epoch(0):
             features = runtime.to_device(batch.images, settings.device)
             with torch.autocast(settings.device.type, torch.bfloat16, enabled=settings.bfloat16):
-                rows.append(self.logits(features).float())
+                rows.append(self.logits(network, features).float())
         return torch.cat(rows).cpu()
+
+
+def pays(phase: Phase, frozen: FrozenStages, transfer: TransferConfig, *, mixing: bool) -> bool:
+    """Whether to run frozen layers once is less work than to run them in every epoch, and gives what is wanted.
+
+    Args:
+        phase: The phase.
+        frozen: What it freezes.
+        transfer: How many views of each picture there would be.
+        mixing: Whether pictures are mixed with each other anew in every step.
+    """
+    something = bool(frozen.frozen) and not frozen.trained_aux
+    return something and not mixing and 0 < transfer.views < phase.epochs
 
 
 def compute_once(
@@ -98,7 +114,7 @@ def compute_once(
     compute = partial(CachedFeatures, prefix, preprocess=preprocess, settings=settings)
     hear = partial(reporter.preparing, "frozen layers")
     return ComputedOnce(
-        parts.rest,
+        tuple(trained),
         compute(train, views=transfer.views, progress=hear),
         compute(validation, progress=hear),
     )

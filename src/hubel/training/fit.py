@@ -6,21 +6,24 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
+from torch.optim.swa_utils import AveragedModel
 
 from hubel import runtime
 from hubel.config import OptimizerConfig, Phase, TransferConfig
 from hubel.data.loading import Batch, Loader
+from hubel.data.mixing import mix
 from hubel.errors import TrainingError
 from hubel.inference.predictor import logits_of
 from hubel.models.network import ClassificationNetwork
 from hubel.preprocessing import Preprocess
 from hubel.results import ClassificationMetrics
 from hubel.tasks.classification import ClassificationTask
-from hubel.training.checkpoint import Progress, load_checkpoint, save_checkpoint
-from hubel.training.computed_once import ComputedOnce, compute_once
+from hubel.training.averaging import moving_average
+from hubel.training.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
+from hubel.training.computed_once import ComputedOnce, compute_once, pays
 from hubel.training.interruption import Interrupted, StopRequest
 from hubel.training.optimization import build_optimizer, schedule, set_learning_rate
 from hubel.training.progress import Reporter, StepReport
@@ -46,6 +49,9 @@ class FitSettings:
         checkpoint_seconds: How often within an epoch.
         bfloat16: Whether the arithmetic runs under bfloat16 autocast.
         transfer: What is done with frozen layers.
+        average_decay: Of the moving average of the weights; 0: none.
+        mixup: The α of mixup; 0: off.
+        cutmix: The α of CutMix; 0: off.
     """
 
     phases: Sequence[Phase]
@@ -56,6 +62,9 @@ class FitSettings:
     checkpoint: Path
     checkpoint_seconds: float
     bfloat16: bool
+    average_decay: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
 
 
 class Fit:
@@ -98,6 +107,7 @@ class Fit:
         self.progress = Progress()
         self._frozen: FrozenStages
         self._features = FeatureSettings(self.device, settings.bfloat16, settings.transfer.half)
+        self._average: AveragedModel | None = None
         self._computed: ComputedOnce | None = None  # where the frozen layers have run already
         self._optimizer: torch.optim.Optimizer
         self._unread: list[tuple[torch.Tensor, torch.Tensor, Batch]] = []
@@ -114,13 +124,14 @@ class Fit:
             Interrupted: The user asked to stop; everything is saved.
             TrainingError: The loss is not a number, or the checkpoint cannot be read.
         """
-        optimizer_state = None
+        checkpoint = None
         if resume:
-            self.progress, tensors, optimizer_state = load_checkpoint(self.settings.checkpoint)
-            self.network.load_state_dict(tensors)
+            checkpoint = load_checkpoint(self.settings.checkpoint)
+            self.progress = checkpoint.progress
+            self.network.load_state_dict(checkpoint.network)
         while not self.progress.finished:
-            self.start_phase(optimizer_state)
-            optimizer_state = None
+            self.start_phase(checkpoint)
+            checkpoint = None
             self._run_phase()
             self._frozen.check()
             self.network.load_state_dict(dict(self.load_best()))
@@ -132,26 +143,35 @@ class Fit:
         return self.progress
 
     @property
+    def _kept(self) -> ClassificationNetwork:
+        """The network whose weights are validated and kept: the moving average where there is one."""
+        return self.network if self._average is None else cast(ClassificationNetwork, self._average.module)
+
+    @property
     def phase(self) -> Phase:
         """The current phase."""
         return self.settings.phases[self.progress.phase]
 
-    def start_phase(self, optimizer_state: dict[str, Any] | None = None) -> None:
-        """Freeze what the current phase freezes and make its optimiser."""
+    def start_phase(self, checkpoint: Checkpoint | None = None) -> None:
+        """Freeze what the current phase freezes and make its optimiser, with the states of a checkpoint if one came."""
         phase = self.phase
         self._frozen = FrozenStages(self.network, phase.train, freeze_batch_norm=phase.batch_norm == "frozen")
         groups = layer_groups(self.network, self._frozen.trained)
         self._optimizer = build_optimizer(groups, self.settings.optimizer, phase)
         self._trainable = [p for p in self.network.parameters() if p.requires_grad]
-        if optimizer_state is not None:
-            self._optimizer.load_state_dict(optimizer_state)
+        self._average = moving_average(self.network, self.settings.average_decay)
+        if checkpoint is not None:
+            self._optimizer.load_state_dict(checkpoint.optimizer)
+            if self._average is not None and checkpoint.average is not None:
+                self._average.load_state_dict(checkpoint.average)
         self.reporter.message(f"phase {phase.name}: {phase.epochs} epochs")
         self._computed = self._compute_frozen_layers()
 
     def _compute_frozen_layers(self) -> ComputedOnce | None:
         """Run what is frozen once for every picture, where that is less work than to run it in every epoch."""
         transfer = self.settings.transfer
-        if self._frozen.trained_aux or not 0 < transfer.views < self.phase.epochs:
+        mixing = bool(self.settings.mixup or self.settings.cutmix)
+        if not pays(self.phase, self._frozen, transfer, mixing=mixing):
             return None
         loaders = (self.train, self.validation)
         return compute_once(
@@ -197,32 +217,45 @@ class Fit:
         done = progress.epoch * len(self.train) + progress.batch
         set_learning_rate(self._optimizer, schedule(done, phase.epochs * len(self.train), phase.warmup))
         runtime.seed(self.device, self.settings.seed * 1_000_003 + progress.total_steps)
-        images = runtime.to_device(batch.images, self.device)
+        inputs = runtime.to_device(batch.images, self.device)
         labels = runtime.to_device(batch.labels, self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
-            logits, aux = self._logits(images)
-        loss = self.task.loss(logits, labels)
-        for aux_logits in aux:
-            loss = loss + self.network.aux_weight * self.task.loss(aux_logits, labels)
+            loss, logits = self._loss(inputs, labels)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.settings.optimizer.clip_norm:
             torch.nn.utils.clip_grad_norm_(self._trainable, self.settings.optimizer.clip_norm)
         self._optimizer.step()
+        if self._average is not None:
+            self._average.update_parameters(self.network)
         self._unread.append((loss.detach(), self.task.correct(logits.detach(), labels), batch))
 
-    def _logits(self, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """Logits (N, num_classes) of uint8 pictures (N, H, W, C), and those of the auxiliary heads that train.
+    def _loss(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss and logits (N, num_classes) of uint8 pictures (N, H, W, C).
 
-        Where the frozen layers have run already, their outputs come instead of pictures.
+        Where the frozen layers have run already, their outputs come instead of pictures. Where pictures are mixed with
+        each other, the loss is that for both labels; where auxiliary heads train, theirs are added.
         """
+        settings = self.settings
         if self._computed:
-            return self._computed.logits(images), []
-        images = self.preprocess.normalise(images)  # (N, C, H, W)
-        if not self._frozen.trained_aux:
-            return self.network(images), []
+            logits = self._computed.logits(self.network, inputs)
+            return self.task.loss(logits, labels), logits
+        images = self.preprocess.normalise(inputs)  # (N, C, H, W)
+        targets = [(1.0, labels)]
+        if settings.mixup or settings.cutmix:
+            seed = (settings.seed, self.progress.total_steps)
+            mixed = mix(images, labels, mixup=settings.mixup, cutmix=settings.cutmix, seed=seed)
+            images, targets = mixed.images, [(mixed.share, mixed.labels), (1 - mixed.share, mixed.others)]
+        outputs = [(1.0, self.network(images))] if not self._frozen.trained_aux else self._with_aux(images)
+        losses = [
+            weight * share * self.task.loss(logits, target) for weight, logits in outputs for share, target in targets
+        ]
+        return sum(losses[1:], start=losses[0]), outputs[0][1]
+
+    def _with_aux(self, images: torch.Tensor) -> list[tuple[float, torch.Tensor]]:
+        """The head's logits, and those of the auxiliary heads that train, each with the weight of its loss."""
         logits, aux = self.network.forward_with_aux(images)
-        return logits, [aux[name] for name in self._frozen.trained_aux]
+        return [(1.0, logits), *((self.network.aux_weight, aux[name]) for name in self._frozen.trained_aux)]
 
     def _read_losses(self) -> None:
         """Add what the last steps gave to the epoch's sums.
@@ -281,7 +314,7 @@ class Fit:
         progress.history.append(row)
         progress.start_epoch()
         if best:
-            self.save_best(self.network.state_dict(), metrics)
+            self.save_best(self._kept.state_dict(), metrics)
         self._save()
         self.write_history(progress.history)
         self.reporter.epoch(row, best=best)
@@ -291,9 +324,9 @@ class Fit:
     def _validation_logits(self) -> torch.Tensor:
         """Float32 logits (N, num_classes) of the validation split, on the CPU."""
         if self._computed:
-            return self._computed.validation_logits(self.network, self._features)
+            return self._computed.validation_logits(self._kept, self._features)
         bfloat16 = self.settings.bfloat16
-        return logits_of(self.network, self.preprocess, self.validation, device=self.device, bfloat16=bfloat16)
+        return logits_of(self._kept, self.preprocess, self.validation, device=self.device, bfloat16=bfloat16)
 
     def _row(self, metrics: ClassificationMetrics) -> dict[str, Any]:
         progress = self.progress
@@ -331,9 +364,9 @@ class Fit:
         )
 
     def _save(self) -> None:
-        save_checkpoint(
-            self.settings.checkpoint, self.progress, self.network.state_dict(), self._optimizer.state_dict()
-        )
+        average = self._average.state_dict() if self._average is not None else None
+        state = Checkpoint(self.progress, self.network.state_dict(), self._optimizer.state_dict(), average)
+        save_checkpoint(self.settings.checkpoint, state)
         self._saved_at = time.monotonic()
 
     def _explained(self, error: RuntimeError) -> Exception:

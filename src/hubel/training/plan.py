@@ -13,6 +13,7 @@ from hubel import runtime
 from hubel.config import OptimizerConfig, Phase, TransferConfig
 from hubel.models.network import ClassificationNetwork
 from hubel.preprocessing import Preprocess
+from hubel.training.computed_once import pays
 from hubel.training.optimization import build_optimizer
 from hubel.transfer.freezing import FrozenStages, layer_groups
 
@@ -62,6 +63,7 @@ def make_plan(
     *,
     pictures: tuple[int, int],
     batch_size: int,
+    mixing: bool = False,
 ) -> list[PlannedPhase]:
     """Plan the phases of a run, measuring a few steps of each on random pictures.
 
@@ -73,6 +75,7 @@ def make_plan(
         preprocess: From uint8 pictures to the network's input.
         pictures: How many the training and the validation split have.
         batch_size: Pictures a step.
+        mixing: Whether pictures are mixed with each other.
     """
     training, validation = pictures
     batch = min(batch_size, training)
@@ -83,8 +86,7 @@ def make_plan(
         frozen = FrozenStages(trial, phase.train, freeze_batch_norm=phase.batch_norm == "frozen")
         groups = layer_groups(trial, frozen.trained)
         built = build_optimizer(groups, optimizer, phase)
-        some_frozen = len(frozen.trained) < len(network.stages) and not frozen.trained_aux
-        once = some_frozen and 0 < transfer.views < phase.epochs
+        once = pays(phase, frozen, transfer, mixing=mixing)
         if once and not frozen.trained:
             seconds = predicted * (transfer.views * training + validation)
         else:

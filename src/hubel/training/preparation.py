@@ -136,7 +136,7 @@ def build_augment(
         ConfigError: The settings do not fit together.
     """
     small = max(preprocess.size) < _SMALLEST_CROPPED_SIZE
-    fields = settings.model_dump(exclude={"preset"}, exclude_none=True)
+    fields = settings.model_dump(exclude={"preset", "mixup", "cutmix"}, exclude_none=True)
     if "mirror" not in fields and all(len(name) == 1 for name in classes):
         fields["mirror"] = 0.0
         reporter.message("the classes are single characters: no mirror images (--set augment.mirror=0.5 for them)")
@@ -211,7 +211,7 @@ def _with_phases(config: TrainConfig) -> TrainConfig:
 
 def _with_weights_named(config: TrainConfig, weights: str | None) -> TrainConfig:
     """The configuration with the weights that `imagenet` means today, for that may change; paths stay."""
-    if weights is None or config.model.weights is None or Path(config.model.weights).exists():
+    if weights is None or config.model.weights is None or Path(config.model.weights).is_file():
         return config
     return config.model_copy(update={"model": config.model.model_copy(update={"weights": weights})})
 

@@ -57,6 +57,10 @@ class _LoggingReporter(Reporter):
         for text in self._waiting:
             folder.append_log(text)
 
+    def downloading(self, file: str, done: int, total: int) -> None:
+        """Pass it on."""
+        self.inner.downloading(file, done, total)
+
     def preparing(self, what: str, done: int, total: int) -> None:
         """Pass it on."""
         self.inner.preparing(what, done, total)
@@ -111,7 +115,7 @@ def _with_absolute_paths(config: TrainConfig) -> TrainConfig:
     data, model = config.data, config.model
     if data.path:
         data = data.model_copy(update={"path": str(Path(data.path).expanduser().resolve())})
-    if model.weights and (weights := Path(model.weights).expanduser()).exists():
+    if model.weights and (weights := Path(model.weights).expanduser()).is_file():
         model = model.model_copy(update={"weights": str(weights.resolve())})
     return config.model_copy(update={"data": data, "model": model})
 
@@ -212,6 +216,7 @@ def _plan(prepared: Prepared) -> list[PlannedPhase]:
         prepared.preprocess,
         pictures=(len(stores["train"]), len(stores["validation"])),
         batch_size=config.batch_size,
+        mixing=bool(config.augment.mixup or config.augment.cutmix),
     )
 
 
@@ -235,6 +240,9 @@ def _fit(prepared: Prepared, folder: RunFolder, log: _LoggingReporter, stop: Sto
             patience=config.patience,
             checkpoint=folder.checkpoint,
             checkpoint_seconds=config.checkpoint_seconds,
+            average_decay=config.average_decay,
+            mixup=config.augment.mixup,
+            cutmix=config.augment.cutmix,
             bfloat16=_in_bfloat16(config.precision, prepared.device),
         ),
         save_best=save_best,

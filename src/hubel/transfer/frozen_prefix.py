@@ -22,7 +22,7 @@ class CutNetwork:
     """
 
     prefix: nn.Module
-    rest: Callable[[Tensor], Tensor]
+    rest: nn.Sequential
 
 
 def cut(
@@ -42,25 +42,22 @@ def cut(
     Returns:
         None where nothing comes before what trains.
     """
+    if len(trained) == len(network.stages):
+        return None
+    prefix, rest = parts_of(network, trained)
+    folded = fold_batch_norm(prefix, input_size) if fold else prefix.eval()
+    return CutNetwork(folded, rest)
+
+
+def parts_of(network: ClassificationNetwork, trained: Sequence[str]) -> tuple[nn.Sequential, nn.Sequential]:
+    """The network's own layers before and behind the cut; arguments as for `cut`."""
     stages = list(network.stages.named_children())
     frozen = [stage for name, stage in stages if name not in trained]
-    if not frozen:
-        return None
-    layers: list[nn.Module] = [stage for name, stage in stages if name in trained]
-    if layers:
-        layers.append(network.head)
-        fixed: list[nn.Module] = []
-    else:
-        fixed, layers = _divide(network.head)
-    prefix = nn.Sequential(*frozen, *fixed)
-    prefix = cast(nn.Sequential, fold_batch_norm(prefix, input_size)) if fold else prefix.eval()
-
-    def rest(x: Tensor) -> Tensor:
-        for layer in layers:
-            x = layer(x)
-        return x
-
-    return CutNetwork(prefix, rest)
+    learning = [stage for name, stage in stages if name in trained]
+    if learning:
+        return nn.Sequential(*frozen), nn.Sequential(*learning, network.head)
+    fixed, rest = _divide(network.head)
+    return nn.Sequential(*frozen, *fixed), nn.Sequential(*rest)
 
 
 class _BeforeOut(nn.Module):
