@@ -64,7 +64,99 @@ def separable(before: int, after: int) -> int:
     return 9 * before + before * after
 
 
+DENSE_LAYERS = 4096 * 4096 + 4096 * 1000  # the second and the third of AlexNet and VGG
+
+
+def vgg(parameters: int, counts: tuple[int, ...], *, pointwise: int = 0) -> Facts:
+    """Table 1: so many 3×3 convolutions in each stage, and so many 1×1 in each of the last three."""
+    sides, widths = (224, 112, 56, 28, 14), (64, 128, 256, 512, 512)
+    macs = 7 * 7 * 512 * 4096 + DENSE_LAYERS
+    for number, (count, side, before, width) in enumerate(zip(counts, sides, (3, *widths[:4]), widths, strict=True)):
+        macs += side**2 * 9 * (before + (count - 1) * width) * width
+        macs += side**2 * width * width * (pointwise if number >= 2 else 0)
+    return Facts(
+        parameters=parameters,
+        macs=macs,
+        out_shape=(2, 1000),
+        strides=(2, 4, 8, 16, 32),
+        channels=widths,
+        source="arXiv:1409.1556, table 1",
+        smallest=32,
+    )
+
+
+def mlpconv(kernel: int, before: int, *widths: int) -> int:
+    """Weights and biases of a convolution of this kernel, and of 1×1 convolutions."""
+    spans = (kernel**2 * before, *widths[:-1])
+    return sum((span + 1) * width for span, width in zip(spans, widths, strict=True))
+
+
 FACTS = {
+    "alexnet": Facts(
+        parameters=34_944 + 307_456 + 885_120 + 663_936 + 442_624 + 37_752_832 + 16_781_312 + 4_097_000,
+        macs=55**2 * 11**2 * 3 * 96
+        + 27**2 * 5**2 * 48 * 256  # two groups: each map sees half of those before
+        + 13**2 * 3**2 * (256 * 384 + 192 * 384 + 192 * 256)
+        + 6 * 6 * 256 * 4096
+        + DENSE_LAYERS,
+        out_shape=(2, 1000),
+        strides=(8, 16, 16, 16, 32),
+        channels=(96, 256, 384, 384, 256),
+        source="doi:10.1145/3065386",
+        smallest=67,
+    ),
+    "alexnet_owt": Facts(
+        parameters=61_100_840,  # torchvision's AlexNet_Weights.IMAGENET1K_V1.meta["num_params"]
+        macs=55**2 * 11**2 * 3 * 64
+        + 27**2 * 5**2 * 64 * 192
+        + 13**2 * 3**2 * (192 * 384 + 384 * 256 + 256 * 256)
+        + 6 * 6 * 256 * 4096
+        + DENSE_LAYERS,
+        out_shape=(2, 1000),
+        strides=(8, 16, 16, 16, 32),
+        channels=(64, 192, 384, 256, 256),
+        source="arXiv:1404.5997",
+        smallest=63,
+    ),
+    # The paper's table 2 rounds the parameters to 133, 133, 134, 138 and 144 million.
+    "vgg11": vgg(132_863_336, (1, 1, 2, 2, 2)),
+    "vgg11_lrn": vgg(132_863_336, (1, 1, 2, 2, 2)),
+    "vgg13": vgg(133_047_848, (2, 2, 2, 2, 2)),
+    "vgg16_c": vgg(133_638_952, (2, 2, 2, 2, 2), pointwise=1),
+    "vgg16": vgg(138_357_544, (2, 2, 3, 3, 3)),
+    "vgg19": vgg(143_667_240, (2, 2, 4, 4, 4)),
+    # BatchNorm adds a weight and a bias for each channel of each convolution; torchvision's num_params says the same.
+    "vgg11_bn": vgg(132_863_336 + 2 * (64 + 128 + 2 * 256 + 4 * 512), (1, 1, 2, 2, 2)),
+    "vgg13_bn": vgg(133_047_848 + 2 * (2 * 64 + 2 * 128 + 2 * 256 + 4 * 512), (2, 2, 2, 2, 2)),
+    "vgg16_bn": vgg(138_357_544 + 2 * (2 * 64 + 2 * 128 + 3 * 256 + 6 * 512), (2, 2, 3, 3, 3)),
+    "vgg19_bn": vgg(143_667_240 + 2 * (2 * 64 + 2 * 128 + 4 * 256 + 8 * 512), (2, 2, 4, 4, 4)),
+    # The model zoo's file of 29 MB is 7.6 million values of 4 bytes.
+    "nin": Facts(
+        parameters=mlpconv(11, 3, 96, 96, 96)
+        + mlpconv(5, 96, 256, 256, 256)
+        + mlpconv(3, 256, 384, 384, 384)
+        + mlpconv(3, 384, 1024, 1024, 1000),
+        macs=54**2 * (11**2 * 3 * 96 + 2 * 96 * 96)
+        + 27**2 * (5**2 * 96 * 256 + 2 * 256 * 256)
+        + 13**2 * (3**2 * 256 * 384 + 2 * 384 * 384)
+        + 6**2 * (3**2 * 384 * 1024 + 1024 * 1024 + 1024 * 1000),
+        out_shape=(2, 1000),
+        strides=(8, 16, 32, 32),
+        channels=(96, 256, 384, 1024),
+        source="arXiv:1312.4400",
+        smallest=39,
+    ),
+    "nin_cifar": Facts(
+        parameters=mlpconv(5, 3, 192, 160, 96) + mlpconv(5, 96, 192, 192, 192) + mlpconv(3, 192, 192, 192, 10),
+        macs=32**2 * (5**2 * 3 * 192 + 192 * 160 + 160 * 96)
+        + 16**2 * (5**2 * 96 * 192 + 2 * 192 * 192)
+        + 8**2 * (3**2 * 192 * 192 + 192 * 192 + 192 * 10),
+        out_shape=(2, 10),
+        strides=(2, 4, 4),
+        channels=(96, 192, 192),
+        source="arXiv:1312.4400, section 4",
+        smallest=4,
+    ),
     "lenet5": Facts(
         parameters=60_000,
         macs=117_600 + 1_176 + 150_000 + 400 + 48_000 + 10_080 + 840,  # c1, s2, c3, s4, c5, f6, RBF

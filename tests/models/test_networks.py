@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from functools import cache
+from functools import lru_cache
 
 import pytest
 import torch
@@ -15,9 +15,12 @@ from hubel.models import ClassificationNetwork, build_model, list_models, model_
 from hubel.models.complexity import complexity
 
 
-@cache
+@lru_cache(maxsize=2)
 def built(name: str) -> ClassificationNetwork:
-    """One instance per network, its running statistics those of a batch; tests must not change it."""
+    """One instance per network, its running statistics those of a batch; tests must not change it.
+
+    Only the last two stay in memory: a VGG alone is half a gigabyte.
+    """
     torch.manual_seed(0)
     network = build_model(name)
     assert isinstance(network, ClassificationNetwork)
@@ -47,7 +50,8 @@ def on_meta(name: str, **arguments: int) -> ClassificationNetwork:
     return network
 
 
-each_network = pytest.mark.parametrize("name", list_models("classification"))
+# With a module's scope, pytest runs all tests of one network before those of the next, so each is built once.
+each_network = pytest.mark.parametrize("name", list_models("classification"), scope="module")
 
 
 def test_every_network_has_its_facts():

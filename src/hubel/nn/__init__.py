@@ -1,6 +1,27 @@
-"""Blocks that three or more networks share."""
+"""Blocks that three or more networks share, the field's layers by name, and the arithmetic of convolutions."""
 
+from hubel.nn.arithmetic import (
+    convolution_parameters,
+    dense_parameters,
+    output_size,
+    transposed_output_size,
+)
 from hubel.nn.heads import pooled_linear_head
 from hubel.nn.initialisation import kaiming_normal_convolutions
+from hubel.nn.mlpconv import mlpconv
+from hubel.nn.response_norm import LocalResponseNorm
+from hubel.nn.separable import DepthwiseSeparableConv2d
+from hubel.nn.upsampling import bilinear_upsampling
 
-__all__ = ["kaiming_normal_convolutions", "pooled_linear_head"]
+__all__ = [
+    "DepthwiseSeparableConv2d",
+    "LocalResponseNorm",
+    "bilinear_upsampling",
+    "convolution_parameters",
+    "dense_parameters",
+    "kaiming_normal_convolutions",
+    "mlpconv",
+    "output_size",
+    "pooled_linear_head",
+    "transposed_output_size",
+]

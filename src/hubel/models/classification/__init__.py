@@ -1,21 +1,27 @@
 """Classification networks, one file per paper."""
 
 from hubel.models.classification import (
+    alexnet,
     inception_resnet_v2,
     inception_v4,
     lenet,
+    nin,
     resnet,
     resnet_cifar,
     simple_cnn,
+    vgg,
     xception,
 )
 
 __all__ = [
+    "alexnet",
     "inception_resnet_v2",
     "inception_v4",
     "lenet",
+    "nin",
     "resnet",
     "resnet_cifar",
     "simple_cnn",
+    "vgg",
     "xception",
 ]

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from hubel.models.classification.alexnet import OneColumnAlexNet
 from hubel.models.classification.inception_resnet_v2 import InceptionResNetV2
 from hubel.models.classification.inception_v4 import InceptionV4
 from hubel.models.classification.resnet import ResNet
 from hubel.models.classification.resnet_cifar import CifarResNet
 from hubel.models.classification.timm_backbone import TimmNetwork
+from hubel.models.classification.vgg import VGG
 from hubel.models.classification.xception import Xception
+from hubel.weights.names.alexnet_vgg import in_torchvision, torchvision_numbers
 from hubel.weights.names.inception_v4 import timm_inception_resnet_v2, timm_inception_v4
 from hubel.weights.names.resnet import akamaster_resnet, torchvision_resnet
 from hubel.weights.names.timm_networks import efficientnet_pytorch, timm_names
@@ -66,7 +69,14 @@ def _inception_resnet_v2_namings(network: nn.Module) -> list[Naming]:
     return [Naming("timm", timm_inception_resnet_v2)] if network.layout == "released" else []
 
 
+def _torchvision_alexnet_vgg(network: nn.Module) -> list[Naming]:
+    assert isinstance(network, OneColumnAlexNet | VGG)
+    return [Naming("torchvision", torchvision_numbers(network))] if in_torchvision(network) else []
+
+
 _KNOWN: dict[type[nn.Module], Callable[[nn.Module], list[Naming]]] = {
+    OneColumnAlexNet: _torchvision_alexnet_vgg,
+    VGG: _torchvision_alexnet_vgg,
     ResNet: lambda _: [Naming("torchvision", torchvision_resnet)],
     CifarResNet: lambda _: [Naming("akamaster/pytorch_resnet_cifar10", akamaster_resnet)],
     InceptionV4: lambda _: [Naming("timm", timm_inception_v4)],
