@@ -15,7 +15,7 @@ class LocalResponseNorm(nn.Module):
     Classification with Deep Convolutional Neural Networks, doi:10.1145/3065386, section 3.3; the defaults are that
     section's constants). Strong values damp their neighbours, which the paper compares to lateral inhibition.
 
-    α counts the plain sum, as the paper prints it. Caffe and PyTorch divide it by n: their layer with 5 α is this one
+    α counts the plain sum, as the paper prints it. Caffe and PyTorch divide it by n: their layer with n α is this one
     with α (BVLC/caffe#1453, pytorch/pytorch#4667).
 
     Half-precision values are squared and summed in float32, as float16 ends at 65,504; the result has their own type.
@@ -70,7 +70,7 @@ def _sum_of_neighbours(x: Tensor, size: int) -> Tensor:
 
 
 def _power(denominator: Tensor, beta: float) -> Tensor:
-    """D^-β; the usual β of 3/4 by two square roots, which cost less than a power."""
+    """D^-β; the usual β of 3/4 by two square roots instead of a general power."""
     return (denominator * denominator.sqrt()).rsqrt() if beta == 0.75 else denominator.pow(-beta)
 
 
