@@ -91,6 +91,39 @@ def mlpconv(kernel: int, before: int, *widths: int) -> int:
     return sum((span + 1) * width for span, width in zip(spans, widths, strict=True))
 
 
+# Table 1 of arXiv:1409.4842: side of the map, channels before, and the columns from #1×1 to pool proj.
+GOOGLENET_TABLE = (
+    *((28, 192, (64, 96, 128, 16, 32, 32)), (28, 256, (128, 128, 192, 32, 96, 64))),
+    *((14, 480, (192, 96, 208, 16, 48, 64)), (14, 512, (160, 112, 224, 24, 64, 64))),
+    *((14, 512, (128, 128, 256, 24, 64, 64)), (14, 512, (112, 144, 288, 32, 64, 64))),
+    (14, 528, (256, 160, 320, 32, 128, 128)),
+    *((7, 832, (256, 160, 320, 32, 128, 128)), (7, 832, (384, 192, 384, 48, 128, 128))),
+)
+
+
+def googlenet(parameters: int, aux_parameters: int, kernel: int, smallest: int, source: str) -> Facts:
+    """Closed formula; `kernel` is that of the branches which the paper has 5×5."""
+
+    def module(before: int, widths: tuple[int, ...]) -> int:
+        one, reduce3, three, reduce5, five, projection = widths
+        return before * (one + reduce3 + reduce5 + projection) + 9 * reduce3 * three + kernel**2 * reduce5 * five
+
+    return Facts(
+        parameters=parameters,
+        macs=products(
+            *((112, 49 * 3 * 64), (56, 64 * 64 + 9 * 64 * 192)),
+            *((side, module(before, widths)) for side, before, widths in GOOGLENET_TABLE),
+            (1, 1024 * 1000),
+        ),
+        out_shape=(2, 1000),
+        strides=(2, 4, 8, 8, 16, 16, 16, 16, 16, 32, 32),
+        channels=(64, 192, 256, 480, 512, 512, 512, 528, 832, 832, 1024),
+        source=source,
+        aux_parameters=aux_parameters,
+        smallest=smallest,
+    )
+
+
 FACTS = {
     "alexnet": Facts(
         parameters=34_944 + 307_456 + 885_120 + 663_936 + 442_624 + 37_752_832 + 16_781_312 + 4_097_000,
@@ -196,6 +229,31 @@ FACTS = {
     "resnet44_cifar": cifar_resnet(658_586, 7),
     "resnet56_cifar": cifar_resnet(853_018, 9),
     "resnet110_cifar": cifar_resnet(1_727_962, 18),
+    "googlenet": googlenet(  # 1.583 G; the paper's introduction speaks of a budget of 1.5 billion multiply-adds
+        6_998_552, 13_378_280 - 6_998_552, kernel=5, smallest=31, source="arXiv:1409.4842, table 1"
+    ),
+    "googlenet_bn": googlenet(  # torchvision's metadata: 6,624,904 and 1.498 G
+        6_624_904, 13_004_888 - 6_624_904, kernel=3, smallest=15, source="torchvision's variant of Szegedy et al. 2014"
+    ),
+    "inception_v3": Facts(
+        parameters=23_834_568,
+        aux_parameters=27_161_264 - 23_834_568,  # torchvision's metadata: 27,161,264
+        macs=products(
+            *((149, 9 * 3 * 32), (147, 9 * 32 * (32 + 64)), (73, 64 * 80), (71, 9 * 80 * 192)),
+            (35, (192 + 256 + 288) * (64 + 48 + 64) + 192 * 32 + (256 + 288) * 64),  # three modules: their 1×1
+            (35, 3 * (25 * 48 * 64 + 9 * (64 * 96 + 96 * 96))),  # and their 5×5 and 3×3
+            *((35, 288 * 64 + 9 * 64 * 96), (17, 9 * (288 * 384 + 96 * 96))),
+            *((17, 768 * (2 * 192 + 2 * c) + 7 * (4 * c * c + 2 * c * 192)) for c in (128, 160, 160, 192)),
+            *((17, 768 * 2 * 192 + 7 * 2 * 192 * 192), (8, 9 * (192 * 320 + 192 * 192))),
+            (8, (1280 + 2048) * (320 + 384 + 448 + 192) + 2 * (3 * 4 * 384 * 384 + 9 * 448 * 384)),
+            (1, 2048 * 1000),
+        ),  # 5.713 G, as torchvision's metadata; the paper's abstract says 5 billion for its table 1
+        out_shape=(2, 1000),
+        strides=(2, 2, 2, 4, 4, 8, 8, 8, 16, 16, 16, 16, 16, 32, 32, 32),
+        channels=(32, 32, 64, 80, 192, 256, 288, 288, 768, 768, 768, 768, 768, 1280, 2048, 2048),
+        source="arXiv:1512.00567, table 1",
+        smallest=75,
+    ),
     "inception_v4": Facts(
         parameters=42_679_816,  # as timm
         macs=products(

@@ -2,7 +2,9 @@
 
 from hubel.models.classification import (
     alexnet,
+    googlenet,
     inception_resnet_v2,
+    inception_v3,
     inception_v4,
     lenet,
     nin,
@@ -15,7 +17,9 @@ from hubel.models.classification import (
 
 __all__ = [
     "alexnet",
+    "googlenet",
     "inception_resnet_v2",
+    "inception_v3",
     "inception_v4",
     "lenet",
     "nin",

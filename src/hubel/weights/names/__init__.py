@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from torch import nn
 
 from hubel.models.classification.alexnet import OneColumnAlexNet
+from hubel.models.classification.googlenet import BatchNormGoogLeNet
 from hubel.models.classification.inception_resnet_v2 import InceptionResNetV2
+from hubel.models.classification.inception_v3 import InceptionV3
 from hubel.models.classification.inception_v4 import InceptionV4
 from hubel.models.classification.resnet import ResNet
 from hubel.models.classification.resnet_cifar import CifarResNet
@@ -20,6 +22,7 @@ from hubel.models.classification.timm_backbone import TimmNetwork
 from hubel.models.classification.vgg import VGG
 from hubel.models.classification.xception import Xception
 from hubel.weights.names.alexnet_vgg import in_torchvision, torchvision_numbers
+from hubel.weights.names.inception import torchvision_googlenet, torchvision_inception_v3
 from hubel.weights.names.inception_v4 import timm_inception_resnet_v2, timm_inception_v4
 from hubel.weights.names.resnet import akamaster_resnet, torchvision_resnet
 from hubel.weights.names.timm_networks import efficientnet_pytorch, timm_names
@@ -79,6 +82,8 @@ _KNOWN: dict[type[nn.Module], Callable[[nn.Module], list[Naming]]] = {
     VGG: _torchvision_alexnet_vgg,
     ResNet: lambda _: [Naming("torchvision", torchvision_resnet)],
     CifarResNet: lambda _: [Naming("akamaster/pytorch_resnet_cifar10", akamaster_resnet)],
+    BatchNormGoogLeNet: lambda _: [Naming("torchvision", torchvision_googlenet)],
+    InceptionV3: lambda _: [Naming("torchvision", torchvision_inception_v3)],
     InceptionV4: lambda _: [Naming("timm", timm_inception_v4)],
     InceptionResNetV2: _inception_resnet_v2_namings,
     Xception: lambda _: [Naming("timm", timm_xception)],
