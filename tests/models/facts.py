@@ -41,6 +41,76 @@ def resnet(parameters: int, macs: int, channels: tuple[int, ...]) -> Facts:
     )
 
 
+def resnetv2(parameters_of_resnet: int, macs_of_resnet: int) -> Facts:
+    return Facts(
+        parameters=parameters_of_resnet - 2 * (256 + 512 + 1024 + 2048),
+        macs=macs_of_resnet,
+        out_shape=(2, 1000),
+        strides=RESNET_STRIDES,
+        channels=BOTTLENECK_CHANNELS,
+        source="arXiv:1603.05027, figure 4e",
+    )
+
+
+def plain(parameters_of_resnet: int, macs_of_resnet: int) -> Facts:
+    """The residual network without its three projections, each a 1×1 convolution and a BatchNorm."""
+    projections = ((64, 128, 28), (128, 256, 14), (256, 512, 7))
+    return Facts(
+        parameters=parameters_of_resnet - sum(before * after + 2 * after for before, after, _ in projections),
+        macs=macs_of_resnet - sum(before * after * side**2 for before, after, side in projections),
+        out_shape=(2, 1000),
+        strides=RESNET_STRIDES,
+        channels=BASIC_CHANNELS,
+        source="arXiv:1512.03385, figure 3 and table 2",
+    )
+
+
+def densenet_macs(
+    width: int,
+    counts: tuple[int, ...],
+    side: int,
+    growth_rate: int,
+    *,
+    bottleneck: bool = True,
+    compression: float = 0.5,
+) -> int:
+    """Dense blocks on maps whose first side is `side`, and the transitions, whose convolution is before the pooling."""
+    macs = 0
+    for number, count in enumerate(counts):
+        if number:
+            macs += side**2 * width * int(width * compression)
+            side, width = side // 2, int(width * compression)
+        for _ in range(count):
+            macs += side**2 * growth_rate * (4 * (width + 9 * growth_rate) if bottleneck else 9 * width)
+            width += growth_rate
+    return macs
+
+
+def densenet(parameters: int, growth_rate: int, counts: tuple[int, ...], channels: tuple[int, ...]) -> Facts:
+    stem, linear = 112**2 * 7**2 * 3 * 2 * growth_rate, channels[-1] * 1000
+    return Facts(
+        parameters=parameters,
+        macs=stem + densenet_macs(2 * growth_rate, counts, 56, growth_rate) + linear,
+        out_shape=(2, 1000),
+        strides=RESNET_STRIDES,
+        channels=channels,
+        source="arXiv:1608.06993, table 1",
+        smallest=29,
+    )
+
+
+def cifar_densenet(parameters: int, macs_of_blocks: int, channels: tuple[int, ...]) -> Facts:
+    return Facts(
+        parameters=parameters,
+        macs=32**2 * 3**2 * 3 * channels[0] + macs_of_blocks + channels[-1] * 10,
+        out_shape=(2, 10),
+        strides=(1, 1, 2, 4),
+        channels=channels,
+        source="arXiv:1608.06993, section 3 and table 2",
+        smallest=4,
+    )
+
+
 def cifar_resnet(parameters: int, blocks: int) -> Facts:
     """Closed formula: every 3×3 convolution but the two that widen costs 2,359,296, these two cost half of that."""
     stem, same, wider, linear = 442_368, 2_359_296, 1_179_648, 640
@@ -52,16 +122,6 @@ def cifar_resnet(parameters: int, blocks: int) -> Facts:
         channels=(16, 16, 32, 64),
         source=SECTION_4_2,
     )
-
-
-def products(*rows: tuple[int, int]) -> int:
-    """Multiply-accumulates: of each row, the side of a map and the weights of the convolutions that make it."""
-    return sum(side**2 * weights for side, weights in rows)
-
-
-def separable(before: int, after: int) -> int:
-    """Weights of a 3×3 convolution within each channel and a 1×1 across them."""
-    return 9 * before + before * after
 
 
 DENSE_LAYERS = 4096 * 4096 + 4096 * 1000  # the second and the third of AlexNet and VGG
@@ -89,6 +149,16 @@ def mlpconv(kernel: int, before: int, *widths: int) -> int:
     """Weights and biases of a convolution of this kernel, and of 1×1 convolutions."""
     spans = (kernel**2 * before, *widths[:-1])
     return sum((span + 1) * width for span, width in zip(spans, widths, strict=True))
+
+
+def products(*rows: tuple[int, int]) -> int:
+    """Multiply-accumulates: of each row, the side of a map and the weights of the convolutions that make it."""
+    return sum(side**2 * weights for side, weights in rows)
+
+
+def separable(before: int, after: int) -> int:
+    """Weights of a 3×3 convolution within each channel and a 1×1 across them."""
+    return 9 * before + before * after
 
 
 # Table 1 of arXiv:1409.4842: side of the map, channels before, and the columns from #1×1 to pool proj.
@@ -229,6 +299,30 @@ FACTS = {
     "resnet44_cifar": cifar_resnet(658_586, 7),
     "resnet56_cifar": cifar_resnet(853_018, 9),
     "resnet110_cifar": cifar_resnet(1_727_962, 18),
+    "resnet1202_cifar": cifar_resnet(19_421_274, 200),  # table 6: 19.4 M
+    "plain18": plain(11_689_512, 1_814_073_344),
+    "plain34": plain(21_797_672, 3_663_761_408),  # figure 3: 3.6 billion multiply-adds
+    "plain20_cifar": cifar_resnet(269_722, 3),  # option A has no parameters, so nor has its absence
+    "plain56_cifar": cifar_resnet(853_018, 9),
+    # As ResNet, without the BatchNorms of the projections; those of the layers only changed their places.
+    "resnetv2_50": resnetv2(25_557_032, 4_089_184_256),
+    "resnetv2_101": resnetv2(44_549_160, 7_801_405_440),
+    "resnetv2_152": resnetv2(60_192_808, 11_513_626_624),
+    "densenet121": densenet(7_978_856, 32, (6, 12, 24, 16), (64, 256, 512, 1024, 1024)),
+    "densenet161": densenet(28_681_000, 48, (6, 12, 36, 24), (96, 384, 768, 2112, 2208)),
+    "densenet169": densenet(14_149_480, 32, (6, 12, 32, 32), (64, 256, 512, 1280, 1664)),
+    "densenet201": densenet(20_013_928, 32, (6, 12, 48, 32), (64, 256, 512, 1792, 1920)),
+    "densenet264": densenet(33_337_704, 32, (6, 12, 64, 48), (64, 256, 512, 2304, 2688)),
+    "densenet40_cifar": cifar_densenet(  # table 2: 1.0 M
+        1_019_722,
+        densenet_macs(16, (12, 12, 12), 32, 12, bottleneck=False, compression=1.0),
+        (16, 160, 304, 448),
+    ),
+    "densenet100_cifar": cifar_densenet(  # table 2, DenseNet-BC: 0.8 M
+        769_162,
+        densenet_macs(24, (16, 16, 16), 32, 12),
+        (24, 216, 300, 342),
+    ),
     "googlenet": googlenet(  # 1.583 G; the paper's introduction speaks of a budget of 1.5 billion multiply-adds
         6_998_552, 13_378_280 - 6_998_552, kernel=5, smallest=31, source="arXiv:1409.4842, table 1"
     ),

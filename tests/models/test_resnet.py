@@ -7,7 +7,9 @@ import torch
 import torchvision
 from tests.models.parity import assert_equal_networks
 from torch import nn
+from torch.nn import functional as F
 
+from hubel.errors import ConfigError
 from hubel.models import build_model
 from hubel.models.classification.resnet import BasicBlock, Bottleneck, ZeroPadding
 from hubel.models.complexity import complexity
@@ -44,11 +46,55 @@ def test_without_zero_init_a_block_is_not_the_identity():
     assert not torch.allclose(block(x), x, atol=0.1)
 
 
+def test_a_plain_block_is_the_residual_block_without_the_addition():
+    torch.manual_seed(0)
+    plain, residual = BasicBlock(8, 8, 1, shortcut=None), BasicBlock(8, 8, 1, shortcut="A")
+    residual.load_state_dict(plain.state_dict(), strict=True)
+    x = torch.randn(2, 8, 6, 6)
+    before_the_relu = plain.norm2(plain.conv2(F.relu(plain.norm1(plain.conv1(x)))))
+    torch.testing.assert_close(plain(x), F.relu(before_the_relu))
+    torch.testing.assert_close(residual(x), F.relu(before_the_relu + x))
+
+
+@pytest.mark.parametrize(("plain", "residual"), [("plain18", "resnet18"), ("plain56_cifar", "resnet56_cifar")])
+def test_a_plain_network_is_the_residual_one_without_shortcuts(plain: str, residual: str):
+    with torch.device("meta"):
+        network = build_model(plain)
+        without, zero_padded = (build_model(residual, shortcut=option) for option in (None, "A"))
+    assert list(network.state_dict()) == list(without.state_dict()) == list(zero_padded.state_dict())
+    assert all(block.shortcut is None for block in network.modules() if isinstance(block, BasicBlock))
+    assert repr(network) == repr(without) != repr(zero_padded)
+
+
+def test_a_plain_network_has_no_shortcut_to_choose_and_no_identity_to_start_as():
+    with pytest.raises(ConfigError, match="unknown argument of plain34 'shortcut'"):
+        build_model("plain34", shortcut="A")
+    for name in ("resnet18", "resnet20_cifar"):
+        with pytest.raises(ConfigError, match=f"{name}: zero_init_residual is True, but shortcut is None"):
+            build_model(name, shortcut=None, zero_init_residual=True)
+
+
 @pytest.mark.parametrize(("name", "giga_macs"), [("resnet50", 3.86), ("resnet101", 7.57), ("resnet152", 11.28)])
 def test_stride_on_the_first_convolution_costs_what_the_paper_says(name: str, giga_macs: float):
-    with torch.device("meta"):
-        network = build_model(name, stride_on="1x1")
-    assert round(complexity(network, (3, 224, 224)).macs / 1e9, 2) == giga_macs
+    """A stride on the 3×3 leaves the 1×1 before it on a map of four times the size, at equal cost in three stages."""
+    costs = {}
+    for stride_on in ("3x3", "1x1"):
+        with torch.device("meta"):
+            network = build_model(name, stride_on=stride_on)
+        costs[stride_on] = complexity(network, (3, 224, 224)).macs
+    assert costs["3x3"] - costs["1x1"] == 3 * (56**2 - 28**2) * 256 * 128
+    assert round(costs["1x1"] / 1e9, 2) == giga_macs
+
+
+def test_shortcut_options_cost_their_projections():
+    costs = {}
+    for option in ("A", "B", "C"):
+        with torch.device("meta"):
+            network = build_model("resnet34", shortcut=option)
+        costs[option] = complexity(network, (3, 224, 224)).macs
+    assert costs["A"] == 3_644_493_824  # those of the plain network
+    assert costs["B"] - costs["A"] == 3 * 28**2 * 64 * 128
+    assert costs["C"] - costs["B"] == 13 * 56**2 * 64 * 64  # 13 blocks keep the shape, all at this cost
 
 
 def test_shortcut_options_differ_by_their_projections():

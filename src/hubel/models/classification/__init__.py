@@ -2,6 +2,7 @@
 
 from hubel.models.classification import (
     alexnet,
+    densenet,
     googlenet,
     inception_resnet_v2,
     inception_v3,
@@ -10,6 +11,7 @@ from hubel.models.classification import (
     nin,
     resnet,
     resnet_cifar,
+    resnetv2,
     simple_cnn,
     vgg,
     xception,
@@ -17,6 +19,7 @@ from hubel.models.classification import (
 
 __all__ = [
     "alexnet",
+    "densenet",
     "googlenet",
     "inception_resnet_v2",
     "inception_v3",
@@ -25,6 +28,7 @@ __all__ = [
     "nin",
     "resnet",
     "resnet_cifar",
+    "resnetv2",
     "simple_cnn",
     "vgg",
     "xception",

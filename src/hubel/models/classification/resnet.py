@@ -1,4 +1,4 @@
-"""ResNet, for inputs of about 224×224.
+"""ResNet, and the plain networks beside it, for inputs of about 224×224.
 
 K. He, X. Zhang, S. Ren, J. Sun, Deep Residual Learning for Image Recognition, 2015, arXiv:1512.03385.
 
@@ -14,7 +14,7 @@ Table 1 of the paper, for an input of 224×224; conv2 to conv5 are stages of res
 | `head` | (N, num_classes) | average pool, linear | the same | the same | the same | the same |
 
 ResNet-18 and 34 have basic blocks (two 3×3), the others bottlenecks (1×1, 3×3, 1×1; the last one four times
-as wide).
+as wide). The plain networks of 18 and 34 layers (figure 3, middle; table 2) are these two without shortcuts.
 
 Variant: where a bottleneck halves the map, the 3×3 convolution has the stride, as in torchvision and in
 github.com/facebookarchive/fb.resnet.torch, not the first 1×1 as in the paper; `stride_on="1x1"` is the
@@ -38,6 +38,7 @@ ShortcutOption = Literal["A", "B", "C"]
 StrideOn = Literal["3x3", "1x1"]
 
 SOURCE = "He et al. 2015, arXiv:1512.03385, table 1"
+PLAIN_SOURCE = "He et al. 2015, arXiv:1512.03385, figure 3 and table 2"
 
 
 class ZeroPadding(nn.Module):
@@ -58,7 +59,9 @@ class ZeroPadding(nn.Module):
         return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.before, self.after))
 
 
-def shortcut_connection(in_channels: int, out_channels: int, stride: int, option: ShortcutOption) -> nn.Module:
+def shortcut_connection(
+    in_channels: int, out_channels: int, stride: int, option: ShortcutOption | None
+) -> nn.Module | None:
     """The shortcut of a block (section 3.3 and "Identity vs. Projection Shortcuts" in 4.1).
 
     Args:
@@ -66,8 +69,10 @@ def shortcut_connection(in_channels: int, out_channels: int, stride: int, option
         out_channels: Channels of the block's output.
         stride: The block's stride.
         option: `"A"`: identity, zero-padded where the shape changes; `"B"`: identity, a projection where the
-            shape changes; `"C"`: a projection always.
+            shape changes; `"C"`: a projection always; None: there is no shortcut.
     """
+    if option is None:
+        return None
     same_shape = stride == 1 and in_channels == out_channels
     if same_shape and option != "C":
         return nn.Identity()
@@ -81,7 +86,10 @@ def shortcut_connection(in_channels: int, out_channels: int, stride: int, option
 
 
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions beside a shortcut, added before the second ReLU (figures 2 and 5, left)."""
+    """Two 3×3 convolutions beside a shortcut, added before the second ReLU (figures 2 and 5, left).
+
+    Without a shortcut they are two layers of a plain network.
+    """
 
     expansion = 1
 
@@ -91,7 +99,7 @@ class BasicBlock(nn.Module):
         width: int,
         stride: int,
         *,
-        shortcut: ShortcutOption,
+        shortcut: ShortcutOption | None,
         stride_on: StrideOn = "3x3",
     ) -> None:
         super().__init__()
@@ -110,7 +118,9 @@ class BasicBlock(nn.Module):
         """(N, C_in, H, W) to (N, width, H / stride, W / stride)."""
         out = F.relu(self.norm1(self.conv1(x)), inplace=True)  # (N, width, H / stride, W / stride)
         out = self.norm2(self.conv2(out))
-        return F.relu(out + self.shortcut(x), inplace=True)
+        if self.shortcut is not None:
+            out += self.shortcut(x)
+        return F.relu(out, inplace=True)
 
 
 class Bottleneck(nn.Module):
@@ -124,7 +134,7 @@ class Bottleneck(nn.Module):
         width: int,
         stride: int,
         *,
-        shortcut: ShortcutOption,
+        shortcut: ShortcutOption | None,
         stride_on: StrideOn = "3x3",
     ) -> None:
         super().__init__()
@@ -148,7 +158,9 @@ class Bottleneck(nn.Module):
         out = F.relu(self.norm1(self.conv1(x)), inplace=True)  # (N, width, H, W), stride on the 3×3
         out = F.relu(self.norm2(self.conv2(out)), inplace=True)  # (N, width, H / stride, W / stride)
         out = self.norm3(self.conv3(out))  # (N, 4 width, H / stride, W / stride)
-        return F.relu(out + self.shortcut(x), inplace=True)
+        if self.shortcut is not None:
+            out += self.shortcut(x)
+        return F.relu(out, inplace=True)
 
 
 Block = type[BasicBlock] | type[Bottleneck]
@@ -160,7 +172,7 @@ def residual_blocks(
     in_channels: int,
     width: int,
     stride: int,
-    shortcut: ShortcutOption,
+    shortcut: ShortcutOption | None,
     stride_on: StrideOn,
 ) -> OrderedDict[str, nn.Module]:
     """The blocks of one stage by name, `block1` and on; the first one has the stride."""
@@ -182,11 +194,14 @@ class ResNet(ClassificationNetwork):
         num_classes: Number of logits.
         in_channels: Channels of the input.
         shortcut: Option A, B or C, see `shortcut_connection`; the paper's table 1 and every published weight
-            is B.
+            is B. None makes the network plain.
         stride_on: Which convolution of a bottleneck has the stride; `"1x1"` is the paper's. Basic blocks have
             no choice.
         zero_init_residual: Start the last normalisation of every block at 0, so that it begins as the
             identity (Goyal et al. 2017, arXiv:1706.02677, section 5.1).
+
+    Raises:
+        ValueError: An option is unknown, or blocks without shortcuts should start as the identity.
     """
 
     def __init__(
@@ -196,11 +211,11 @@ class ResNet(ClassificationNetwork):
         *,
         num_classes: int = 1000,
         in_channels: int = 3,
-        shortcut: ShortcutOption = "B",
+        shortcut: ShortcutOption | None = "B",
         stride_on: StrideOn = "3x3",
         zero_init_residual: bool = False,
     ) -> None:
-        check_option("shortcut", shortcut, get_args(ShortcutOption))
+        check_shortcut(shortcut, zero_init_residual)
         check_option("stride_on", stride_on, get_args(StrideOn))
         stem: list[tuple[str, nn.Module]] = [
             ("conv", nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)),
@@ -241,12 +256,25 @@ def check_option(name: str, value: str, accepted: Sequence[str]) -> None:
         raise ValueError(f"{name} is '{value}': expected {' or '.join(accepted)}")
 
 
-class Options(TypedDict, total=False):
-    """What every builder below takes; see `ResNet`."""
+def check_shortcut(shortcut: ShortcutOption | None, zero_init_residual: bool) -> None:
+    """Raise a ValueError where the shortcut is unknown, or absent although a block shall start as one."""
+    if shortcut is not None:
+        check_option("shortcut", shortcut, get_args(ShortcutOption))
+    elif zero_init_residual:
+        raise ValueError("zero_init_residual is True, but shortcut is None: a plain block cannot start as the identity")
+
+
+class PlainOptions(TypedDict, total=False):
+    """What the builders of plain networks take; see `ResNet`."""
 
     num_classes: int
     in_channels: int
-    shortcut: ShortcutOption
+
+
+class Options(PlainOptions, total=False):
+    """What the builders of residual networks take; see `ResNet`."""
+
+    shortcut: ShortcutOption | None
     stride_on: StrideOn
     zero_init_residual: bool
 
@@ -279,3 +307,15 @@ def resnet101(**options: Unpack[Options]) -> ResNet:
 def resnet152(**options: Unpack[Options]) -> ResNet:
     """ResNet-152: 60,192,808 parameters."""
     return ResNet(Bottleneck, (3, 8, 36, 3), **options)
+
+
+@register("plain18", source=PLAIN_SOURCE, input_size=(3, 224, 224), summary="ResNet-18 without its shortcuts")
+def plain18(**options: Unpack[PlainOptions]) -> ResNet:
+    """The plain network of 18 layers: 11,515,688 parameters, those of ResNet-18 without its projections."""
+    return ResNet(BasicBlock, (2, 2, 2, 2), shortcut=None, **options)
+
+
+@register("plain34", source=PLAIN_SOURCE, input_size=(3, 224, 224), summary="ResNet-34 without its shortcuts")
+def plain34(**options: Unpack[PlainOptions]) -> ResNet:
+    """The plain network of 34 layers: 21,623,848 parameters, those of ResNet-34 without its projections."""
+    return ResNet(BasicBlock, (3, 4, 6, 3), shortcut=None, **options)

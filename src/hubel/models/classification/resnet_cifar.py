@@ -1,4 +1,4 @@
-"""The small ResNets for CIFAR-10: He et al. 2015, arXiv:1512.03385, section 4.2.
+"""The small ResNets and plain networks for CIFAR-10: He et al. 2015, arXiv:1512.03385, section 4.2.
 
 6n + 2 weight layers, for an input of 32×32:
 
@@ -10,20 +10,22 @@
 | `conv4` | n basic blocks, the first with stride 2 | (N, 64, 8, 8) |
 | `head` | average pool, linear | (N, num_classes) |
 
-Departures: none. Shortcuts are the identity everywhere (option A), as in the paper's experiments on CIFAR-10.
+Departures: none. Shortcuts are the identity everywhere (option A), as in the paper's experiments on CIFAR-10; plain
+networks have none.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TypedDict, Unpack, get_args
+from typing import Unpack
 
 from torch import nn
 
 from hubel.models.classification.resnet import (
     BasicBlock,
+    PlainOptions,
     ShortcutOption,
-    check_option,
+    check_shortcut,
     residual_blocks,
     zero_last_norms,
 )
@@ -41,7 +43,8 @@ class CifarResNet(ClassificationNetwork):
         depth: Its weight layers, 6n + 2.
         num_classes: Number of logits.
         in_channels: Channels of the input.
-        shortcut: Option A, B or C, see `hubel.models.classification.resnet.shortcut_connection`.
+        shortcut: Option A, B or C, see `hubel.models.classification.resnet.shortcut_connection`; None makes
+            the network plain.
         zero_init_residual: Start the last normalisation of every block at 0, so that it begins as the
             identity.
     """
@@ -52,10 +55,10 @@ class CifarResNet(ClassificationNetwork):
         *,
         num_classes: int = 10,
         in_channels: int = 3,
-        shortcut: ShortcutOption = "A",
+        shortcut: ShortcutOption | None = "A",
         zero_init_residual: bool = False,
     ) -> None:
-        check_option("shortcut", shortcut, get_args(ShortcutOption))
+        check_shortcut(shortcut, zero_init_residual)
         count, rest = divmod(depth - 2, 6)
         if rest or count < 1:
             raise ValueError(f"depth is {depth}: expected 6n + 2, such as 20, 32, 44, 56 or 110")
@@ -81,12 +84,10 @@ class CifarResNet(ClassificationNetwork):
             zero_last_norms(self)
 
 
-class Options(TypedDict, total=False):
-    """What every builder below takes; see `CifarResNet`."""
+class Options(PlainOptions, total=False):
+    """What the builders of residual networks take; see `CifarResNet`."""
 
-    num_classes: int
-    in_channels: int
-    shortcut: ShortcutOption
+    shortcut: ShortcutOption | None
     zero_init_residual: bool
 
 
@@ -118,3 +119,21 @@ def resnet56_cifar(**options: Unpack[Options]) -> CifarResNet:
 def resnet110_cifar(**options: Unpack[Options]) -> CifarResNet:
     """ResNet-110 for CIFAR-10: 1,727,962 parameters."""
     return CifarResNet(110, **options)
+
+
+@register("resnet1202_cifar", source=SOURCE, input_size=(3, 32, 32), summary="600 basic residual blocks for 32×32")
+def resnet1202_cifar(**options: Unpack[Options]) -> CifarResNet:
+    """ResNet-1202 for CIFAR-10: 19,421,274 parameters."""
+    return CifarResNet(1202, **options)
+
+
+@register("plain20_cifar", source=SOURCE, input_size=(3, 32, 32), summary="ResNet-20 for 32×32 without its shortcuts")
+def plain20_cifar(**options: Unpack[PlainOptions]) -> CifarResNet:
+    """The plain network of 20 layers for CIFAR-10: 269,722 parameters, as ResNet-20 has."""
+    return CifarResNet(20, shortcut=None, **options)
+
+
+@register("plain56_cifar", source=SOURCE, input_size=(3, 32, 32), summary="ResNet-56 for 32×32 without its shortcuts")
+def plain56_cifar(**options: Unpack[PlainOptions]) -> CifarResNet:
+    """The plain network of 56 layers for CIFAR-10: 853,018 parameters, as ResNet-56 has."""
+    return CifarResNet(56, shortcut=None, **options)

@@ -12,19 +12,23 @@ from dataclasses import dataclass
 from torch import nn
 
 from hubel.models.classification.alexnet import OneColumnAlexNet
+from hubel.models.classification.densenet import DenseNet
 from hubel.models.classification.googlenet import BatchNormGoogLeNet
 from hubel.models.classification.inception_resnet_v2 import InceptionResNetV2
 from hubel.models.classification.inception_v3 import InceptionV3
 from hubel.models.classification.inception_v4 import InceptionV4
 from hubel.models.classification.resnet import ResNet
 from hubel.models.classification.resnet_cifar import CifarResNet
+from hubel.models.classification.resnetv2 import ResNetV2
 from hubel.models.classification.timm_backbone import TimmNetwork
 from hubel.models.classification.vgg import VGG
 from hubel.models.classification.xception import Xception
 from hubel.weights.names.alexnet_vgg import in_torchvision, torchvision_numbers
+from hubel.weights.names.densenet import published_densenet, torchvision_densenet
 from hubel.weights.names.inception import torchvision_googlenet, torchvision_inception_v3
 from hubel.weights.names.inception_v4 import timm_inception_resnet_v2, timm_inception_v4
 from hubel.weights.names.resnet import akamaster_resnet, torchvision_resnet
+from hubel.weights.names.resnetv2 import timm_resnetv2
 from hubel.weights.names.timm_networks import efficientnet_pytorch, timm_names
 from hubel.weights.names.xception import timm_xception
 
@@ -82,6 +86,11 @@ _KNOWN: dict[type[nn.Module], Callable[[nn.Module], list[Naming]]] = {
     VGG: _torchvision_alexnet_vgg,
     ResNet: lambda _: [Naming("torchvision", torchvision_resnet)],
     CifarResNet: lambda _: [Naming("akamaster/pytorch_resnet_cifar10", akamaster_resnet)],
+    ResNetV2: lambda _: [Naming("timm", timm_resnetv2)],
+    DenseNet: lambda _: [
+        Naming("torchvision", torchvision_densenet),
+        Naming("torchvision's files", published_densenet),
+    ],
     BatchNormGoogLeNet: lambda _: [Naming("torchvision", torchvision_googlenet)],
     InceptionV3: lambda _: [Naming("torchvision", torchvision_inception_v3)],
     InceptionV4: lambda _: [Naming("timm", timm_inception_v4)],
