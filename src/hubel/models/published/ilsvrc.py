@@ -52,12 +52,12 @@ ILSVRC_RESULTS = (
     ),
     IlsvrcResult(
         year=2013,
-        entry="Clarifai (ZFNet)",
+        entry="Clarifai",
         layers=8,
         top5_error=11.7,
         place=1,
         source=_RESULTS,
-        note="several networks; 11.2 % with extra data",
+        note="several networks after Zeiler & Fergus 2013, arXiv:1311.2901 (ZFNet); 11.2 % with extra data",
     ),
     IlsvrcResult(
         year=2014,
