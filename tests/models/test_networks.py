@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import weakref
 from functools import lru_cache
 
 import pytest
@@ -215,6 +216,41 @@ def test_replace_out_changes_nothing_else(name: str):
     after = {key: value for key, value in network.state_dict().items() if ".out." not in key}
     assert before.keys() == after.keys()
     assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+class Watching(nn.Module):
+    """The identity, which notes whether something else is alive meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.watched: weakref.ref[torch.Tensor] | None = None
+        self.saw_it_alive: bool | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.watched is not None:
+            self.saw_it_alive = self.watched() is not None
+        return x + 0
+
+
+def test_the_map_before_a_stage_is_freed_when_the_stage_has_shrunk_it():
+    first, watching = nn.AvgPool2d(2), Watching()
+    two = nn.Sequential(nn.AvgPool2d(2), watching)
+    network = ClassificationNetwork(
+        {"one": first, "two": two}, nn.Identity(), in_channels=1, strides=(2, 4), out_channels=(1, 1)
+    )
+
+    def remember(module: nn.Module, given: object, output: torch.Tensor) -> None:
+        watching.watched = weakref.ref(output)
+
+    first.register_forward_hook(remember)
+    image = torch.randn(1, 1, 8, 8)
+    with torch.no_grad():
+        expected = network.features(image)
+    assert watching.saw_it_alive is False
+    seen = []
+    two.register_forward_hook(lambda module, given, output: seen.append(output))
+    assert torch.equal(network.features(image), expected)
+    assert len(seen) == 1
 
 
 def test_auxiliary_heads_follow_stages():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, cast
 
 from torch import Tensor, nn
@@ -94,7 +94,21 @@ class ClassificationNetwork(nn.Module):
             ValueError: The input has another number of channels, or a size that the network cannot take.
         """
         self.check_input(x)
-        return cast(Tensor, self.stages(x))
+        for layer in self._layers():
+            x = layer(x)
+        return x
+
+    def _layers(self) -> Iterator[nn.Module]:
+        """The stages, and instead of a plain sequence that nobody watches its parts, one by one.
+
+        Whoever calls a sequence holds its input until the sequence ends. Part by part, a stage that begins by pooling
+        does not keep the large map before it alive.
+        """
+        for stage in self.stages:
+            if type(stage) is nn.Sequential and not (stage._forward_hooks or stage._forward_pre_hooks):
+                yield from stage
+            else:
+                yield stage
 
     def forward_stages(self, x: Tensor) -> dict[str, Tensor]:
         """Every stage's map, by the stage's name, in order; the last one is `features(x)`."""
