@@ -23,6 +23,8 @@ from hubel.files import write_whole
 from hubel.models.registry import build_model
 from hubel.preprocessing import Preprocess
 from hubel.version import __version__
+from hubel.weights.hub import Progress
+from hubel.weights.loading import build_with_weights
 
 FORMAT = 1
 BUNDLE_NAME = "best.safetensors"
@@ -143,6 +145,38 @@ def load_bundle(path: Path) -> tuple[Bundle, nn.Module]:
         first = " ".join(str(error).split())[:300]
         raise WeightsError(f"{path} does not fit {bundle.network} of hubel {__version__}: {first}") from error
     return bundle, network.eval()
+
+
+def published_bundle(
+    network: str, *, weights: str | Path = "imagenet", progress: Progress | None = None
+) -> tuple[Bundle, nn.Module]:
+    """A network with published weights as a bundle: ready to predict their publisher's classes.
+
+    Args:
+        network: A name of `hubel.list_models()`, or `timm/<name>`.
+        weights: A name of published weights, or the path of their file.
+        progress: Hears how far a download is; None: a bar, where stderr is a terminal.
+
+    Returns:
+        The bundle and its network, in evaluation mode on the CPU.
+
+    Raises:
+        WeightsError: The weights cannot be had, or are none of which the catalogue knows preparation and classes.
+    """
+    built = build_with_weights(network, weights=weights, progress=progress)
+    if built.preprocess is None or built.classes is None:
+        raise WeightsError(
+            f"nothing is known of the classes of {weights}, or of how pictures are prepared for it: expected ImageNet "
+            f"weights that `hubel models show {network}` lists; to fine-tune with others use `hubel train`"
+        )
+    bundle = Bundle(
+        task="classification",
+        network=network,
+        preprocess=built.preprocess,
+        classes=built.classes,
+        config={"model": {"name": network, "weights": built.weights}},
+    )
+    return bundle, built.model.eval()
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:

@@ -89,7 +89,8 @@ def test_show_as_json_has_stages_and_layers():
 
 def test_show_names_the_catalogues_weights():
     pytest.importorskip("timm")
-    assert "--weights efficientnet-lite0 (ImageNet-1k, Apache-2.0," in run("show", "timm/tf_efficientnet_lite0")
+    text = run("show", "timm/tf_efficientnet_lite0")
+    assert "--weights efficientnet-lite0 (ImageNet-1k, at 224×224, Apache-2.0," in text
 
 
 @pytest.mark.parametrize(

@@ -149,19 +149,24 @@ def test_old_files_lack_only_the_batch_counters(tmp_path: Path):
     assert build_with_weights("resnet20_cifar", weights=tmp_path / "old.safetensors").notes == ()
 
 
-def test_unknown_weights_name_offers_the_catalogues_and_a_path():
-    with pytest.raises(
-        WeightsError,
-        match=r"unknown weights 'efficientnet-lite': did you mean efficientnet-lite0\?.*a file is fine, too",
-    ):
-        create_model("resnet18", weights="efficientnet-lite")
+def test_a_missing_file_is_told_as_one():
     with pytest.raises(WeightsError, match=r"cannot read weights from runs/x/best.safetensors: No such file"):
         create_model("resnet18", weights="runs/x/best.safetensors")
+    with pytest.raises(WeightsError, match=r"cannot read weights from best.pth: No such file"):
+        create_model("resnet18", weights="best.pth")
+
+
+def test_a_file_may_be_called_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    save_file(build_model("lenet5").state_dict(), tmp_path / "weights v1")
+    monkeypatch.chdir(tmp_path)
+    assert create_model("lenet5", weights="weights v1").num_classes == 10
 
 
 def test_unknown_model_comes_before_the_weights_fit(files: Path):
     with pytest.raises(ConfigError, match="unknown model 'resnet19'"):
         create_model("resnet19", weights=files / "torchvision.pth")
+    with pytest.raises(ConfigError, match="unknown model 'resnet19'"):
+        create_model("resnet19", weights="imagenet")
 
 
 def test_the_public_name_is_this_function():

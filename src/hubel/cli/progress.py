@@ -42,6 +42,11 @@ def epoch_line(row: dict[str, Any], *, best: bool) -> str:
     )
 
 
+def megabytes(done: int, total: int) -> str:
+    """`34 of 98 MB`; the total is 0 while it is unknown."""
+    return f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB" if total else f"{done / 1e6:,.0f} MB"
+
+
 def step_figures(report: StepReport) -> str:
     """Where the loop is, as a line."""
     return (
@@ -59,6 +64,11 @@ class PlainReporter(Reporter):
     def message(self, text: str) -> None:
         """Print a line."""
         print(text, file=sys.stderr, flush=True)
+
+    def downloading(self, file: str, done: int, total: int) -> None:
+        """Print how far a download is, at its beginning and now and then."""
+        if self._due() or done == 0:
+            self.message(f"downloading {file}: {megabytes(done, total)}")
 
     def preparing(self, what: str, done: int, total: int) -> None:
         """Print how far reading is, now and then."""
@@ -97,6 +107,16 @@ class BarReporter(Reporter):
     def message(self, text: str) -> None:
         """Print a line above the bar."""
         self._bar.console.print(text, markup=False, soft_wrap=True)
+
+    def downloading(self, file: str, done: int, total: int) -> None:
+        """Show how far a download is."""
+        self._bar.update(
+            self._line,
+            description=f"downloading {file}",
+            completed=done,
+            total=total or None,
+            figures=megabytes(done, total),
+        )
 
     def preparing(self, what: str, done: int, total: int) -> None:
         """Show how far reading is."""

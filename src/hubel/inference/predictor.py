@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from hubel import runtime
-from hubel.bundle import Bundle, bundle_path, load_bundle
+from hubel.bundle import Bundle, bundle_path, load_bundle, published_bundle
 from hubel.data.decoding import UnreadableImage, read_array
 from hubel.data.loading import Loader
 from hubel.models.folding import fold_batch_norm
@@ -191,14 +191,17 @@ class Predictor:
         return f"Predictor({self.bundle.network}, {len(self.classes)} classes, {self.path}, on {self.device})"
 
 
-def load(path: str | Path, *, device: str = "auto") -> Predictor:
+def load(path: str | Path, *, weights: str | Path | None = None, device: str = "auto") -> Predictor:
     """Load a trained model.
 
     Args:
-        path: A bundle's file, or a run's folder.
+        path: A bundle's file, or a run's folder; with `weights`, the name of a network, such as `"resnet50"`.
+        weights: Published weights, which know their classes: `"imagenet"` for the best, another name, or their file.
         device: `"auto"`, `"cpu"`, `"cuda"`, `"mps"`.
 
     Raises:
-        WeightsError: The file is missing or is no bundle.
+        WeightsError: The file is missing or is no bundle; the weights cannot be had.
     """
+    if weights is not None:
+        return Predictor(*published_bundle(str(path), weights=weights), device=device)
     return Predictor.load(path, device=device)

@@ -11,14 +11,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hubel.errors import WeightsError, unknown_name
+from hubel.errors import HubelError, WeightsError
 from hubel.models import ClassificationNetwork, build_model, list_models
+from hubel.models.registry import model_entry
 from hubel.preprocessing import Preprocess
-from hubel.weights.catalogue import CATALOGUE
+from hubel.weights.catalogue import find_weights, recognise_file
 from hubel.weights.checkpoint import read_checkpoint
+from hubel.weights.entry import WeightsEntry
+from hubel.weights.hub import Progress
 from hubel.weights.names import recognise
 
 Tensors = dict[str, Tensor]
+
+# What the name of a weights file ends in; names in the catalogue have dots, too.
+_FILE_SUFFIXES = (".safetensors", ".pth", ".pt", ".th", ".bin", ".ckpt", ".tar", ".pkl")
 
 
 @dataclass(frozen=True)
@@ -29,11 +35,15 @@ class PretrainedModel:
         model: The network, in training mode.
         preprocess: The input that the weights were trained on, where that is known.
         notes: What was changed to make the weights fit, a line each.
+        classes: The names of the network's classes, where the weights are published and their classes were kept.
+        weights: The name of published weights in the catalogue, such as `resnet50.imagenet1k_v2` for `imagenet`.
     """
 
     model: nn.Module
     preprocess: Preprocess | None = None
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] | None = None
+    weights: str | None = None
 
 
 def create_model(
@@ -44,7 +54,7 @@ def create_model(
     weights: str | Path | None = None,
     **arguments: Any,
 ) -> nn.Module:
-    """Build a network, with fresh weights or with those of a file.
+    """Build a network, with fresh weights, with published ones or with those of a file.
 
     Args:
         name: A name of `hubel.list_models()`, or `timm/<name>` for any network of timm.
@@ -52,9 +62,10 @@ def create_model(
             weights have another number, the last layer is new.
         in_channels: Channels of the input. None is the weights' own number, or the network's default. Where
             the weights have another number, the first convolution's kernels are adapted.
-        weights: None, a name in the catalogue of published weights, or the path of a safetensors file or a
-            torch checkpoint, in hubel's parameter names or in those of the library that the network is known
-            from.
+        weights: None; `"imagenet"`, the best published ImageNet weights; another name of published weights
+            (`hubel models show NAME` lists a network's); or the path of a safetensors file or a torch checkpoint,
+            in hubel's parameter names or in those of the library that the network is known from. Published
+            weights are downloaded once.
         arguments: The network's own options.
 
     Returns:
@@ -62,7 +73,7 @@ def create_model(
 
     Raises:
         ConfigError: An unknown network, weights' name or argument.
-        WeightsError: The weights cannot be read or are those of another network.
+        WeightsError: The weights cannot be had, cannot be read or are those of another network.
     """
     return build_with_weights(
         name, num_classes=num_classes, in_channels=in_channels, weights=weights, **arguments
@@ -75,12 +86,23 @@ def build_with_weights(
     num_classes: int | None = None,
     in_channels: int | None = None,
     weights: str | Path | None = None,
+    progress: Progress | None = None,
     **arguments: Any,
 ) -> PretrainedModel:
-    """As `create_model`, and say how pictures must be prepared and what was changed."""
+    """As `create_model`, and say how pictures must be prepared, what the classes are and what was changed.
+
+    Args:
+        name: As for `create_model`, and so are the others.
+        num_classes: Number of logits.
+        in_channels: Channels of the input.
+        weights: None, a name of published weights, or a path.
+        progress: Hears how far a download is; None: a bar, where stderr is a terminal.
+        arguments: The network's own options.
+    """
     if weights is None:
         return PretrainedModel(build_model(name, num_classes=num_classes, in_channels=in_channels, **arguments))
-    path, preprocess = _find(weights, name)
+    path, entry = _find(weights, name, progress)
+    preprocess, classes = (entry.preprocess, entry.labels) if entry else (None, None)
     tensors = read_checkpoint(path)
     model = build_model(name, num_classes=num_classes, in_channels=in_channels, **arguments)
     notes: list[str] = []
@@ -92,27 +114,30 @@ def build_with_weights(
         if in_channels is None and channels not in (None, model.in_channels):
             model = build_model(name, num_classes=num_classes, in_channels=channels, **arguments)
             assert isinstance(model, ClassificationNetwork)
-        classes = _stored_classes(stored)
-        if num_classes is None and classes not in (None, model.num_classes):
-            model.replace_out(classes)
+        count = _stored_classes(stored)
+        if num_classes is None and count not in (None, model.num_classes):
+            model.replace_out(count)
+        classes = classes if model.num_classes == count else None
         stored = _with_own_aux_heads(model, _with_own_channels(model, stored, notes), notes)
         tensors = _with_own_head(model, stored, notes)
         preprocess = preprocess and _for_channels(preprocess, model.in_channels)
     _load(model, tensors, str(weights), name, notes)
-    return PretrainedModel(model, preprocess, tuple(notes))
+    return PretrainedModel(model, preprocess, tuple(notes), classes, entry.name if entry else None)
 
 
-def _find(weights: str | Path, network: str) -> tuple[Path, Preprocess | None]:
-    """The file that `weights` names, and the input it was trained on where the catalogue knows that."""
-    entry = CATALOGUE.get(str(weights))
-    if entry is None:
-        path = Path(weights).expanduser()
-        if path.exists() or path.suffix or os.sep in str(weights):
+def _find(weights: str | Path, network: str, progress: Progress | None) -> tuple[Path, WeightsEntry | None]:
+    """The file that `weights` means, and what the catalogue knows of it."""
+    model_entry(network)  # an unknown network is told before anything else
+    path = Path(weights).expanduser()
+    if isinstance(weights, Path) or os.sep in weights or path.suffix.lower() in _FILE_SUFFIXES:
+        return path, recognise_file(path, network)
+    try:
+        entry = find_weights(weights, network)
+    except HubelError:
+        if path.exists():
             return path, None
-        raise WeightsError(f"{unknown_name('weights', str(weights), CATALOGUE)}; the path of a file is fine, too")
-    if network.partition(".")[0] != entry.network:
-        raise WeightsError(f"weights '{entry.name}' are for {entry.network}, not for {network}")
-    return entry.path(), entry.preprocess
+        raise
+    return entry.path(progress), entry
 
 
 def _in_own_names(model: nn.Module, tensors: Tensors) -> Tensors:
@@ -182,6 +207,7 @@ def _with_own_head(model: ClassificationNetwork, stored: Tensors, notes: list[st
         stored = {**stored, "head.out.weight": weight.flatten(1)}  # a 1×1 convolution on a pooled map
     if classes in (None, model.num_classes):
         return stored
+    model.replace_out(model.num_classes)  # some networks' own start is for training from scratch, and far too wild here
     last = re.compile(r"^(head|aux_heads\.\w+)\.out\.")
     fresh = {name: tensor for name, tensor in model.state_dict().items() if last.match(name)}
     notes.append(f"head replaced: {classes} classes in the file, {model.num_classes} wanted")

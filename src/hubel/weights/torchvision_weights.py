@@ -1,0 +1,78 @@
+"""torchvision's published weights: addresses, figures, preparation and labels come from its own metadata.
+
+Importing torchvision takes seconds, so it happens when weights are asked for.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from hubel.preprocessing import Interpolation, Preprocess
+from hubel.weights.entry import IMAGENET, WeightsEntry
+from hubel.weights.hub import Download
+
+# Names of hubel's networks, and torchvision's where they differ.
+_BUILDERS = {
+    "alexnet_owt": "alexnet",
+    **{name: name for name in ("vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn")},
+    "googlenet_bn": "googlenet",
+    "inception_v3": "inception_v3",
+    **{name: name for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")},
+    **{name: name for name in ("densenet121", "densenet161", "densenet169", "densenet201")},
+}
+
+# torchvision's networks that map their input from ImageNet's statistics to mean 0.5 and standard deviation 0.5
+# themselves (`transform_input`). Ours take what the layers take.
+_MAP_THEIR_INPUT = ("googlenet", "inception_v3")
+
+
+def torchvision_weights(network: str) -> list[WeightsEntry]:
+    """The weights of torchvision for one of hubel's networks, in its order."""
+    if network not in _BUILDERS:
+        return []
+    from torchvision.models import get_model_weights
+
+    published = get_model_weights(_BUILDERS[network])
+    # VGG-16 has weights without a classifier, too; they have no categories.
+    return [_entry(network, weights) for weights in published if weights.meta["categories"]]
+
+
+@lru_cache(maxsize=1)
+def imagenet_labels() -> tuple[str, ...]:
+    """The names of ImageNet-1k's classes in the usual order, that of their WordNet numbers."""
+    from torchvision.models import ResNet18_Weights
+
+    return tuple(ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
+
+
+def _entry(network: str, weights: Any) -> WeightsEntry:
+    figures = weights.meta["_metrics"]["ImageNet-1K"]
+    file = weights.url.rpartition("/")[2]
+    builder = _BUILDERS[network]
+    return WeightsEntry(
+        name=f"{network}.{weights.name.lower()}",
+        network=network,
+        source=Download(weights.url, file, sha256=file.rpartition("-")[2].partition(".")[0]),
+        origin=f"torchvision, {type(weights).__name__}.{weights.name}",
+        licence="BSD-3-Clause",
+        data=IMAGENET,
+        top1=figures["acc@1"],
+        top5=figures["acc@5"],
+        preprocess=_preprocess(weights.transforms(), own_statistics=builder in _MAP_THEIR_INPUT),
+        labels=tuple(weights.meta["categories"]),
+    )
+
+
+def _preprocess(transforms: Any, *, own_statistics: bool) -> Preprocess:
+    (side,), (resize_to,) = transforms.crop_size, transforms.resize_size
+    interpolation: Interpolation = transforms.interpolation.value
+    mean, std = ((0.5,) * 3, (0.5,) * 3) if own_statistics else (transforms.mean, transforms.std)
+    return Preprocess(
+        size=(side, side),
+        resize_to=resize_to,
+        interpolation=interpolation,
+        antialias=bool(transforms.antialias),
+        mean=tuple(mean),
+        std=tuple(std),
+    )
