@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,6 +27,9 @@ def show(
             "--ops", help="Also print every layer's operations; for GoogLeNet, the inception arithmetic, too."
         ),
     ] = False,
+    figure: Annotated[
+        Path | None, typer.Option("--figure", metavar="FILE.svg", help="Also draw the network into this file.")
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON; it also has every layer.")] = False,
 ) -> None:
     """Show a network: the table of its stages, its totals, what training it takes, its published weights."""
@@ -34,6 +38,7 @@ def show(
     from hubel.models.registry import model_entry
 
     entry = model_entry(name)
+    _check_figure(figure)
     network = entry.build_shapes().eval()
     channels, height, width = entry.input_size
     shown = _Shown(entry, network, (channels, size or height, size or width))
@@ -41,6 +46,25 @@ def show(
         print_json(shown.to_dict())
     else:
         shown.print_on(output(), ops=ops)
+    if figure is not None:
+        _draw(shown, figure)
+        if not json_:
+            output().print(f"Figure: {figure}")
+
+
+def _check_figure(figure: Path | None) -> None:
+    """Raise a ConfigError if the picture's file cannot be one."""
+    from hubel.errors import ConfigError
+
+    if figure is not None and (figure.suffix.lower() != ".svg" or figure.is_dir()):
+        raise ConfigError(f"--figure is {figure}: networks are drawn as SVG, expected a file name that ends in .svg")
+
+
+def _draw(shown: _Shown, figure: Path) -> None:
+    from hubel.files import write_whole
+    from hubel.models.drawing import draw
+
+    write_whole(figure, draw(shown.network, shown.input_size, shown.entry.name))
 
 
 class _Shown:
