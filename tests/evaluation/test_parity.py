@@ -8,11 +8,20 @@ from torch import nn
 
 from hubel.evaluation import parity
 from hubel.evaluation.parity import TWINS, compare_with_twins, load
-from hubel.models import list_models
+from hubel.models import list_models, model_entry
 
 
 def test_every_twin_is_of_a_network():
     assert set(TWINS) <= set(list_models("classification"))
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_every_tensor_of_a_twin_has_its_place(name: str):
+    pytest.importorskip(TWINS[name].library)
+    ours = model_entry(name).build_shapes(num_classes=10)
+    with torch.device("meta"):
+        theirs = TWINS[name].build(10)
+    load(ours, theirs.state_dict(), parity.naming_of(ours, TWINS[name]).file_name)
 
 
 def test_equal_networks_are_equal_and_networks_without_a_twin_are_passed_over():

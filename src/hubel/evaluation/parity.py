@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import model_entry
-from hubel.weights.names import namings
+from hubel.weights.names import Naming, namings
 
 # Of the greatest logit, in float64: what differing orders of summation leave is about 1e-15 times the depth.
 TOLERANCE = 1e-9
@@ -106,13 +106,17 @@ def _difference(name: str, twin: Twin, *, num_classes: int = 10, seed: int = 0) 
     theirs = theirs.to_empty(device="cpu").double().eval()
     _draw(theirs, generator)
     ours = cast(ClassificationNetwork, model_entry(name).build_shapes(num_classes=num_classes)).double().eval()
-    naming = next(naming for naming in namings(ours) if naming.origin == twin.library)
-    load(ours, theirs.state_dict(), naming.file_name)
+    load(ours, theirs.state_dict(), naming_of(ours, twin).file_name)
     side = max(64, ours.smallest)
     image = torch.rand(2, ours.in_channels, side, side, generator=generator, dtype=torch.float64)
     with torch.no_grad():
         expected = theirs(image)
         return float((ours(image) - expected).abs().max() / expected.abs().max())
+
+
+def naming_of(network: nn.Module, twin: Twin) -> Naming:
+    """How a twin names the parameters of a network."""
+    return next(naming for naming in namings(network) if naming.origin == twin.library)
 
 
 def load(network: nn.Module, tensors: dict[str, Tensor], file_name: Callable[[str], str]) -> None:
@@ -124,6 +128,9 @@ def load(network: nn.Module, tensors: dict[str, Tensor], file_name: Callable[[st
     """
     rest = dict(tensors)
     renamed = {own: rest.pop(file_name(own)) for own in network.state_dict()}
+    last = renamed.get("head.out.weight")
+    if last is not None and last.shape[2:] == (1, 1):  # timm's ResNetV2 has a 1×1 convolution there
+        renamed["head.out.weight"] = last.flatten(1)
     if rest:
         raise ValueError(f"the twin has tensors that the network has no place for: {', '.join(sorted(rest)[:5])}")
     network.load_state_dict(renamed, strict=True, assign=True)
