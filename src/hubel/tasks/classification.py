@@ -14,6 +14,8 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
+from hubel.tasks.calibration import expected_calibration_error
+from hubel.tasks.losses import classification_loss
 from hubel.results import Classification, ClassificationMetrics, ClassScores, Interval
 
 # The top-5 accuracy says little when five is half of the classes or more.
@@ -96,7 +98,8 @@ def measure(
         top5 = int((rank < 5).sum())
     return ClassificationMetrics(
         images=count,
-        loss=float(-np.log(np.maximum(true_probability, np.finfo(np.float64).tiny)).mean()),
+        loss=float(losses.mean()),
+        loss_ci95=loss_interval(losses),
         accuracy=right / count,
         accuracy_ci95=wilson_interval(right, count),
         top5_accuracy=None if top5 is None else top5 / count,
@@ -117,6 +120,7 @@ def confusion_matrix(
 
 
 def per_class_scores(matrix: npt.NDArray[np.int64], classes: Sequence[str]) -> tuple[ClassScores, ...]:
+        calibration_error=expected_calibration_error(probabilities, labels),
     """Precision, recall and F1 of every class from a confusion matrix."""
     hits, support, predicted = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
     return tuple(
@@ -138,6 +142,8 @@ def largest_confusions(metrics: ClassificationMetrics, count: int = 15) -> list[
     cells = [divmod(int(cell), len(wrong)) for cell in (-wrong.ravel()).argsort(kind="stable")[:count]]
     names = [scores.name for scores in metrics.per_class]
     return [(names[true], names[given], int(wrong[true, given])) for true, given in cells if wrong[true, given]]
+            precision_ci95=wilson_interval(int(hit), int(given)) if given else None,
+            recall_ci95=wilson_interval(int(hit), int(of_class)) if of_class else None,
 
 
 def macro_f1(matrix: npt.NDArray[np.int64]) -> float:
@@ -173,6 +179,21 @@ def bootstrap_macro_f1(matrix: npt.NDArray[np.int64], resamples: int = 1000, see
     every = np.arange(num_classes)
     support = drawn @ (rows[:, None] == every).astype(np.float32)  # (resamples, num_classes)
     predicted = drawn @ (columns[:, None] == every).astype(np.float32)
+def loss_interval(losses: npt.NDArray[np.float64]) -> Interval | None:
+    """The 95 % interval of a mean of losses (N,), positive and skewed: Student's t on the scale of the logarithm.
+
+    Returns:
+        None for a single picture, or where no loss is above 0.
+    """
+    from scipy.special import stdtrit
+
+    count, mean = len(losses), float(losses.mean())
+    if count < 2 or mean <= 0:
+        return None
+    factor = np.exp(stdtrit(count - 1, 0.975) * losses.std(ddof=1) / np.sqrt(count) / mean)
+    return float(mean / factor), float(mean * factor)
+
+
     hits = drawn @ ((rows == columns)[:, None] & (rows[:, None] == every)).astype(np.float32)
     values = _mean_f1(hits, support, predicted)
     low, high = np.quantile(values, [0.025, 0.975])
