@@ -81,7 +81,7 @@ class AugmentConfig(Settings):
         contrast: Largest relative change of contrast.
         saturation: Largest relative change of saturation.
         mixup: α of mixup (Zhang et al. 2018): pictures of a batch are blended, and so are their labels; 0: off.
-        cutmix: α of CutMix (Yun et al. 2019): a box of a picture shows another one; 0: off. With both, either by chance.
+        cutmix: α of CutMix (Yun et al. 2019): a box of a picture shows another one; 0: off. With both, one by chance.
     """
 
     preset: Literal["none", "light", "standard"] | None = None
@@ -173,10 +173,14 @@ class TrainConfig(Settings):
         average_decay: Decay of the moving average of the weights that is validated and kept instead of the weights
             themselves (Polyak and Juditsky 1992), such as 0.999; 0: no average.
         label_smoothing: Share of the probability that is spread over all classes (Szegedy et al. 2016, section 7).
+        imbalance: What is done about training classes of unequal size: `none`; `weights`, in the loss, N / (K · n) for
+            a class with n of N pictures in K classes; `sampling`, every class equally often in every epoch; `focal`,
+            the focal loss (Lin et al. 2017) with γ = 2. With any but `none` the epoch is chosen by its macro F1.
         patience: Epochs without a better validation result after which a phase ends; 0: never early.
         seed: Of the initial weights, the order, the augmentation and dropout.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
-        precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 on CUDA.
+        precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 where it is faster, see
+            `hubel.training.precision`.
         threads: Of the CPU's arithmetic; None: `$OMP_NUM_THREADS` where it is set, else all the process may use.
         checkpoint_seconds: How often, within an epoch, all is saved for `--resume`.
     """

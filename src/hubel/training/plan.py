@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -64,6 +64,7 @@ def make_plan(
     pictures: tuple[int, int],
     batch_size: int,
     mixing: bool = False,
+    bfloat16: bool = False,
 ) -> list[PlannedPhase]:
     """Plan the phases of a run, measuring a few steps of each on random pictures.
 
@@ -76,11 +77,37 @@ def make_plan(
         pictures: How many the training and the validation split have.
         batch_size: Pictures a step.
         mixing: Whether pictures are mixed with each other.
+        bfloat16: Whether the arithmetic runs under bfloat16 autocast.
     """
+    with torch.autocast(next(network.parameters()).device.type, torch.bfloat16, enabled=bfloat16):
+        return list(
+            _planned(
+                network,
+                phases,
+                optimizer,
+                transfer,
+                preprocess,
+                pictures=pictures,
+                batch_size=batch_size,
+                mixing=mixing,
+            )
+        )
+
+
+def _planned(
+    network: ClassificationNetwork,
+    phases: Sequence[Phase],
+    optimizer: OptimizerConfig,
+    transfer: TransferConfig,
+    preprocess: Preprocess,
+    *,
+    pictures: tuple[int, int],
+    batch_size: int,
+    mixing: bool,
+) -> Iterator[PlannedPhase]:
     training, validation = pictures
     batch = min(batch_size, training)
     predicted = _seconds_of_prediction(network, preprocess, batch) / batch
-    plan = []
     for phase in phases:
         trial = copy.deepcopy(network)
         frozen = FrozenStages(trial, phase.train, freeze_batch_norm=phase.batch_norm == "frozen")
@@ -92,17 +119,14 @@ def make_plan(
         else:
             step = _seconds_of_step(trial, frozen, built, preprocess, batch)
             seconds = phase.epochs * (step / batch * training + predicted * validation)
-        plan.append(
-            PlannedPhase(
-                phase=phase,
-                stages=frozen.trained,
-                parameters=sum(p.numel() for p in trial.parameters() if p.requires_grad),
-                rates=tuple(dict.fromkeys(group["peak_lr"] for group in built.param_groups)),
-                computed_once=once,
-                seconds=seconds,
-            )
+        yield PlannedPhase(
+            phase=phase,
+            stages=frozen.trained,
+            parameters=sum(p.numel() for p in trial.parameters() if p.requires_grad),
+            rates=tuple(dict.fromkeys(group["peak_lr"] for group in built.param_groups)),
+            computed_once=once,
+            seconds=seconds,
         )
-    return plan
 
 
 @torch.inference_mode()

@@ -21,6 +21,9 @@ from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import model_entry
 from hubel.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from hubel.training.progress import Reporter
+from hubel.tasks.classification import ClassificationTask
+from hubel.tasks.losses import inverse_frequencies
+from hubel.training.precision import choose_precision
 from hubel.training.recipes import recipe_of
 from hubel.transfer.freezing import trainable_stages
 from hubel.weights import build_with_weights
@@ -137,6 +140,7 @@ def build_augment(
     """
     small = max(preprocess.size) < _SMALLEST_CROPPED_SIZE
     fields = settings.model_dump(exclude={"preset", "mixup", "cutmix"}, exclude_none=True)
+    config = _with_precision(config, device, network, preprocess, reporter)
     if "mirror" not in fields and all(len(name) == 1 for name in classes):
         fields["mirror"] = 0.0
         reporter.message("the classes are single characters: no mirror images (--set augment.mirror=0.5 for them)")
@@ -242,6 +246,20 @@ def _read_pictures(
                 max_unreadable=1.0,  # judged over all splits, below
                 progress=partial(reporter.preparing, split),
             )
+def _with_precision(
+    config: TrainConfig,
+    device: torch.device,
+    network: ClassificationNetwork,
+    preprocess: Preprocess,
+    reporter: Reporter,
+) -> TrainConfig:
+    """The configuration with `auto` resolved, so that the run's own config.yaml repeats it on any machine."""
+    precision = choose_precision(config.precision, device, network, (preprocess.channels, *preprocess.size))
+    if config.precision == "auto" and precision == "bfloat16":
+        reporter.message("arithmetic in bfloat16, which is faster here (--set precision=float32 for float32)")
+    return config.model_copy(update={"precision": precision})
+
+
     unusable = [Unreadable(item.sample, item.reason) for item in splits.excluded if item.unusable]
     unreadable = (*unusable, *(item for store in stores.values() for item in store.unreadable))
     count = len(unusable) + sum(len(splits.split(split)) for split in stores)

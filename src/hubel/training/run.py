@@ -216,6 +216,7 @@ def _plan(prepared: Prepared) -> list[PlannedPhase]:
         prepared.preprocess,
         pictures=(len(stores["train"]), len(stores["validation"])),
         batch_size=config.batch_size,
+        bfloat16=config.precision == "bfloat16",
         mixing=bool(config.augment.mixup or config.augment.cutmix),
     )
 
@@ -243,7 +244,7 @@ def _fit(prepared: Prepared, folder: RunFolder, log: _LoggingReporter, stop: Sto
             average_decay=config.average_decay,
             mixup=config.augment.mixup,
             cutmix=config.augment.cutmix,
-            bfloat16=_in_bfloat16(config.precision, prepared.device),
+            bfloat16=config.precision == "bfloat16",
         ),
         save_best=save_best,
         load_best=lambda: load_tensors(folder.bundle),
@@ -251,13 +252,6 @@ def _fit(prepared: Prepared, folder: RunFolder, log: _LoggingReporter, stop: Sto
         reporter=log,
         stop=stop,
     )
-
-
-def _in_bfloat16(precision: str, device: torch.device) -> bool:
-    """Whether to compute in bfloat16: asked for, or on a GPU whose hardware has it."""
-    if precision == "auto":
-        return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return precision == "bfloat16"
 
 
 def _bundle(prepared: Prepared, metrics: Mapping[str, Any]) -> Bundle:
