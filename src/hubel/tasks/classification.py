@@ -14,9 +14,8 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
-from hubel.tasks.calibration import expected_calibration_error
-from hubel.tasks.losses import classification_loss
 from hubel.results import Classification, ClassificationMetrics, ClassScores, Interval
+from hubel.tasks.calibration import expected_calibration_error
 
 # The top-5 accuracy says little when five is half of the classes or more.
 _FEWEST_CLASSES_FOR_TOP5 = 10
@@ -96,6 +95,7 @@ def measure(
     if len(classes) >= _FEWEST_CLASSES_FOR_TOP5:
         rank = (probabilities > true_probability[:, None]).sum(axis=1)
         top5 = int((rank < 5).sum())
+    losses = -np.log(np.maximum(true_probability, np.finfo(np.float64).tiny))
     return ClassificationMetrics(
         images=count,
         loss=float(losses.mean()),
@@ -108,6 +108,7 @@ def measure(
         macro_f1_ci95=bootstrap_macro_f1(matrix),
         per_class=per_class_scores(matrix, classes),
         confusion=matrix,
+        calibration_error=expected_calibration_error(probabilities, labels),
     )
 
 
@@ -120,7 +121,6 @@ def confusion_matrix(
 
 
 def per_class_scores(matrix: npt.NDArray[np.int64], classes: Sequence[str]) -> tuple[ClassScores, ...]:
-        calibration_error=expected_calibration_error(probabilities, labels),
     """Precision, recall and F1 of every class from a confusion matrix."""
     hits, support, predicted = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
     return tuple(
@@ -130,6 +130,8 @@ def per_class_scores(matrix: npt.NDArray[np.int64], classes: Sequence[str]) -> t
             predicted=int(given),
             precision=float(hit / given) if given else 0.0,
             recall=float(hit / of_class) if of_class else 0.0,
+            precision_ci95=wilson_interval(int(hit), int(given)) if given else None,
+            recall_ci95=wilson_interval(int(hit), int(of_class)) if of_class else None,
             f1=float(2 * hit / (given + of_class)) if given + of_class else 0.0,
         )
         for name, hit, of_class, given in zip(classes, hits, support, predicted, strict=True)
@@ -142,8 +144,6 @@ def largest_confusions(metrics: ClassificationMetrics, count: int = 15) -> list[
     cells = [divmod(int(cell), len(wrong)) for cell in (-wrong.ravel()).argsort(kind="stable")[:count]]
     names = [scores.name for scores in metrics.per_class]
     return [(names[true], names[given], int(wrong[true, given])) for true, given in cells if wrong[true, given]]
-            precision_ci95=wilson_interval(int(hit), int(given)) if given else None,
-            recall_ci95=wilson_interval(int(hit), int(of_class)) if of_class else None,
 
 
 def macro_f1(matrix: npt.NDArray[np.int64]) -> float:
@@ -167,18 +167,6 @@ def wilson_interval(successes: int, count: int) -> Interval:
     return float(max(0.0, centre - half)), float(min(1.0, centre + half))
 
 
-def bootstrap_macro_f1(matrix: npt.NDArray[np.int64], resamples: int = 1000, seed: int = 0) -> Interval:
-    """The 95 % percentile bootstrap interval of the macro F1 (Efron 1979).
-
-    Drawing pictures with replacement is drawing the confusion matrix's cells from a multinomial distribution.
-    """
-    count, num_classes = int(matrix.sum()), len(matrix)
-    rows, columns = np.nonzero(matrix)
-    generator = np.random.default_rng(seed)
-    drawn = generator.multinomial(count, matrix[rows, columns] / count, size=resamples).astype(np.float32)
-    every = np.arange(num_classes)
-    support = drawn @ (rows[:, None] == every).astype(np.float32)  # (resamples, num_classes)
-    predicted = drawn @ (columns[:, None] == every).astype(np.float32)
 def loss_interval(losses: npt.NDArray[np.float64]) -> Interval | None:
     """The 95 % interval of a mean of losses (N,), positive and skewed: Student's t on the scale of the logarithm.
 
@@ -194,6 +182,18 @@ def loss_interval(losses: npt.NDArray[np.float64]) -> Interval | None:
     return float(mean / factor), float(mean * factor)
 
 
+def bootstrap_macro_f1(matrix: npt.NDArray[np.int64], resamples: int = 1000, seed: int = 0) -> Interval:
+    """The 95 % percentile bootstrap interval of the macro F1 (Efron 1979).
+
+    Drawing pictures with replacement is drawing the confusion matrix's cells from a multinomial distribution.
+    """
+    count, num_classes = int(matrix.sum()), len(matrix)
+    rows, columns = np.nonzero(matrix)
+    generator = np.random.default_rng(seed)
+    drawn = generator.multinomial(count, matrix[rows, columns] / count, size=resamples).astype(np.float32)
+    every = np.arange(num_classes)
+    support = drawn @ (rows[:, None] == every).astype(np.float32)  # (resamples, num_classes)
+    predicted = drawn @ (columns[:, None] == every).astype(np.float32)
     hits = drawn @ ((rows == columns)[:, None] & (rows[:, None] == every)).astype(np.float32)
     values = _mean_f1(hits, support, predicted)
     low, high = np.quantile(values, [0.025, 0.975])
