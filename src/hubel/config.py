@@ -198,6 +198,7 @@ class TrainConfig(Settings):
     batch_size: Annotated[int, Field(ge=2)] = 32
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    imbalance: Literal["none", "weights", "sampling", "focal"] = "none"
     patience: Annotated[int, Field(ge=0)] = 10
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     device: str = "auto"

@@ -38,6 +38,13 @@ def make_store(class_folders) -> Callable[..., PictureStore]:
     return make
 
 
+@pytest.fixture
+def imbalanced(class_folders) -> PictureStore:
+    """A store of 17 cats and 3 dogs."""
+    samples = labelled_splits(find_class_folders(class_folders(cat=17, dog=3)), ["cat", "dog"])[0][None]
+    return prepare_store(samples, SMALL, classes=["cat", "dog"], purpose="training", cache_bytes=10**8)
+
+
 def equal(one, other) -> bool:
     one, other = list(one), list(other)
     return len(one) == len(other) and all(
@@ -130,6 +137,28 @@ def test_a_resumed_epoch_is_the_rest_of_it(make_store, workers, monkeypatch):
     whole = list(loader.epoch(7))
     for start in range(7):
         assert equal(loader.epoch(7, start_batch=start), whole[start:])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_resumed_balanced_epoch_is_the_rest_of_it(imbalanced, workers, monkeypatch):
+    monkeypatch.setattr("hubel.data.loading._BATCHES_DRAWN_AT_ONCE", 3)
+    store = imbalanced
+    augment = Augment.preset("standard")
+    loader = Loader(store, batch_size=4, preprocess=SMALL, augment=augment, seed=2, balance=True, workers=workers)
+    whole = list(loader.epoch(7))
+    assert sum(batch.labels.sum().item() for batch in whole) == 10  # half of 20 pictures, where 17 are cats
+    for start in range(6):
+        assert equal(loader.epoch(7, start_batch=start), whole[start:])
+        positions = [p.tolist() for p in loader.positions(7, start)]
+        assert positions == [batch.indices.tolist() for batch in whole[start:]]
+
+
+def test_a_picture_that_comes_again_in_a_balanced_epoch_is_varied_anew(imbalanced):
+    augment = Augment.preset("standard")
+    batch = next(iter(Loader(imbalanced, batch_size=20, preprocess=SMALL, augment=augment, balance=True).epoch(0)))
+    dogs = batch.images[batch.labels == 1]
+    assert len(dogs) == 10
+    assert len({image.numpy().tobytes() for image in dogs}) == 10
 
 
 def test_skipped_batches_are_not_decoded(make_store, monkeypatch):

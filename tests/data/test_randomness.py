@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubel.data.randomness import Stream, philox, shuffled, uniform
+from hubel.data.randomness import Stream, balanced, philox, shuffled, uniform
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,10 @@ def test_seed_epoch_sample_and_stream_each_change_the_numbers():
             ((0, 1, one), Stream.ORDER),
             ((0, 0, np.array([6])), Stream.ORDER),
             ((0, 0, one), Stream.AUGMENTATION),
+            ((0, 0, one), Stream.BALANCE),
         ]
     }
-    assert len(rows) == 6
+    assert len(rows) == 7
 
 
 def test_the_numbers_are_uniform_and_independent():
@@ -73,3 +74,31 @@ def test_an_order_is_a_permutation_of_its_own():
     assert (shuffled(0, 1, 1000) != order).any()
     assert (shuffled(1, 0, 1000) != order).any()
     assert abs(np.corrcoef(order, np.arange(1000))[0, 1]) < 0.1
+
+
+@given(
+    st.lists(st.integers(0, 40), min_size=1, max_size=6).filter(any), st.integers(0, 2**32), st.integers(0, 2**32 - 9)
+)
+def test_a_balanced_epoch_has_every_class_equally_often(counts, seed, epoch):
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    classes, of_class = np.unique(labels, return_counts=True)
+    indices, repeats = balanced(seed, epoch, labels)
+    assert indices.shape == repeats.shape == labels.shape
+    drawn = np.array([(labels[indices] == label).sum() for label in classes])
+    assert set(drawn) <= {len(labels) // len(classes), -(-len(labels) // len(classes))}
+    assert len({(int(i), int(r)) for i, r in zip(indices, repeats, strict=True)}) == len(labels)
+    for label, count, places in zip(classes, of_class, drawn, strict=True):
+        times = np.bincount(indices, minlength=len(labels))[labels == label]
+        assert set(times) <= {places // count, -(-places // count)}  # none a second time before all once
+    times = np.bincount(indices, minlength=len(labels))
+    assert (np.bincount(indices, weights=repeats, minlength=len(labels)) == times * (times - 1) / 2).all()
+
+
+def test_balanced_epochs_differ_and_take_turns_in_the_odd_picture():
+    labels = np.array([0] * 90 + [1] * 5 + [2] * 6)  # 101 = 3 × 33 + 2
+    drawn = [np.bincount(labels[balanced(0, epoch, labels)[0]]).tolist() for epoch in range(3)]
+    assert np.sum(drawn, axis=0).tolist() == [101, 101, 101]
+    one, other, again, seeded = (balanced(*key, labels)[0].tolist() for key in ((0, 0), (0, 1), (0, 0), (1, 0)))
+    assert one == again
+    assert one != other != seeded != one
+    assert abs(np.corrcoef(labels[one], np.arange(101))[0, 1]) < 0.3  # the classes are mixed

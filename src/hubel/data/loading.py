@@ -15,7 +15,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hubel.data.augmentation import Augment
-from hubel.data.randomness import shuffled
+from hubel.data.randomness import balanced, shuffled
 from hubel.data.store import PictureStore
 from hubel.errors import DataError
 from hubel.preprocessing import Preprocess
@@ -53,6 +53,8 @@ class Loader:
         augment: How pictures are varied; None: the centre crop.
         seed: Of order and augmentation.
         shuffle: Whether every epoch has an order of its own; otherwise, the store's.
+        balance: Whether every epoch draws from all classes equally often, in an order of its own; a picture that comes
+            more than once in an epoch is varied anew each time.
         workers: Processes that load; 0: the calling one.
         drop_last: Leave out a last batch that is smaller than the others.
         pin_memory: Give batches in page-locked memory, for copies to a GPU.
@@ -67,6 +69,7 @@ class Loader:
         augment: Augment | None = None,
         seed: int = 0,
         shuffle: bool = False,
+        balance: bool = False,
         workers: int = 0,
         drop_last: bool = False,
         pin_memory: bool = False,
@@ -74,7 +77,9 @@ class Loader:
         self.store, self.batch_size, self.drop_last = store, batch_size, drop_last
         self.preprocess, self.augment, self.seed = preprocess, augment, seed
         self.workers, self.pin_memory = workers, pin_memory
-        self._requests = _Requests(len(store), batch_size, augment, seed, shuffle=shuffle, drop_last=drop_last)
+        self._requests = _Requests(
+            store.labels, batch_size, augment, seed, shuffle=shuffle, balance=balance, drop_last=drop_last
+        )
         self._pictures = _Pictures(store, augment or Augment.preset("none"), preprocess.size, workers)
         self._loader: DataLoader[Batch | _Failure] | None = None
 
@@ -202,10 +207,19 @@ class _Requests(Sampler[_Request]):
     """The requests for the batches of an epoch."""
 
     def __init__(
-        self, length: int, batch_size: int, augment: Augment | None, seed: int, *, shuffle: bool, drop_last: bool
+        self,
+        labels: npt.NDArray[np.int64],
+        batch_size: int,
+        augment: Augment | None,
+        seed: int,
+        *,
+        shuffle: bool,
+        balance: bool,
+        drop_last: bool,
     ) -> None:
-        self.length, self.batch_size, self.augment, self.seed, self.shuffle = length, batch_size, augment, seed, shuffle
-        self.batches = length // batch_size if drop_last else -(-length // batch_size)
+        self.labels, self.batch_size, self.augment, self.seed = labels, batch_size, augment, seed
+        self.shuffle, self.balance = shuffle, balance
+        self.batches = len(labels) // batch_size if drop_last else -(-len(labels) // batch_size)
         self.epoch, self.start = 0, 0
 
     def begin(self, epoch: int, start_batch: int) -> None:
@@ -216,15 +230,19 @@ class _Requests(Sampler[_Request]):
         return self.batches - self.start
 
     def __iter__(self) -> Iterator[_Request]:
-        epoch, order = self.epoch, np.arange(self.length)
-        if self.shuffle:
-            order = shuffled(self.seed, epoch, self.length)
+        epoch, length = self.epoch, len(self.labels)
+        order, repeats = np.arange(length), np.zeros(length, dtype=np.int64)
+        if self.balance:
+            order, repeats = balanced(self.seed, epoch, self.labels)
+        elif self.shuffle:
+            order = shuffled(self.seed, epoch, length)
         for first in range(self.start, self.batches, _BATCHES_DRAWN_AT_ONCE):
             last = min(first + _BATCHES_DRAWN_AT_ONCE, self.batches)
-            positions = order[first * self.batch_size : last * self.batch_size]
+            drawn = slice(first * self.batch_size, last * self.batch_size)
+            positions = order[drawn]
             draws = np.zeros((len(positions), Augment.DRAWS))
-            if self.augment is not None:
-                draws = self.augment.draws(self.seed, epoch, positions)
+            if self.augment is not None:  # a picture that comes again has the numbers of a further picture
+                draws = self.augment.draws(self.seed, epoch, positions + length * repeats[drawn])
             for start in range(0, len(positions), self.batch_size):
                 part = slice(start, start + self.batch_size)
                 yield _Request(positions[part], draws[part])

@@ -24,6 +24,7 @@ class Stream(IntEnum):
 
     ORDER = 0
     AUGMENTATION = 1
+    BALANCE = 2
 
 
 def philox(counter: npt.NDArray[np.uint32], key: tuple[int, int]) -> npt.NDArray[np.uint32]:
@@ -80,3 +81,32 @@ def shuffled(seed: int, epoch: int, length: int) -> npt.NDArray[np.int64]:
     """The order of an epoch: all indices below `length`, int64, sorted by their random numbers."""
     keys = uniform(seed, epoch, np.arange(length, dtype=np.int64), 2, Stream.ORDER)
     return np.lexsort((keys[:, 1], keys[:, 0]))
+
+
+def balanced(
+    seed: int, epoch: int, labels: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """An epoch in which every class comes equally often, as many pictures in all as there are.
+
+    Of N pictures of K classes, each class has N / K places, rounded down or up; the epochs take turns in which classes
+    are rounded up. A class's pictures come in an order of the epoch's own, over and over until its places are filled:
+    no picture comes a second time before all others of its class have come.
+
+    Args:
+        seed: The run's.
+        epoch: 0 and up.
+        labels: int64 of shape (N,); classes without pictures have no places.
+
+    Returns:
+        Indices of pictures, int64 of shape (N,), shuffled, and how often each had come in this epoch before.
+    """
+    keys = uniform(seed, epoch, np.arange(len(labels), dtype=np.int64), 2, Stream.BALANCE)
+    order = np.lexsort((keys[:, 1], keys[:, 0], labels))  # class by class, shuffled within each
+    present, starts, counts = np.unique(labels[order], return_index=True, return_counts=True)
+    turn = (np.arange(len(present)) - epoch) % len(present)
+    places = len(labels) // len(present) + (turn < len(labels) % len(present))
+    number = np.arange(len(labels)) - np.repeat(places.cumsum() - places, places)  # of a place within its class
+    repeats, at = np.divmod(number, np.repeat(counts, places))
+    indices = order[np.repeat(starts, places) + at]
+    shuffle = shuffled(seed, epoch, len(labels))
+    return indices[shuffle], repeats[shuffle]

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.nn import functional as F
 
 from hubel.results import Classification, ClassificationMetrics, ClassScores, Interval
 from hubel.tasks.calibration import expected_calibration_error
+from hubel.tasks.losses import classification_loss
 
 # The top-5 accuracy says little when five is half of the classes or more.
 _FEWEST_CLASSES_FOR_TOP5 = 10
@@ -33,16 +33,28 @@ class ClassificationTask:
     Attributes:
         classes: The classes' names; a label is a position among them.
         label_smoothing: Share of the probability that the loss spreads over all classes.
+        class_weights: Of each class in the loss; None: 1.
+        focal_gamma: The exponent of the focal loss; 0: cross entropy.
+        watch: What makes one epoch better than another: `accuracy`, or `macro_f1`, where each class counts the same.
     """
 
     classes: tuple[str, ...]
     label_smoothing: float = 0.0
+    class_weights: tuple[float, ...] | None = None
+    focal_gamma: float = 0.0
+    watch: Literal["accuracy", "macro_f1"] = "accuracy"
 
     name: ClassVar[str] = "classification"
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Mean cross entropy in nats: logits (N, num_classes) and int64 labels (N,) to a scalar."""
-        return F.cross_entropy(logits.float(), labels, label_smoothing=self.label_smoothing)
+        """Mean loss in nats: logits (N, num_classes) and int64 labels (N,) to a scalar."""
+        return classification_loss(
+            logits,
+            labels,
+            label_smoothing=self.label_smoothing,
+            class_weights=self.class_weights,
+            focal_gamma=self.focal_gamma,
+        )
 
     def correct(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """How many of a batch are right: int64 scalar on the batch's device."""
@@ -59,7 +71,7 @@ class ClassificationTask:
 
     def rank(self, metrics: ClassificationMetrics) -> tuple[float, ...]:
         """What makes one epoch better than another: the watched metric, then the lower loss."""
-        return metrics.accuracy, -metrics.loss
+        return (metrics.accuracy if self.watch == "accuracy" else metrics.macro_f1), -metrics.loss
 
 
 def softmax(logits: torch.Tensor) -> npt.NDArray[np.float64]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from hubel import runtime
@@ -20,10 +21,10 @@ from hubel.errors import ConfigError, TrainingError, WeightsError
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import model_entry
 from hubel.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocess
-from hubel.training.progress import Reporter
 from hubel.tasks.classification import ClassificationTask
 from hubel.tasks.losses import inverse_frequencies
 from hubel.training.precision import choose_precision
+from hubel.training.progress import Reporter
 from hubel.training.recipes import recipe_of
 from hubel.transfer.freezing import trainable_stages
 from hubel.weights import build_with_weights
@@ -32,6 +33,11 @@ from hubel.weights import build_with_weights
 _SMALLEST_CROPPED_SIZE = 64
 
 _BYTES_PER_GB = 10**9
+
+# How many times larger the largest class is than the smallest where a run says that something can be done about it.
+_NOTABLE_IMBALANCE = 3
+
+_FOCAL_GAMMA = 2.0  # what Lin et al. 2017 (arXiv:1708.02002) took
 
 
 @dataclass(frozen=True)
@@ -69,9 +75,23 @@ class Prepared:
             augment=self.augment if training else None,
             seed=self.config.seed,
             shuffle=training,
+            balance=training and self.config.imbalance == "sampling",
             drop_last=training and len(store) % self.config.batch_size == 1,  # BatchNorm needs two
             workers=default_workers(store, self.device) if workers is None else workers,
             pin_memory=self.device.type == "cuda",
+        )
+
+    @property
+    def task(self) -> ClassificationTask:
+        """What is learnt, with the loss and the watched metric that the setting `imbalance` asks for."""
+        imbalance = self.config.imbalance
+        counts = class_counts(self.stores["train"], self.splits.classes)
+        return ClassificationTask(
+            self.splits.classes,
+            self.config.label_smoothing,
+            class_weights=inverse_frequencies(counts) if imbalance == "weights" else None,
+            focal_gamma=_FOCAL_GAMMA if imbalance == "focal" else 0.0,
+            watch="accuracy" if imbalance == "none" else "macro_f1",
         )
 
 
@@ -120,8 +140,11 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
         weights=built.preprocess or _preprocess_of_bundle(config.model.weights),
         name=config.model.name,
     )
+    config = _with_precision(config, device, network, preprocess, reporter)
     augment = build_augment(config.augment, splits.classes, preprocess, reporter)
     stores, unreadable = _read_pictures(config, splits, preprocess, reporter)
+    if config.imbalance == "none":
+        _note_imbalance(class_counts(stores["train"], splits.classes), splits.classes, reporter)
     if config.model.weights is None:
         mean, std = channel_statistics(stores["train"])
         preprocess = preprocess.with_statistics(mean, std)
@@ -140,7 +163,6 @@ def build_augment(
     """
     small = max(preprocess.size) < _SMALLEST_CROPPED_SIZE
     fields = settings.model_dump(exclude={"preset", "mixup", "cutmix"}, exclude_none=True)
-    config = _with_precision(config, device, network, preprocess, reporter)
     if "mirror" not in fields and all(len(name) == 1 for name in classes):
         fields["mirror"] = 0.0
         reporter.message("the classes are single characters: no mirror images (--set augment.mirror=0.5 for them)")
@@ -190,6 +212,22 @@ def choose_preprocess(
     )
 
 
+def class_counts(store: PictureStore, classes: Sequence[str]) -> list[int]:
+    """How many pictures a store has of each class."""
+    counts: list[int] = np.bincount(store.labels, minlength=len(classes)).tolist()
+    return counts
+
+
+def _note_imbalance(counts: Sequence[int], classes: Sequence[str], reporter: Reporter) -> None:
+    most, fewest = max(counts), min(counts)
+    if most > _NOTABLE_IMBALANCE * fewest:
+        reporter.message(
+            f"the training classes are imbalanced ({most:,} pictures of {classes[counts.index(most)]}, {fewest:,} of "
+            f"{classes[counts.index(fewest)]}): where small classes matter as much, see --set imbalance=weights "
+            "(or sampling, or focal)"
+        )
+
+
 def check_same_data(splits: DataSplits, stored: str) -> None:
     """Make sure that a resumed run sees the pictures that it began with.
 
@@ -206,6 +244,20 @@ def check_same_data(splits: DataSplits, stored: str) -> None:
             f"the pictures in {splits.root} have changed since the run began ({len(now - before)} new or changed, "
             f"{len(before - now)} gone): put them back, or start a new run without --resume"
         )
+
+
+def _with_precision(
+    config: TrainConfig,
+    device: torch.device,
+    network: ClassificationNetwork,
+    preprocess: Preprocess,
+    reporter: Reporter,
+) -> TrainConfig:
+    """The configuration with `auto` resolved, so that the run's own config.yaml repeats it on any machine."""
+    precision = choose_precision(config.precision, device, network, (preprocess.channels, *preprocess.size))
+    if config.precision == "auto" and precision == "bfloat16":
+        reporter.message("arithmetic in bfloat16, which is faster here (--set precision=float32 for float32)")
+    return config.model_copy(update={"precision": precision})
 
 
 def _with_phases(config: TrainConfig) -> TrainConfig:
@@ -246,20 +298,6 @@ def _read_pictures(
                 max_unreadable=1.0,  # judged over all splits, below
                 progress=partial(reporter.preparing, split),
             )
-def _with_precision(
-    config: TrainConfig,
-    device: torch.device,
-    network: ClassificationNetwork,
-    preprocess: Preprocess,
-    reporter: Reporter,
-) -> TrainConfig:
-    """The configuration with `auto` resolved, so that the run's own config.yaml repeats it on any machine."""
-    precision = choose_precision(config.precision, device, network, (preprocess.channels, *preprocess.size))
-    if config.precision == "auto" and precision == "bfloat16":
-        reporter.message("arithmetic in bfloat16, which is faster here (--set precision=float32 for float32)")
-    return config.model_copy(update={"precision": precision})
-
-
     unusable = [Unreadable(item.sample, item.reason) for item in splits.excluded if item.unusable]
     unreadable = (*unusable, *(item for store in stores.values() for item in store.unreadable))
     count = len(unusable) + sum(len(splits.split(split)) for split in stores)

@@ -16,7 +16,6 @@ from hubel.config import TrainConfig
 from hubel.files import write_whole
 from hubel.inference.predictor import Predictor
 from hubel.results import ClassificationMetrics
-from hubel.tasks.classification import ClassificationTask
 from hubel.training.fit import Fit, FitSettings
 from hubel.training.folder import RunFolder, claim_folder, find_folder, refuse_taken
 from hubel.training.interruption import Interrupted, StopRequest
@@ -216,8 +215,8 @@ def _plan(prepared: Prepared) -> list[PlannedPhase]:
         prepared.preprocess,
         pictures=(len(stores["train"]), len(stores["validation"])),
         batch_size=config.batch_size,
-        bfloat16=config.precision == "bfloat16",
         mixing=bool(config.augment.mixup or config.augment.cutmix),
+        bfloat16=config.precision == "bfloat16",
     )
 
 
@@ -229,7 +228,7 @@ def _fit(prepared: Prepared, folder: RunFolder, log: _LoggingReporter, stop: Sto
 
     return Fit(
         prepared.network,
-        ClassificationTask(prepared.splits.classes, config.label_smoothing),
+        prepared.task,
         prepared.preprocess,
         prepared.loader("train"),
         prepared.loader("validation"),
