@@ -257,9 +257,9 @@ def test_lenet5_names_what_is_its_own():
     layers = layers_in(everything("lenet5"))
     assert [(label(layer), layer.notes) for layer in layers] == [
         ("5×5 conv, 6", ("ScaledTanh",)),
-        ("2×2 average pool, /2", ("Subsampling", "ScaledTanh")),
+        ("2×2 sum pool, /2", ("Subsampling", "ScaledTanh")),
         ("5×5 conv, 16", ("PartialConvolution", "ScaledTanh")),
-        ("2×2 average pool, /2", ("Subsampling", "ScaledTanh")),
+        ("2×2 sum pool, /2", ("Subsampling", "ScaledTanh")),
         ("5×5 conv, 120", ("ScaledTanh",)),
         ("fully connected, 84", ("ScaledTanh",)),
         ("EuclideanRBF, 10", ()),
@@ -379,6 +379,19 @@ def test_maps_of_a_whole_chain_concatenated_at_its_end():
         ["3×3 conv, 6"],
     )
     assert (inner.shape, outer.shape) == ((11, 8, 8), (15, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("wider", "name"),
+    [
+        (lambda x: F.pad(x, (0, 0, 0, 0, 0, 2)), "zero padding"),
+        (lambda x: torch.cat([x, torch.zeros(1, 2, 8, 8, device="meta")], 1), "padding"),
+    ],
+)
+def test_shortcuts_that_are_made_wider_say_so(wider: Any, name: str):
+    addition = of(small(Written(lambda net, x: net.a(x) + wider(x), a=conv(4, 6))))
+    assert [labels(branch) for branch in addition.branches] == [["3×3 conv, 6"], [name]]
+    assert (addition.given, addition.shape) == ((4, 8, 8), (6, 8, 8))
 
 
 def test_what_is_no_nesting_of_branches_is_a_tangle():

@@ -26,7 +26,7 @@ def anatomy(network: nn.Module, input_size: tuple[int, int, int]) -> Anatomy:
         input_size: Channels, height and width of the image.
 
     Raises:
-        ValueError: The network does not take this input.
+        ValueError, RuntimeError: The network does not take this input.
     """
     flow = observe(network, input_size)
     modules = dict(network.named_modules())

@@ -64,7 +64,7 @@ def observe(network: nn.Module, input_size: tuple[int, int, int]) -> Flow:
     """Watch a network in evaluation mode, its auxiliary heads included; it is not changed.
 
     Raises:
-        ValueError: The network does not take this input.
+        ValueError, RuntimeError: The network does not take this input.
     """
     watch = _Watch()
     image = torch.empty(1, *input_size, device="meta")

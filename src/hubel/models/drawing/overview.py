@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hubel.models.drawing.canvas import GREY, Canvas, Colour
-from hubel.models.drawing.diagram import SMALL, Line, Piece, size_label
+from hubel.models.drawing.diagram import size_label
+from hubel.models.drawing.pieces import SMALL, Line, Piece
 from hubel.models.drawing.structure import Anatomy, Layer, Shape, Stage, dense_in, layers_in, parallels_in
 
 HIGHEST = 96.0

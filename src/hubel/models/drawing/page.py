@@ -8,13 +8,15 @@ from torch import nn
 
 from hubel.models.drawing.anatomy import anatomy
 from hubel.models.drawing.canvas import GREY, WHITE, Canvas
-from hubel.models.drawing.diagram import GAP, SMALL, TEXT, Line, Piece, chain, size_label, wrapped
+from hubel.models.drawing.diagram import chain, size_label
 from hubel.models.drawing.overview import group_name, overview, summary, together
+from hubel.models.drawing.pieces import GAP, SMALL, TEXT, Line, Piece, wrapped
 from hubel.models.drawing.structure import Anatomy, Block, Chain, Repeat, Stage, layers_in, parallels_in, parts_in
 
 MOST_WIDTH = 1780.0
 MARGIN = 24.0
 BETWEEN = 18.0
+PANEL_PADDING = 14.0
 
 
 def draw(network: nn.Module, input_size: tuple[int, int, int], name: str) -> str:
@@ -29,7 +31,7 @@ def draw(network: nn.Module, input_size: tuple[int, int, int], name: str) -> str
         name: The title.
 
     Raises:
-        ValueError: The network does not take this input.
+        ValueError, RuntimeError: The network does not take this input.
     """
     return document(anatomy(network, input_size), name)
 
@@ -70,12 +72,12 @@ def panel(group: Sequence[Stage], name: str) -> Piece:
     kinds = list(dict.fromkeys([*([stage.kind] if stage.kind else []), *_kinds(stage.items)]))
     titles = [Line(name, TEXT, bold=True), *(Line(kind, SMALL) for kind in wrapped(kinds, 30))]
     given = " or ".join(dict.fromkeys(size_label(each.given) for each in group))
-    ends = Line(given), Line(size_label(stage.shape))
+    size = size_label(stage.shape)
     inner = chain(stage.items, stage.given, size_follows=True)
-    least = max(line.width for line in (*titles, *ends))
-    width = max(inner.width, least) + 28
-    axis = min(max(inner.axis + 14, (width - inner.width) / 2 + inner.axis, least / 2 + 14), width - 14 - least / 2)
-    width = max(width, axis + max(inner.width - inner.axis, least / 2) + 14)
+    half = max(Line(given).width, Line(size).width) / 2
+    left, right = max(inner.axis, half), max(inner.width - inner.axis, half)
+    width = max(left + right, *(line.width for line in titles)) + 2 * PANEL_PADDING
+    axis = left + (width - left - right) / 2
     top = 10 + sum(line.size * 1.35 for line in titles) + 8
     height = top + 20 + GAP + inner.height + GAP + 24
 
@@ -84,8 +86,8 @@ def panel(group: Sequence[Stage], name: str) -> Piece:
         down = y + 10
         for line in titles:
             down += line.size * 1.35
-            ink = GREY if line.size == SMALL else "#1c1c22"
-            canvas.text(x + 14, down - 4, line.text, line.size, anchor="start", bold=line.bold, ink=ink)
+            place = x + PANEL_PADDING, down - 4
+            canvas.text(*place, line.text, line.size, anchor="start", bold=line.bold, ink=line.ink)
         down = y + top + 14
         canvas.text(x + axis, down, given, TEXT)
         down += 6
@@ -93,7 +95,7 @@ def panel(group: Sequence[Stage], name: str) -> Piece:
         inner.paint(canvas, x + axis - inner.axis, down + GAP)
         down += GAP + inner.height
         canvas.line([(x + axis, down), (x + axis, down + GAP)], arrow=True)
-        canvas.text(x + axis, down + GAP + 14, ends[1].text, TEXT)
+        canvas.text(x + axis, down + GAP + 14, size, TEXT)
 
     return Piece(width, height, axis, paint)
 

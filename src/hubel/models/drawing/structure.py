@@ -189,7 +189,7 @@ class Anatomy:
         stages: In order.
         head: From the last stage's map to logits; None where the network has no stages of its own.
         aux_heads: By the stage whose map each one takes.
-        parameters: How many values prediction can use that training has set; without those of the auxiliary heads.
+        parameters: How many trainable values there are, without those of the auxiliary heads.
     """
 
     input_size: tuple[int, int, int]

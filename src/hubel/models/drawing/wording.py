@@ -42,20 +42,8 @@ _MERGES = {
     "mm": "matrix product",
 }
 _REARRANGEMENTS = {
-    *(
-        PART,
-        "view",
-        "_unsafe_view",
-        "_reshape_alias",
-        "reshape",
-        "permute",
-        "transpose",
-        "t",
-        "slice",
-        "select",
-        "clone",
-    ),
-    *("contiguous", "expand", "squeeze", "unsqueeze", "flatten", "split", "split_with_sizes", "chunk", "unbind"),
+    *("view", "_unsafe_view", "_reshape_alias", "reshape", "permute", "transpose", "t", "slice", "select", "clone"),
+    *("contiguous", "expand", "squeeze", "unsqueeze", "flatten", "split", "split_with_sizes", "chunk", "unbind", PART),
     *("as_strided", "_to_copy", "copy", "alias", "detach", "roll", "constant_pad_nd", "reflection_pad2d"),
     *("replication_pad2d", "channel_shuffle", "native_channel_shuffle", "index_select", "cat", "stack", "lift_fresh"),
 }
@@ -94,13 +82,21 @@ def _described(operation: Operation) -> tuple[Kind, str, tuple[str, ...]]:
     if pooling := _pooling(operation):
         return pooling
     if name in _REARRANGEMENTS:
-        if name == "constant_pad_nd":
-            return "rearrangement", "zero padding", ()
-        return "rearrangement", PART if math.prod(operation.shape) < math.prod(operation.given) else "", ()
+        return "rearrangement", _rearranged(operation), ()
     if name.startswith("upsample") or name == "pixel_shuffle":
         factor = operation.shape[-1] / operation.given[-1]
         return "other", f"{'pixel shuffle' if name == 'pixel_shuffle' else 'upsample'} ×{factor:g}", ()
     return _elementwise(operation)
+
+
+def _rearranged(operation: Operation) -> str:
+    """What a rearrangement adds or takes away, nothing where all values stay."""
+    if operation.name == "constant_pad_nd":
+        return "zero padding"
+    before, after = math.prod(operation.given), math.prod(operation.shape)
+    if operation.name == "cat" and after > before:  # with values that do not come from the image
+        return "padding"
+    return PART if after < before else ""
 
 
 def _elementwise(operation: Operation) -> tuple[Kind, str, tuple[str, ...]]:
@@ -143,7 +139,7 @@ def _pooling(operation: Operation) -> tuple[Kind, str, tuple[str, ...]] | None:
         return "pooling", f"global {'max' if name == 'amax' else 'average'} pool", ()
     if "pool" not in name:
         return None
-    which = "max" if "max" in name else "average"
+    which = "max" if "max" in name else "sum" if values.get("divisor_override") == 1 else "average"
     if "adaptive" in name:
         if operation.shape == operation.given:
             return "rearrangement", "pool", ()  # each value is its own window: nothing happens
