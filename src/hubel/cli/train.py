@@ -24,7 +24,8 @@ def train(
         typer.Option("--recipe", help="scratch, head, mid, full, gradual, or a YAML file. [gradual with weights]"),
     ] = None,
     weights: Annotated[
-        str | None, typer.Option("--weights", help="To start from: a name in the catalogue, or a file.")
+        str | None,
+        typer.Option("--weights", help="To start from: imagenet, another name in `hubel models show NAME`, or a file."),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option("--epochs", help="Passes over the training pictures. [the recipe's]")

@@ -282,7 +282,7 @@ class _Transfer:
             with self._writing():
                 file.truncate(start)
                 file.seek(start)
-                self._remember_validator(response.headers.get("ETag", ""))
+                self.validator.write_text(response.headers.get("ETag", ""), encoding="ascii", errors="replace")
             done = start
             self.report(self.download.file, done, total)
             while chunk := response.read1(_CHUNK):
@@ -292,12 +292,6 @@ class _Transfer:
                 self.report(self.download.file, done, total)
         if total and done < total:
             raise _RefusedError(f"the connection ended after {done:,} of {total:,} bytes")
-
-    def _remember_validator(self, etag: str) -> None:
-        if _STRONG_ETAG.fullmatch(etag):
-            self.validator.write_text(etag, encoding="ascii")
-        else:
-            self.validator.unlink(missing_ok=True)
 
     def _stored_validator(self) -> str:
         etag = self.validator.read_text(encoding="ascii", errors="replace") if self.validator.is_file() else ""
