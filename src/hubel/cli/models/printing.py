@@ -30,6 +30,14 @@ def shape(values: tuple[int, ...]) -> str:
     return "×".join(map(str, values))
 
 
+def scaled(count: int) -> str:
+    """`25.56 M`, `4.09 G`, `138.4 M`, `840`."""
+    for unit, scale in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if count >= scale:
+            return f"{count / scale:.{2 if count < 100 * scale else 1}f} {unit}"
+    return str(count)
+
+
 def bytes_(size: int) -> str:
     """`8.63 MB`, `18.8 kB`: of 10⁶ and 10³ bytes."""
     return f"{size / 1e6:,.2f} MB" if size >= 10**5 else f"{size / 1e3:.1f} kB"

@@ -43,7 +43,7 @@ def show(
     channels, height, width = entry.input_size
     shown = _Shown(entry, network, (channels, size or height, size or width))
     if json_:
-        print_json(shown.to_dict())
+        print_json(shown.to_dict(ops=ops))
     else:
         shown.print_on(output(), ops=ops)
     if figure is not None:
@@ -94,13 +94,15 @@ class _Shown:
             raise ConfigError(f"{entry.name} does not take an input of {shape(input_size)}: {error}") from error
         self.weights = _weights(entry.name)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, *, ops: bool) -> dict[str, Any]:
         """For JSON."""
         from dataclasses import asdict
 
+        from hubel.cli.models.operations import inception_arithmetic_as_json
         from hubel.cli.models.printing import facts
 
         cost = self.cost
+        arithmetic = inception_arithmetic_as_json(self.entry.name) if ops else None
         strides = (*self.network.strides, None)
         return {
             **facts(self.entry),
@@ -117,6 +119,7 @@ class _Shown:
                 for stage, stride in zip(cost.stages, strides, strict=True)
             ],
             "layers": [asdict(layer) for layer in cost.layers],
+            **({"inception_arithmetic": arithmetic} if arithmetic else {}),
         }
 
     def print_on(self, console: Console, *, ops: bool) -> None:
