@@ -77,3 +77,10 @@ def test_a_bundle_of_another_network_or_a_newer_format_is_refused(tmp_path: Path
     save_file({"a": torch.zeros(1)}, file, metadata={"hubel": json.dumps(document)})
     with pytest.raises(WeightsError, match=r"was written by hubel 9\.9 in format 2"):
         inspect_bundle(file)
+
+
+def test_a_temperature_is_kept_and_bundles_without_one_are_as_before(tmp_path: Path) -> None:
+    assert "temperature" not in BUNDLE.to_dict()
+    assert Bundle.from_dict(BUNDLE.to_dict()).temperature == 1
+    save(tmp_path / "best.safetensors", replace(BUNDLE, temperature=1.25))
+    assert inspect_bundle(tmp_path).temperature == 1.25

@@ -44,6 +44,8 @@ class Bundle:
         fingerprint: Of the data and its division into splits.
         config: The resolved configuration that trained it.
         version: Of the hubel that wrote it.
+        temperature: What its outputs are divided by, so that probabilities mean what they say (temperature scaling:
+            Guo et al. 2017, arXiv:1706.04599, section 4.2); 1 where it was not calibrated.
     """
 
     task: str
@@ -55,9 +57,11 @@ class Bundle:
     fingerprint: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
     version: str = __version__
+    temperature: float = 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """This value as the JSON document in the file's header."""
+        calibrated = {} if self.temperature == 1 else {"temperature": self.temperature}
         return {
             "format": FORMAT,
             "hubel": self.version,
@@ -68,6 +72,7 @@ class Bundle:
             "metrics": dict(self.metrics),
             "fingerprint": self.fingerprint,
             "config": dict(self.config),
+            **calibrated,
         }
 
     @classmethod
@@ -83,6 +88,7 @@ class Bundle:
             fingerprint=document["fingerprint"],
             config=document["config"],
             version=document["hubel"],
+            temperature=document.get("temperature", 1.0),
         )
 
 

@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hubel.cli.text import TTA_HELP
+
 if TYPE_CHECKING:
     from hubel.results import Classification
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="A bundle (best.safetensors), or a run's folder.")],
-    images: Annotated[list[str], typer.Argument(help="Files, folders (with all below them) or globs.")],
+    models_and_images: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL... IMAGES...",
+            help="A bundle (best.safetensors) or a run's folder, or several, which are averaged; then files, folders "
+            "(with all below them) or globs.",
+        ),
+    ],
     top: Annotated[int, typer.Option("--top", min=1, help="Classes to tell for each picture.")] = 3,
     format_: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
     json_: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
@@ -23,26 +31,41 @@ def predict(
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")] = "auto",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures computed together.")] = 32,
+    tta: Annotated[str | None, typer.Option("--tta", help=TTA_HELP)] = None,
+    average: Annotated[
+        str, typer.Option("--average", help="What is averaged over views and models: probabilities or logits.")
+    ] = "probabilities",
 ) -> None:
-    """Classify pictures with a trained model. Unreadable ones are named on stderr and left out."""
-    from hubel.errors import DataError
+    """Classify pictures with a trained model, or several. Unreadable pictures are named on stderr and left out."""
+    from hubel.errors import ConfigError, DataError
 
     style = _choose_format("json" if json_ else format_, output)
     from hubel import runtime
     from hubel.data.sources import list_images
+    from hubel.inference.ensemble import check_average, check_same_classes, mirror_note, named_views, predict_each
     from hubel.inference.predictor import load
 
+    models, images = split_models(models_and_images)
+    if not images:
+        raise ConfigError(f"no images came, only {', '.join(models)}: expected a model and then files or folders")
+    views = named_views(tta)
+    check_average(average)
     runtime.start()
-    predictor = load(model, device=device)
+    predictors = [load(model, device=device) for model in models]
+    check_same_classes(predictors)
     files = list_images(images)
+    for note in {mirror_note(predictor.bundle, views) for predictor in predictors} if views else ():
+        if note:
+            print(note, file=sys.stderr)
     unreadable: list[str] = []
 
     def leave_out(picture: object, error: Exception) -> None:
         unreadable.append(str(picture))
         print(f"left out {error}", file=sys.stderr)
 
-    results = [result for _, result in predictor.predict_each(files, batch_size=batch_size, on_unreadable=leave_out)]
-    top = min(top, len(predictor.classes))
+    each = predict_each(predictors, files, batch_size=batch_size, tta=views, average=average, on_unreadable=leave_out)
+    results = [result for _, result in each]
+    top = min(top, len(predictors[0].classes))
     if not results:
         raise DataError(
             f"none of the {len(files)} pictures can be read: expected JPEG, PNG, WebP, BMP, TIFF or GIF files"
@@ -50,6 +73,23 @@ def predict(
     _write(results, style, top, output)
     if unreadable:
         print(f"{len(unreadable)} of {len(files)} pictures cannot be read and were left out", file=sys.stderr)
+
+
+def split_models(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The models that come first among some arguments, and the rest: the first one, and all bundles and runs after it.
+
+    A folder is a run's if a bundle lies in it.
+    """
+    from hubel.bundle import BUNDLE_NAME
+
+    def is_model(argument: str) -> bool:
+        path = Path(argument)
+        return path.suffix == ".safetensors" or (path.is_dir() and (path / BUNDLE_NAME).is_file())
+
+    count = 1
+    while count < len(arguments) and is_model(arguments[count]):
+        count += 1
+    return arguments[:count], arguments[count:]
 
 
 def _choose_format(named: str, output: Path | None) -> str:

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+TTA_HELP = (
+    "Average over views of each picture: flip, five-crop, ten-crop, multi-scale, grid:N, 144-crop (a name with "
+    "+flip behind it: mirror images, too)."
+)
+
 
 def percent(share: float, interval: Sequence[float] | None = None) -> str:
     """`91.4 % (95 % interval 88.1 to 93.9)`."""

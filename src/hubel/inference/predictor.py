@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-import numpy as np
 import torch
 from torch import nn
 
 from hubel import runtime
 from hubel.bundle import Bundle, bundle_path, load_bundle, published_bundle
-from hubel.data.decoding import UnreadableImage, read_array
+from hubel.data.decoding import UnreadableImage
 from hubel.data.loading import Loader
+from hubel.inference.ensemble import predict_each
+from hubel.inference.views import Views
 from hubel.models.folding import fold_batch_norm
 from hubel.preprocessing import Preprocess
 from hubel.results import Classification
 from hubel.tasks.classification import ClassificationTask
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
     from PIL import Image
 
@@ -97,81 +97,75 @@ class Predictor:
         return self.bundle.preprocess
 
     @overload
-    def predict(self, images: Picture) -> Classification: ...  # type: ignore[overload-overlap]
+    def predict(  # type: ignore[overload-overlap]
+        self, images: Picture, *, tta: str | Views | None = None, average: str = "probabilities"
+    ) -> Classification: ...
     @overload
-    def predict(self, images: Sequence[Picture], *, batch_size: int = 32) -> list[Classification]: ...
     def predict(
-        self, images: Picture | Sequence[Picture], *, batch_size: int = 32
+        self,
+        images: Sequence[Picture],
+        *,
+        batch_size: int = 32,
+        tta: str | Views | None = None,
+        average: str = "probabilities",
+    ) -> list[Classification]: ...
+    def predict(
+        self,
+        images: Picture | Sequence[Picture],
+        *,
+        batch_size: int = 32,
+        tta: str | Views | None = None,
+        average: str = "probabilities",
     ) -> Classification | list[Classification]:
         """Classify one picture, or several.
 
         Args:
             images: A path, a file's bytes, a PIL image or a uint8 array (H, W) or (H, W, C); or a list of these.
-            batch_size: Pictures computed together.
+            batch_size: Inputs computed together.
+            tta: Views of each picture whose outputs are averaged (test-time augmentation): `"flip"`, `"five-crop"`,
+                `"ten-crop"`, `"multi-scale"`, `"grid:3"`, `"144-crop"`; see `hubel.inference.views`. None: one view.
+            average: What is averaged over the views: `"probabilities"` or `"logits"`.
 
         Returns:
             A result for a single picture, a list of them for a list.
 
         Raises:
             UnreadableImage: A picture cannot be read.
+            ConfigError: Unknown views or average.
         """
         if not isinstance(images, (list, tuple)):
-            return self.predict([images])[0]  # type: ignore[list-item]
-        return [result for _, result in self.predict_each(images, batch_size=batch_size)]
+            return self.predict([images], tta=tta, average=average)[0]  # type: ignore[list-item]
+        each = self.predict_each(images, batch_size=batch_size, tta=tta, average=average)
+        return [result for _, result in each]
 
     def predict_each(
         self,
         images: Iterable[Picture],
         *,
         batch_size: int = 32,
+        tta: str | Views | None = None,
+        average: str = "probabilities",
         on_unreadable: Callable[[Picture, UnreadableImage], None] | None = None,
     ) -> Iterator[tuple[Picture, Classification]]:
         """Classify many pictures, a batch at a time; the next batch is decoded while one is computed.
 
         Args:
             images: As for `predict`.
-            batch_size: Pictures computed together.
+            batch_size: Inputs computed together.
+            tta: As for `predict`.
+            average: As for `predict`.
             on_unreadable: Called for a picture that cannot be read, which is then left out; None: the error is raised.
 
         Yields:
             Each picture with its result, in order.
         """
-        pictures = iter(images)
-        with ThreadPoolExecutor(runtime.available_cpus()) as pool:
-
-            def start_reading() -> list[tuple[Picture, Future[npt.NDArray[np.uint8] | UnreadableImage]]]:
-                return [(picture, pool.submit(self._read, picture)) for picture in islice(pictures, batch_size)]
-
-            coming = start_reading()
-            while coming:
-                arrived = [(picture, future.result()) for picture, future in coming]
-                coming = start_reading()
-                readable = []
-                for picture, array in arrived:
-                    if not isinstance(array, UnreadableImage):
-                        readable.append((picture, array))
-                    elif on_unreadable is None:
-                        raise array
-                    else:
-                        on_unreadable(picture, array)
-                if readable:
-                    yield from self._classify(readable)
-
-    def _classify(self, batch: list[tuple[Picture, npt.NDArray[np.uint8]]]) -> Iterator[tuple[Picture, Classification]]:
-        pictures = [picture for picture, _ in batch]
-        paths = [str(picture) if isinstance(picture, (str, Path)) else None for picture in pictures]
-        logits = self.logits(np.stack([array for _, array in batch]))
-        return zip(pictures, self.task.decode(logits, paths), strict=True)
-
-    def _read(self, picture: Picture) -> npt.NDArray[np.uint8] | UnreadableImage:
-        try:
-            return read_array(picture, self.preprocess)
-        except UnreadableImage as error:
-            return error
+        return predict_each(
+            [self], images, batch_size=batch_size, tta=tta, average=average, on_unreadable=on_unreadable
+        )
 
     @torch.inference_mode()
     def logits(self, arrays: npt.NDArray[np.uint8]) -> torch.Tensor:
-        """The network's outputs for preprocessed pictures.
+        """The network's outputs for preprocessed pictures, divided by the bundle's temperature.
 
         Args:
             arrays: uint8 of shape (N, H, W, C), as `Preprocess.to_array` gives them.
@@ -181,11 +175,22 @@ class Predictor:
         """
         images = self.preprocess.normalise(torch.from_numpy(arrays).to(self.device))
         logits: torch.Tensor = self.network(images)
-        return logits.float().cpu()
+        return self._tempered(logits.float().cpu())
+
+    def view_logits(self, arrays: npt.NDArray[np.uint8], *, batch_size: int = 32) -> torch.Tensor:
+        """The same for several views of each picture: uint8 (N, views, H, W, C) to float32 (N, views, num_classes)."""
+        count, views = arrays.shape[:2]
+        inputs = arrays.reshape(count * views, *arrays.shape[2:])
+        parts = [self.logits(inputs[start : start + batch_size]) for start in range(0, len(inputs), batch_size)]
+        return torch.cat(parts).reshape(count, views, -1)
 
     def logits_of(self, loader: Loader, progress: Callable[[int, int], None] | None = None) -> torch.Tensor:
-        """The network's outputs (N, num_classes) for all pictures of a loader."""
-        return logits_of(self.network, self.preprocess, loader, device=self.device, progress=progress)
+        """The same for all pictures of a loader: float32 of shape (N, num_classes)."""
+        logits = logits_of(self.network, self.preprocess, loader, device=self.device, progress=progress)
+        return self._tempered(logits)
+
+    def _tempered(self, logits: torch.Tensor) -> torch.Tensor:
+        return logits if self.bundle.temperature == 1 else logits / self.bundle.temperature
 
     def __repr__(self) -> str:
         return f"Predictor({self.bundle.network}, {len(self.classes)} classes, {self.path}, on {self.device})"
