@@ -103,7 +103,7 @@ def compare(name: str, arguments: argparse.Namespace) -> None:
 
 
 def peak(name: str, arguments: argparse.Namespace) -> None:
-    """One side's peak memory in training, in MB of 1e6 bytes, above what the imports and the network take."""
+    """One side's peak memory in one kind of step, in MB of 1e6 bytes, above what the imports and the network take."""
     from hubel import runtime
 
     runtime.start()
@@ -111,7 +111,7 @@ def peak(name: str, arguments: argparse.Namespace) -> None:
     network = in_format(build(name, arguments.side), arguments.channels_last)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(3):
-        forward_backward(network, images)
+        STEPS[arguments.step](network, images)
     print(json.dumps({"peak_mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / 1e6}))
 
 
@@ -129,6 +129,7 @@ def main() -> None:
     parser.add_argument("--channels-last", action="store_true")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--side", choices=("hubel", "twin"), help=argparse.SUPPRESS)
+    parser.add_argument("--step", choices=tuple(STEPS), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
         (peak if arguments.side else compare)(arguments.one, arguments)
@@ -137,18 +138,20 @@ def main() -> None:
         sys.exit(f"error: {', '.join(unknown)} has no twin here: expected {', '.join(TWINS)}")
     layout = "channels_last" if arguments.channels_last else "contiguous"
     print(f"batch {arguments.batch}, {layout}, medians of {arguments.steps} steps; ratio: hubel / twin, less is better")
-    print(f"{'':<27} {'forward':^26} {'forward and backward':^26} {'peak memory, MB':^22}")
+    print(f"{'':<27}" + "".join(f" {title:^48}" for title in STEPS))
     print(
-        f"{'network':<27}" + f" {'hubel ms':>9} {'twin ms':>9} {'ratio':>6}" * 2 + f" {'hubel MB':>8} {'twin':>6} ratio"
+        f"{'network':<27}"
+        + f" {'hubel ms':>9} {'twin ms':>9} {'ratio':>6} {'hubel MB':>8} {'twin':>6} {'ratio':>5}" * 2
     )
     for name in arguments.names or TWINS:
         times = measure("--one", name)
-        ours, theirs = (measure("--one", name, "--side", side)["peak_mb"] for side in ("hubel", "twin"))
         line = f"{name:<27}"
         for title in STEPS:
             row = times[title]
+            peaks = [measure("--one", name, "--side", side, "--step", title)["peak_mb"] for side in ("hubel", "twin")]
             line += f" {row['hubel_ms']:>9.1f} {row['twin_ms']:>9.1f} {row['ratio']:>6.3f}"
-        print(f"{line} {ours:>8.0f} {theirs:>6.0f} {ours / theirs:>5.2f}", flush=True)
+            line += f" {peaks[0]:>8.0f} {peaks[1]:>6.0f} {peaks[0] / peaks[1]:>5.2f}"
+        print(line, flush=True)
 
 
 if __name__ == "__main__":
