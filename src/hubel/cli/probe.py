@@ -1,0 +1,95 @@
+"""`hubel probe`: how deep to freeze a network, measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from hubel.transfer.probe import ProbeResult
+
+_BAR = 30  # characters for an accuracy of 1
+
+
+def probe(
+    data: Annotated[str, typer.Argument(help="A folder with a folder of pictures per class, as for `hubel train`.")],
+    model: Annotated[str, typer.Option("--model", help="The network: `hubel models list`, or timm/NAME.")],
+    weights: Annotated[
+        str | None, typer.Option("--weights", help="Its weights: a name in the catalogue, or a file. [random]")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Also draw the accuracy by depth: a .png or .svg file.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting of `hubel train`, KEY=VALUE, such as data.size=160. Repeatable."),
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure by depth how well a network's features tell your classes apart, and say how deep to freeze it.
+
+    The network runs once over the training pictures; a linear probe is cross-validated after every stage.
+    """
+    from hubel.cli.progress import progress_reporter
+
+    with progress_reporter() as reporter:
+        reporter.message("loading torch")
+        from hubel.config import TrainConfig, merge, parse_settings
+        from hubel.training.auto import probe_prepared
+        from hubel.training.preparation import prepare
+        from hubel.transfer.chart import check_picture, draw_probe
+
+        if plot is not None:
+            check_picture(plot)
+        named = {"data": {"path": data}, "model": {"name": model, "weights": weights}, "device": device}
+        prepared = prepare(TrainConfig.from_values(merge(parse_settings(set_ or []), named)), reporter)
+        result = probe_prepared(prepared, reporter)
+    if plot is not None:
+        draw_probe(result, plot, title=f"{model} on {prepared.splits.root.name}")
+    if json_:
+        import json
+
+        typer.echo(json.dumps(result.to_dict(), indent=2, ensure_ascii=False))
+        return
+    from hubel.cli.text import output
+
+    _print(result, output())
+    if plot is not None:
+        typer.echo(f"\npicture  {plot}")
+
+
+def _print(result: ProbeResult, console: Console) -> None:
+    from rich.table import Table
+
+    counts = result.pictures_per_class
+    console.print(
+        f"{result.pictures:,} training pictures of {len(result.classes)} classes ({min(counts):,} to {max(counts):,} "
+        f"a class), {'pretrained' if result.pretrained else 'random'} weights; always naming the most frequent class "
+        f"is right in {100 * result.majority:.1f} %\n"
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("stage")
+    for heading in ("stride", "values", "accuracy", "95 % interval"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for row in result.stages:
+        low, high = row.accuracy_ci95
+        table.add_row(
+            row.stage,
+            str(row.stride),
+            f"{row.values:,}",
+            f"{100 * row.accuracy:.1f} %",
+            f"{100 * low:.1f} to {100 * high:.1f}",
+            "█" * round(_BAR * row.accuracy) + (" best" if row is result.best else ""),
+        )
+    console.print(table)
+    console.print(f"\n{result.advice.summary}")
+    for reason in result.advice.reasons:
+        console.print(f"  because {reason}")
+    seconds = result.seconds
+    console.print(f"\nfeatures {seconds['features']:.0f} s, probes {seconds['probes']:.0f} s")
