@@ -164,7 +164,7 @@ class Fit:
             self._optimizer.load_state_dict(checkpoint.optimizer)
             if self._average is not None and checkpoint.average is not None:
                 self._average.load_state_dict(checkpoint.average)
-        self.reporter.message(f"phase {phase.name}: {phase.epochs} epochs")
+        self.reporter.message(f"phase {phase.name}: {phase.epochs} epoch{'s' if phase.epochs > 1 else ''}")
         self._computed = self._compute_frozen_layers()
 
     def _compute_frozen_layers(self) -> ComputedOnce | None:
