@@ -7,6 +7,7 @@ from tests.models.facts import FACTS
 
 from hubel.errors import ConfigError
 from hubel.evaluation.comparison import Timing, activation_functions, compare, published_accuracy
+from hubel.models.complexity import complexity
 from hubel.models.registry import model_entry
 
 
@@ -83,10 +84,13 @@ def test_what_was_not_measured_on_imagenet_has_no_accuracy(name: str):
     assert published_accuracy(name) is None
 
 
-def test_weights_for_another_size_say_so():
-    pytest.importorskip("timm")
-    accuracy = published_accuracy("resnetv2_50")
-    assert accuracy.source == "resnetv2_50.a1h_in1k at 288×288"
+def test_weights_for_another_size_say_so_and_count_their_operations():
+    (network,) = compare(["resnetv2_50"])
+    assert network.accuracy.source == "resnetv2_50.a1h_in1k at 288×288"
+    assert network.macs == FACTS["resnetv2_50"].macs
+    assert network.macs_as_published == complexity(model_entry("resnetv2_50").build_shapes(), (3, 288, 288)).macs
+    (same,) = compare(["resnet18"])
+    assert same.macs_as_published == same.macs
 
 
 def test_activation_functions():

@@ -76,7 +76,8 @@ def draw_accuracy_over_operations(networks: Sequence[ComparedNetwork], path: Pat
     """Draw top-1 accuracy over multiply-accumulates, each network a disc whose area is its parameters.
 
     After Canziani, Paszke & Culurciello 2017, arXiv:1605.07678, figure 2, which counts "operations" and means
-    multiply-accumulates, too. An axis of operations that spans more than a decade is logarithmic.
+    multiply-accumulates, too. They are those at the size at which published weights were measured. An axis of
+    operations that spans more than a decade is logarithmic.
 
     Args:
         networks: Of `hubel.evaluation.comparison.compare`.
@@ -112,7 +113,7 @@ def _radius(millions: float) -> float:
 
 
 def _giga_macs(network: ComparedNetwork) -> float:
-    return network.macs / 1e9
+    return network.macs_as_published / 1e9
 
 
 def _top1(network: ComparedNetwork) -> float:
@@ -201,7 +202,9 @@ def _draw_legends(figure: Figure, networks: Sequence[ComparedNetwork]) -> None:
         handlelength=1,
     )
     if any(network.accuracy is not None and network.accuracy.is_papers for network in networks):
-        beside.text(0, 36, "dashed: the paper's\nown figure; others: of\npublished weights", color=_FAINT)
+        beside.text(
+            0, 24, "dashed: the paper's\nown, often of several\ncrops; others: of\npublished weights", color=_FAINT
+        )
 
 
 def _label_discs(figure: Figure, axes: Axes, networks: Sequence[ComparedNetwork]) -> None:

@@ -52,12 +52,14 @@ class Accuracy:
         top5: Likewise.
         source: The weights' name, or the paper and how it measured.
         is_papers: Whether the figure is the paper's own and no published weights need have it.
+        size: Height and width of the images, where it is that of weights.
     """
 
     top1: float | None
     top5: float | None
     source: str
     is_papers: bool
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +77,7 @@ class ComparedNetwork:
         parameters: Those of prediction.
         auxiliary_parameters: Those of auxiliary heads.
         macs: Multiply-accumulates for one image.
+        macs_as_published: Likewise, at the size at which the published accuracy was measured.
         activations: Values that its layers put out for one image.
         training: What a step of training keeps in memory.
         batch: Images in that step.
@@ -92,6 +95,7 @@ class ComparedNetwork:
     parameters: int
     auxiliary_parameters: int
     macs: int
+    macs_as_published: int
     activations: int
     training: TrainingMemory
     batch: int
@@ -158,6 +162,9 @@ def _cost(entry: ModelEntry, size: int | None, batch: int, accuracy: AccuracyCho
     except (ValueError, RuntimeError) as error:
         wanted = "×".join(map(str, input_size))
         raise ConfigError(f"{entry.name} does not take an input of {wanted}: {error}") from error
+    published = published_accuracy(entry.name, accuracy)
+    published_size = (published and published.size) or input_size[1:]
+    same = published_size == input_size[1:]
     return ComparedNetwork(
         name=entry.name,
         summary=entry.summary,
@@ -169,10 +176,11 @@ def _cost(entry: ModelEntry, size: int | None, batch: int, accuracy: AccuracyCho
         parameters=cost.parameters,
         auxiliary_parameters=cost.auxiliary_parameters,
         macs=cost.macs,
+        macs_as_published=cost.macs if same else complexity(network, (channels, *published_size)).macs,
         activations=cost.activations,
         training=training_memory(network, input_size, batch=batch),
         batch=batch,
-        accuracy=published_accuracy(entry.name, accuracy),
+        accuracy=published,
     )
 
 
@@ -220,7 +228,7 @@ def published_accuracy(name: str, choice: AccuracyChoice = "best") -> Accuracy |
             entry = entries[0] if choice == "first" else max(entries, key=lambda entry: entry.top1 or 0.0)
             own, measured = model_entry(name).input_size[1:], entry.preprocess.size
             elsewhere = "" if own == measured else f" at {measured[0]}×{measured[1]}"
-            return Accuracy(entry.top1, entry.top5, entry.name + elsewhere, is_papers=False)
+            return Accuracy(entry.top1, entry.top5, entry.name + elsewhere, is_papers=False, size=measured)
     return _accuracy_of_paper(name)
 
 

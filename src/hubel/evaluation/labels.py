@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 # Costs, by squared pixels of overlap and pixels of distance: a label on a label is worst, then one on a point; and for
-# a line from a point to its label through another label.
+# a line from a point to its label through another label or point.
 _ON_LABEL, _ON_POINT, _OUTSIDE, _PER_PIXEL = 40.0, 3.0, 200.0, 2.0
-_CROSSED_LABEL = 400.0
-_DIRECTIONS = 16
-_DISTANCES = (0.0, 6.0, 14.0, 26.0, 42.0, 62.0, 86.0)
-_ROUNDS = 6
+_CROSSED_LABEL, _CROSSED_POINT = 400.0, 200.0
+_DIRECTIONS = 12
+_DISTANCES = (0.0, 8.0, 20.0, 38.0, 62.0)
+_ROUNDS, _STARTS = 6, 8
 _STEPS_ON_LINE = 16
 
 
@@ -61,13 +63,15 @@ class Box:
     def is_crossed_by_line(self, point: Disc, label: Box) -> bool:
         """Whether the straight line from a point to its label comes through."""
         x, y = label.nearest(point.x, point.y)
-        middle = Box((point.x + x) / 2, (point.y + y) / 2, abs(x - point.x) + 1, abs(y - point.y) + 1)
-        if not self.overlap(middle):
+        across, up = self.width / 2, self.height / 2
+        if not (min(x, point.x) - across < self.x < max(x, point.x) + across):
+            return False
+        if not (min(y, point.y) - up < self.y < max(y, point.y) + up):
             return False
         along = (step / _STEPS_ON_LINE for step in range(_STEPS_ON_LINE + 1))
         return any(
-            abs(point.x + share * (x - point.x) - self.x) < self.width / 2
-            and abs(point.y + share * (y - point.y) - self.y) < self.height / 2
+            abs(point.x + share * (x - point.x) - self.x) < across
+            and abs(point.y + share * (y - point.y) - self.y) < up
             for share in along
         )
 
@@ -75,7 +79,8 @@ class Box:
 def place_labels(points: Sequence[Disc], sizes: Sequence[tuple[float, float]], frame: Box) -> list[Box]:
     """Choose a place for every point's label.
 
-    Each label in turn takes the cheapest of its places, given where the others are, for a few rounds.
+    Each label in turn takes the cheapest of its places, given where the others are, for a few rounds; the cheapest
+    result of several orders counts.
 
     Args:
         points: Of the chart.
@@ -86,29 +91,61 @@ def place_labels(points: Sequence[Disc], sizes: Sequence[tuple[float, float]], f
         The labels' rectangles.
     """
     candidates = [list(_places(point, *size)) for point, size in zip(points, sizes, strict=True)]
-    obstacles = [[Box(p.x, p.y, 1.8 * p.radius, 1.8 * p.radius)] for p in points]
+    obstacles = [Box(point.x, point.y, 1.8 * point.radius, 1.8 * point.radius) for point in points]
+    centres = [Box(point.x, point.y, 8, 8) for point in points]
     fixed = [
         [
             _PER_PIXEL * distance
             + (0.0 if box.inside(frame) else _OUTSIDE * (box.width + box.height))
-            + _ON_POINT * sum(box.overlap(o) for index, own in enumerate(obstacles) for o in own if index != number)
+            + _ON_POINT * sum(box.overlap(other) for index, other in enumerate(obstacles) if index != number)
+            + _CROSSED_POINT
+            * sum(o.is_crossed_by_line(points[number], box) for i, o in enumerate(centres) if i != number)
             for box, distance in places
         ]
         for number, places in enumerate(candidates)
     ]
-    chosen: list[Box | None] = [None] * len(points)
+    shuffle = random.Random(0).shuffle
+    best, least = [places[0][0] for places in candidates], math.inf
+    for _ in range(_STARTS):
+        order = list(range(len(points)))
+        shuffle(order)
+        chosen = _settle(order, points, candidates, fixed)
+        if (cost := _total_cost(points, chosen, candidates, fixed)) < least:
+            best, least = [places[index][0] for places, index in zip(candidates, chosen, strict=True)], cost
+    return best
+
+
+def _settle(
+    order: Sequence[int],
+    points: Sequence[Disc],
+    candidates: Sequence[Sequence[tuple[Box, float]]],
+    fixed: Sequence[Sequence[float]],
+) -> list[int]:
+    """Let each label in turn take the cheapest of its places, until none moves."""
+    chosen: dict[int, int] = {}
     for _ in range(_ROUNDS):
-        before = list(chosen)
-        for number, places in enumerate(candidates):
-            others = [(points[i], box) for i, box in enumerate(chosen) if box is not None and i != number]
+        before = dict(chosen)
+        for number in order:
+            others = [(points[i], candidates[i][place][0]) for i, place in chosen.items() if i != number]
             costs = [
                 cost + sum(_mutual_cost(points[number], box, *other) for other in others)
-                for cost, (box, _) in zip(fixed[number], places, strict=True)
+                for cost, (box, _) in zip(fixed[number], candidates[number], strict=True)
             ]
-            chosen[number] = places[costs.index(min(costs))][0]
+            chosen[number] = costs.index(min(costs))
         if chosen == before:
             break
-    return [box for box in chosen if box is not None]
+    return [chosen[number] for number in range(len(points))]
+
+
+def _total_cost(
+    points: Sequence[Disc],
+    chosen: Sequence[int],
+    candidates: Sequence[Sequence[tuple[Box, float]]],
+    fixed: Sequence[Sequence[float]],
+) -> float:
+    labels = [(point, places[index][0]) for point, places, index in zip(points, candidates, chosen, strict=True)]
+    alone = sum(costs[index] for costs, index in zip(fixed, chosen, strict=True))
+    return alone + sum(_mutual_cost(*one, *other) for one, other in combinations(labels, 2))
 
 
 def _mutual_cost(point: Disc, label: Box, other_point: Disc, other_label: Box) -> float:

@@ -6,7 +6,9 @@ import typer
 
 from hubel.cli.models import bundle, compare, listing, numbers, show, verify
 
-app = typer.Typer(help="List the networks, show one of them, compare several, verify what is printed of them.", rich_markup_mode=None)
+app = typer.Typer(
+    help="List the networks, show one of them, compare several, verify what is printed of them.", rich_markup_mode=None
+)
 app.command(name="list")(listing.list_)
 app.command(name="show")(show.show)
 app.command(name="compare")(compare.compare)
