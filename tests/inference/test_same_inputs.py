@@ -62,7 +62,10 @@ def odd_pictures(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("model", ["resnet20_cifar", "lenet5_modern"])
 @pytest.mark.parametrize("cache_gb", [1.0, 0.0])
-def test_three_roads_one_input(odd_pictures: Path, tmp_path: Path, model: str, cache_gb: float) -> None:
+def test_three_roads_one_input(
+    odd_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, cache_gb: float
+) -> None:
+    monkeypatch.setattr("hubel.training.run.make_plan", lambda *given, **options: [])  # it measures on random pictures
     settings = {"batch_size": 8, "data.cache_gb": cache_gb, "data.workers": 0}
     with recorded_inputs() as in_training:
         run = hubel.train(odd_pictures, model=model, epochs=1, device="cpu", out=tmp_path / "run", settings=settings)
