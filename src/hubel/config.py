@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hubel.errors import ConfigError, unknown_name
 
@@ -168,7 +169,8 @@ class TrainConfig(Settings):
             without.
         phases: The recipe spelled out; it goes before `recipe`'s name, and a run's own config.yaml has it.
         epochs: Passes over the training split in all phases together; None: the recipe's.
-        learning_rate: The head's in every phase; None: the recipe's.
+        learning_rate: The head's in the first phase, to which the other phases' keep their ratio; `find`: found by a
+            range test on the training pictures before the run begins (Smith 2017); None: the recipe's.
         batch_size: Pictures a step.
         average_decay: Decay of the moving average of the weights that is validated and kept instead of the weights
             themselves (Polyak and Juditsky 1992), such as 0.999; 0: no average.
@@ -194,7 +196,7 @@ class TrainConfig(Settings):
     recipe: str | None = None
     phases: tuple[Phase, ...] | None = None
     epochs: Annotated[int, Field(ge=1)] | None = None
-    learning_rate: Positive | None = None
+    learning_rate: float | Literal["find"] | None = None
     batch_size: Annotated[int, Field(ge=2)] = 32
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
@@ -205,6 +207,19 @@ class TrainConfig(Settings):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     threads: Annotated[int, Field(ge=1)] | None = None
     checkpoint_seconds: Positive = 120.0
+
+    @field_validator("learning_rate", mode="plain")
+    @classmethod
+    def _is_a_rate(cls, value: Any) -> float | str | None:
+        if value is None or value == "find":
+            return value
+        try:
+            rate = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            rate = math.nan
+        if not 0 < rate < math.inf:
+            raise ValueError("expected a positive number, or find")
+        return rate
 
     @model_validator(mode="after")
     def _fractions_leave_something_to_train_on(self) -> Self:

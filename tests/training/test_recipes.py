@@ -27,8 +27,10 @@ def test_phases_have_the_epochs_that_were_asked_for(name: str, epochs: int) -> N
     assert sum(phase.epochs for phase in resolve(name, epochs=epochs)) == epochs
 
 
-def test_a_learning_rate_replaces_the_recipes() -> None:
-    assert {phase.learning_rate for phase in resolve("gradual", learning_rate=0.5)} == {0.5}
+def test_a_learning_rate_is_that_of_the_first_phase_and_the_others_keep_their_ratio_to_it() -> None:
+    assert [phase.learning_rate for phase in resolve("gradual")] == [3e-3, 1e-3, 1e-3]
+    assert [phase.learning_rate for phase in resolve("gradual", learning_rate=0.6)] == pytest.approx([0.6, 0.2, 0.2])
+    assert resolve("gradual", learning_rate="find") == resolve("gradual")
 
 
 def test_an_unknown_recipe_offers_the_nearest() -> None:

@@ -114,6 +114,27 @@ def test_killed_where_frozen_layers_run_once(whole: tuple[Path, Path], tmp_path:
     assert last_weights(run) == last_weights(undisturbed)
 
 
+def test_killed_with_balanced_sampling(tmp_path: Path) -> None:
+    import numpy as np
+    from PIL import Image
+
+    generator = np.random.default_rng(0)
+    for name, count in {"many": 60, "few": 12}.items():
+        (tmp_path / "noise" / name).mkdir(parents=True)
+        for number in range(count):
+            pixels = generator.integers(0, 255, (36, 36, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "noise" / name / f"{number}.png")
+    settings = (*SETTINGS, "--set", "imbalance=sampling")
+    undisturbed, run = tmp_path / "undisturbed", tmp_path / "run"
+    subprocess.run(command(tmp_path / "noise", undisturbed, *settings), check=True, capture_output=True)
+    status, _ = stop_at(tmp_path / "noise", run, 5, signal.SIGKILL, *settings)
+    assert status == -signal.SIGKILL
+    assert not (run / "metrics.json").exists()
+    subprocess.run([sys.executable, "-m", "hubel", "train", "--out", str(run), "--resume"], check=True)
+    assert sha256(run) == sha256(undisturbed)
+    assert last_weights(run) == last_weights(undisturbed)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_asked_to_stop_it_saves_everything_and_says_how_to_go_on(
     whole: tuple[Path, Path], tmp_path: Path, number: signal.Signals

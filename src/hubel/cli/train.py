@@ -21,7 +21,7 @@ def train(
     task: Annotated[str | None, typer.Option("--task", help="What to learn. [classification]")] = None,
     recipe: Annotated[
         str | None,
-        typer.Option("--recipe", help="scratch, head, mid, full, gradual, or a YAML file. [gradual with weights]"),
+        typer.Option("--recipe", help="scratch, head, mid, full, gradual, auto, or a YAML file. [gradual with weights]"),
     ] = None,
     weights: Annotated[
         str | None,
@@ -29,6 +29,10 @@ def train(
     ] = None,
     epochs: Annotated[
         int | None, typer.Option("--epochs", help="Passes over the training pictures. [the recipe's]")
+    ] = None,
+    learning_rate: Annotated[
+        str | None,
+        typer.Option("--lr", help="The head's learning rate in the first phase, or `find`. [the recipe's]"),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="The run's folder. [runs/NAME-OF-DATA]")] = None,
     device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps. [auto]")] = None,
@@ -54,6 +58,7 @@ def train(
         "recipe": recipe,
         "weights": weights,
         "epochs": epochs,
+        "learning_rate": learning_rate,
         "config": config,
     }
     if print_recipe:
@@ -61,12 +66,19 @@ def train(
         from hubel.training.api import configuration
         from hubel.training.recipes import recipe_of, recipe_yaml
 
-        changes = {"recipe": recipe, "epochs": epochs, "model": {"weights": weights} if weights else None}
+        changes = {
+            "recipe": recipe,
+            "epochs": epochs,
+            "learning_rate": learning_rate,
+            "model": {"weights": weights} if weights else None,
+        }
         changes = {name: value for name, value in changes.items() if value is not None} | parse_settings(set_ or [])
         typer.echo(recipe_yaml(recipe_of(configuration(config, changes))), nl=False)
         return
     if resume:
-        given = [f"--{name}" for name, value in named.items() if value is not None] + ["--set"] * bool(set_)
+        flags = {"learning_rate": "lr"}
+        given = [f"--{flags.get(name, name)}" for name, value in named.items() if value is not None]
+        given += ["--set"] * bool(set_)
         if given:
             raise ConfigError(f"--resume goes on with the run's own settings: leave out {', '.join(given)}")
         if data is None and out is None:

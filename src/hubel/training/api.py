@@ -10,7 +10,7 @@ from hubel.config import TrainConfig, merge
 from hubel.errors import ConfigError
 from hubel.training import run
 from hubel.training.progress import Reporter
-from hubel.training.recipes import is_file, recipe_of
+from hubel.training.recipes import AUTO, is_file, recipe_of
 
 
 def train(
@@ -20,6 +20,7 @@ def train(
     weights: str | Path | None = None,
     recipe: str | Path | None = None,
     epochs: int | None = None,
+    learning_rate: float | str | None = None,
     task: str | None = None,
     device: str | None = None,
     out: str | Path | None = None,
@@ -34,9 +35,11 @@ def train(
         data: The data set's folder: a folder per class, with or without split folders above them.
         model: A name of `hubel.list_models()` or `timm/<name>`; None: resnet18.
         weights: To start from: a name in the catalogue, or a path; None: random.
-        recipe: `scratch`, `head`, `mid`, `full`, `gradual`, or a YAML file with phases; None: `gradual` with weights,
-            `scratch` without.
+        recipe: `scratch`, `head`, `mid`, `full`, `gradual`, `auto` (a probe of the pictures chooses), or a YAML file
+            with phases; None: `gradual` with weights, `scratch` without.
         epochs: Of all phases together; None: the recipe's.
+        learning_rate: The head's in the first phase (the other phases' keep their ratio to it), or `find`; None: the
+            recipe's.
         task: `classification`.
         device: `auto`, `cpu`, `cuda`, `mps`.
         out: The run's folder; None: `runs/<data's name>`.
@@ -60,6 +63,7 @@ def train(
         "model": {k: v for k, v in {"name": model, "weights": weights and str(weights)}.items() if v is not None},
         "recipe": recipe and str(recipe),
         "epochs": epochs,
+        "learning_rate": learning_rate,
         "task": task,
         "device": device,
     }
@@ -81,11 +85,12 @@ def configuration(base: str | Path | TrainConfig | None, changes: Mapping[str, A
         base = TrainConfig()
     elif not isinstance(base, TrainConfig):
         base = TrainConfig.from_yaml(Path(base))
-    by_name = base.recipe is None or not is_file(base.recipe)
+    by_name = base.recipe is None or not (is_file(base.recipe) or base.recipe == AUTO)
     if base.phases is not None and by_name and base.phases == recipe_of(base):
         base = base.model_copy(update={"phases": None})
     config = TrainConfig.from_values(merge(base.model_dump(), dict(changes)))
-    if config.phases is not None and (beside := [k for k in ("recipe", "epochs", "learning_rate") if k in changes]):
+    fields = ["recipe", "epochs", *(["learning_rate"] if config.learning_rate != "find" else [])]
+    if config.phases is not None and (beside := [name for name in fields if name in changes]):
         raise ConfigError(f"{beside[0]} has no effect beside phases that are spelled out: change it in the phases")
     return config
 

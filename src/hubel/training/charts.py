@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _TRAIN, _VALIDATION, _PLAIN = "#7a8ca3", "#c2410c", "#0f766e"
 
@@ -68,10 +69,44 @@ def draw_curves(history: Sequence[dict[str, Any]], best_epoch: int) -> dict[str,
                 axes.set_ylim(bottom=0)
                 axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
             axes.legend(frameon=False, fontsize=9)
-            text = io.StringIO()
-            figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
-            svgs[title] = text.getvalue().partition("<svg")[1] + text.getvalue().partition("<svg")[2]
+            svgs[title] = _svg(figure)
     return svgs
+
+
+def draw_rate_search(rows: Sequence[dict[str, float]], learning_rate: float) -> str:
+    """The loss over the learning rates of a range test.
+
+    Args:
+        rows: The rows of `rates.csv`.
+        learning_rate: The one that was taken, marked.
+
+    Returns:
+        An SVG element.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    rates, losses, smoothed = ([row[name] for row in rows] for name in ("learning_rate", "loss", "smoothed_loss"))
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(6.4, 2.8), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(rates, losses, label="loss of each step", color=_TRAIN, linewidth=0.9, alpha=0.6)
+        axes.plot(rates, smoothed, label="smoothed", color=_VALIDATION)
+        axes.axvline(learning_rate, color="#111827", linestyle=":", linewidth=1, label=f"taken: {learning_rate:.2g}")
+        axes.set_xscale("log")
+        axes.set_xlabel("learning rate")
+        spread = max(smoothed) - min(smoothed) or 1.0
+        axes.set_ylim(min(smoothed) - 0.3 * spread, max(smoothed) + 0.3 * spread)
+        axes.grid(axis="y")
+        axes.legend(frameon=False, fontsize=9, loc="lower left")
+        return _svg(figure)
+
+
+def _svg(figure: Figure) -> str:
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    _, opening, rest = text.getvalue().partition("<svg")
+    return opening + rest
 
 
 def _mark(axes: Axes, history: Sequence[dict[str, Any]], best_epoch: int) -> None:

@@ -14,7 +14,6 @@ from torch.optim.swa_utils import AveragedModel
 from hubel import runtime
 from hubel.config import OptimizerConfig, Phase, TransferConfig
 from hubel.data.loading import Batch, Loader
-from hubel.data.mixing import mix
 from hubel.errors import TrainingError
 from hubel.inference.predictor import logits_of
 from hubel.models.network import ClassificationNetwork
@@ -27,6 +26,7 @@ from hubel.training.computed_once import ComputedOnce, compute_once, pays
 from hubel.training.interruption import Interrupted, StopRequest
 from hubel.training.optimization import build_optimizer, schedule, set_learning_rate
 from hubel.training.progress import Reporter, StepReport
+from hubel.training.step_loss import step_loss
 from hubel.transfer.cached_features import FeatureSettings
 from hubel.transfer.freezing import FrozenStages, layer_groups
 
@@ -233,29 +233,22 @@ class Fit:
     def _loss(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Loss and logits (N, num_classes) of uint8 pictures (N, H, W, C).
 
-        Where the frozen layers have run already, their outputs come instead of pictures. Where pictures are mixed with
-        each other, the loss is that for both labels; where auxiliary heads train, theirs are added.
+        Where the frozen layers have run already, their outputs come instead of pictures.
         """
         settings = self.settings
         if self._computed:
             logits = self._computed.logits(self.network, inputs)
             return self.task.loss(logits, labels), logits
-        images = self.preprocess.normalise(inputs)  # (N, C, H, W)
-        targets = [(1.0, labels)]
-        if settings.mixup or settings.cutmix:
-            seed = (settings.seed, self.progress.total_steps)
-            mixed = mix(images, labels, mixup=settings.mixup, cutmix=settings.cutmix, seed=seed)
-            images, targets = mixed.images, [(mixed.share, mixed.labels), (1 - mixed.share, mixed.others)]
-        outputs = [(1.0, self.network(images))] if not self._frozen.trained_aux else self._with_aux(images)
-        losses = [
-            weight * share * self.task.loss(logits, target) for weight, logits in outputs for share, target in targets
-        ]
-        return sum(losses[1:], start=losses[0]), outputs[0][1]
-
-    def _with_aux(self, images: torch.Tensor) -> list[tuple[float, torch.Tensor]]:
-        """The head's logits, and those of the auxiliary heads that train, each with the weight of its loss."""
-        logits, aux = self.network.forward_with_aux(images)
-        return [(1.0, logits), *((self.network.aux_weight, aux[name]) for name in self._frozen.trained_aux)]
+        return step_loss(
+            self.network,
+            self.task,
+            self.preprocess.normalise(inputs),  # (N, C, H, W)
+            labels,
+            trained_aux=self._frozen.trained_aux,
+            mixup=settings.mixup,
+            cutmix=settings.cutmix,
+            seed=(settings.seed, self.progress.total_steps),
+        )
 
     def _read_losses(self) -> None:
         """Add what the last steps gave to the epoch's sums.

@@ -53,6 +53,11 @@ class RunFolder:
         return self.path / "metrics.csv"
 
     @property
+    def rates(self) -> Path:
+        """A row per step of the search for a learning rate, where there was one."""
+        return self.path / "rates.csv"
+
+    @property
     def metrics(self) -> Path:
         """The final figures."""
         return self.path / "metrics.json"
@@ -92,6 +97,12 @@ def table(rows: list[dict[str, Any]]) -> str:
         writer.writeheader()
         writer.writerows(rows)
     return text.getvalue()
+
+
+def read_table(path: Path) -> list[dict[str, float]]:
+    """The rows of numbers that `table` wrote."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
 def claim_folder(data: str, out: Path | None) -> RunFolder:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
@@ -81,7 +82,12 @@ def recipe_of(config: TrainConfig) -> tuple[Phase, ...]:
 
 
 def resolve_recipe(
-    name: str | None, *, pretrained: bool, epochs: int | None, optimizer: str, learning_rate: float | None
+    name: str | None,
+    *,
+    pretrained: bool,
+    epochs: int | None,
+    optimizer: str,
+    learning_rate: float | Literal["find"] | None,
 ) -> tuple[Phase, ...]:
     """A recipe's phases.
 
@@ -91,11 +97,14 @@ def resolve_recipe(
         pretrained: Whether the network starts from weights.
         epochs: Of all phases together; None: the recipe's own.
         optimizer: Its name, on which the learning rates depend.
-        learning_rate: The head's in every phase; None: the recipe's.
+        learning_rate: The head's in the first phase, to which the other phases' keep their ratio; None, or `find` until
+            it is found: the recipe's.
 
     Raises:
         ConfigError: There is no such recipe, or its file cannot be used.
     """
+    if learning_rate == "find":
+        learning_rate = None
     if name is not None and is_file(name):
         if epochs is not None or learning_rate is not None:
             raise ConfigError(f"epochs and learning_rate have no effect beside the recipe {name}: change them there")
@@ -106,8 +115,16 @@ def resolve_recipe(
         raise ConfigError(f"{error}; the path of a YAML file is fine, too (hubel train --print-recipe shows one)")
     phases = RECIPES[name](epochs, optimizer)
     if learning_rate is not None:
-        phases = tuple(phase.model_copy(update={"learning_rate": learning_rate}) for phase in phases)
+        phases = with_learning_rate(phases, learning_rate)
     return phases
+
+
+def with_learning_rate(phases: Sequence[Phase], learning_rate: float) -> tuple[Phase, ...]:
+    """Phases whose first has this learning rate of the head, to which the others keep their ratio."""
+    first = phases[0].learning_rate
+    return tuple(
+        phase.model_copy(update={"learning_rate": learning_rate * (phase.learning_rate / first)}) for phase in phases
+    )
 
 
 def is_file(name: str) -> bool:

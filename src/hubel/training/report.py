@@ -46,6 +46,8 @@ class Report:
         parameters: Of the network.
         device: Where it was trained.
         config: The resolved configuration as YAML.
+        rate_search: The rows of `rates.csv`; empty where no learning rate was searched for.
+        learning_rate: The head's in the first phase.
     """
 
     bundle: Bundle
@@ -59,6 +61,8 @@ class Report:
     parameters: int
     device: str
     config: str
+    rate_search: Sequence[dict[str, float]] = ()
+    learning_rate: float = 0.0
 
 
 def write_report(path: Path, report: Report) -> None:
@@ -76,7 +80,7 @@ def write_report(path: Path, report: Report) -> None:
 
 
 def _context(name: str, report: Report) -> dict[str, Any]:
-    from hubel.training.charts import draw_curves
+    from hubel.training.charts import draw_curves, draw_rate_search
 
     shown = "test" if "test" in report.measured else "validation"
     metrics = report.measured[shown]
@@ -89,6 +93,7 @@ def _context(name: str, report: Report) -> dict[str, Any]:
         "split_names": list(report.stores),
         "samples": _samples_by_class(report),
         "curves": draw_curves(report.history, report.best_epoch),
+        "rate_search": draw_rate_search(report.rate_search, report.learning_rate) if report.rate_search else None,
         "best_row": report.history[report.best_epoch - 1],
         "seconds": sum(row["seconds"] for row in report.history),
         "confusion": _shaded(metrics) if len(metrics.per_class) <= _MOST_CLASSES_IN_MATRIX else None,

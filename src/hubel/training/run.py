@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,15 @@ from hubel.config import TrainConfig
 from hubel.files import write_whole
 from hubel.inference.predictor import Predictor
 from hubel.results import ClassificationMetrics
+from hubel.training.auto import with_chosen_phases
 from hubel.training.fit import Fit, FitSettings
-from hubel.training.folder import RunFolder, claim_folder, find_folder, refuse_taken
+from hubel.training.folder import RunFolder, claim_folder, find_folder, read_table, refuse_taken, table
 from hubel.training.interruption import Interrupted, StopRequest
 from hubel.training.plan import PlannedPhase, make_plan
 from hubel.training.preparation import Prepared, check_same_data, prepare
 from hubel.training.progress import Reporter, StepReport
+from hubel.training.rate_finder import HIGHEST_RATE, LOWEST_RATE, STEPS, RateSearch, search_rate
+from hubel.training.recipes import with_learning_rate
 from hubel.training.report import Report, write_report
 
 
@@ -101,12 +104,50 @@ def start(config: TrainConfig, *, out: Path | None = None, reporter: Reporter | 
     if out is not None:
         refuse_taken(out)
     log = _LoggingReporter(reporter or Reporter())
-    prepared = prepare(_with_absolute_paths(config), log)
+    prepared = with_chosen_phases(prepare(_with_absolute_paths(config), log), log)
+    search = None
+    if config.learning_rate == "find":
+        search = _search_rate(prepared, log)
+        prepared = _with_found_rate(prepared, search, log)
     folder = claim_folder(config.data.path, out)
+    if search is not None:
+        write_whole(folder.rates, table(search.rows()))
     write_whole(folder.splits, prepared.splits.to_csv())
     write_whole(folder.config, prepared.config.to_yaml())  # last: a folder with a config.yaml can be resumed
     log.attach(folder)
     return _fit_and_finish(prepared, folder, log)
+
+
+def _search_rate(prepared: Prepared, log: Reporter) -> RateSearch:
+    config = prepared.config
+    log.message(f"searching for a learning rate: at most {STEPS} steps, from {LOWEST_RATE:g} to {HIGHEST_RATE:g}")
+    return search_rate(
+        prepared.network,
+        prepared.task,
+        prepared.preprocess,
+        prepared.loader("train"),
+        (config.phases or ())[0],
+        config.optimizer,
+        seed=config.seed,
+        bfloat16=config.precision == "bfloat16",
+        mixup=config.augment.mixup,
+        cutmix=config.augment.cutmix,
+    )
+
+
+def _with_found_rate(prepared: Prepared, search: RateSearch, log: Reporter) -> Prepared:
+    """The run with the rate that was found, as a number: whoever repeats or resumes it does not search again."""
+    config = prepared.config
+    phases = config.phases or ()
+    rate = search.suggestion
+    if rate is None:
+        rate = phases[0].learning_rate
+        log.message(f"the loss fell at no learning rate: the recipe's own stays, {rate:.2g}")
+    else:
+        rate = float(f"{rate:.2g}")
+        log.message(f"learning rate {rate:g}: there the loss falls most steeply (rates.csv has the curve)")
+    found = {"learning_rate": rate, "phases": with_learning_rate(phases, rate)}
+    return replace(prepared, config=config.model_copy(update=found))
 
 
 def _with_absolute_paths(config: TrainConfig) -> TrainConfig:
@@ -192,6 +233,8 @@ def _fit_and_finish(prepared: Prepared, folder: RunFolder, log: _LoggingReporter
         parameters=parameters,
         device=str(prepared.device),
         config=config.to_yaml(),
+        rate_search=read_table(folder.rates) if folder.rates.is_file() else (),
+        learning_rate=(config.phases or ())[0].learning_rate,
     )
     write_report(folder.report, report)
     metrics |= {
