@@ -25,7 +25,7 @@ from hubel.tasks.classification import ClassificationTask
 from hubel.tasks.losses import inverse_frequencies
 from hubel.training.precision import choose_precision
 from hubel.training.progress import Reporter
-from hubel.training.recipes import recipe_of
+from hubel.training.recipes import AUTO, recipe_of
 from hubel.transfer.freezing import trainable_stages
 from hubel.weights import build_with_weights
 
@@ -45,7 +45,7 @@ class Prepared:
     """What a run is made of.
 
     Attributes:
-        config: The configuration with its recipe spelled out.
+        config: The configuration with its recipe spelled out, but for `auto`.
         splits: The division of the pictures.
         stores: The readable pictures of each split; `test` is missing where the data has no test split.
         unreadable: The pictures left out, with reasons.
@@ -261,8 +261,8 @@ def _with_precision(
 
 
 def _with_phases(config: TrainConfig) -> TrainConfig:
-    """The configuration with its recipe spelled out."""
-    return config if config.phases else config.model_copy(update={"phases": recipe_of(config)})
+    """The configuration with its recipe spelled out; `auto` waits for a probe (`hubel.training.auto`)."""
+    return config if config.phases or config.recipe == AUTO else config.model_copy(update={"phases": recipe_of(config)})
 
 
 def _with_weights_named(config: TrainConfig, weights: str | None) -> TrainConfig:

@@ -25,12 +25,12 @@ def _head(epochs: int | None, optimizer: str) -> tuple[Phase, ...]:
     return (Phase(name="head", epochs=epochs or 10, train="head", learning_rate=_RATES[optimizer][1]),)
 
 
-def _mid(epochs: int | None, optimizer: str) -> tuple[Phase, ...]:
+def _mid(epochs: int | None, optimizer: str, train: str = "later") -> tuple[Phase, ...]:
     """The head first, then the later half of the stages with it: mid-layer feature extraction, partial fine-tuning."""
     epochs = epochs or 10
     first = max(1, round(epochs / 5))
     head = _head(first, optimizer)
-    return (*head, _finely("later", epochs - first, optimizer, train="later")) if epochs > first else head
+    return (*head, _finely("later", epochs - first, optimizer, train=train)) if epochs > first else head
 
 
 def _full(epochs: int | None, optimizer: str) -> tuple[Phase, ...]:
@@ -64,6 +64,22 @@ RECIPES: dict[str, Callable[[int | None, str], tuple[Phase, ...]]] = {
     "full": _full,
     "gradual": _gradual,
 }
+
+# Chosen by a probe of the pictures (`hubel.training.auto`), so that it has no phases before these are known.
+AUTO = "auto"
+
+
+def phases_from(train: str, *, epochs: int | None, optimizer: str) -> tuple[Phase, ...]:
+    """The phases that end with training from some stage on, as `auto` chooses them.
+
+    Args:
+        train: `head` (the recipe of that name), `all` (the recipe `gradual`), or a stage (the recipe `mid` from there).
+        epochs: Of all phases together; None: the recipe's own.
+        optimizer: Its name.
+    """
+    if train in ("head", "all"):
+        return RECIPES["head" if train == "head" else "gradual"](epochs, optimizer)
+    return _mid(epochs, optimizer, train)
 
 
 def recipe_of(config: TrainConfig) -> tuple[Phase, ...]:
@@ -101,8 +117,12 @@ def resolve_recipe(
             it is found: the recipe's.
 
     Raises:
-        ConfigError: There is no such recipe, or its file cannot be used.
+        ConfigError: There is no such recipe, its file cannot be used, or it depends on the pictures.
     """
+    if name == AUTO:
+        raise ConfigError(
+            "the recipe auto has no phases before it has seen the pictures: `hubel probe DATA` tells what it would do"
+        )
     if learning_rate == "find":
         learning_rate = None
     if name is not None and is_file(name):
@@ -111,7 +131,7 @@ def resolve_recipe(
         return read_recipe(Path(name))
     name = name or ("gradual" if pretrained else "scratch")
     if name not in RECIPES:
-        error = unknown_name("recipe", name, RECIPES)
+        error = unknown_name("recipe", name, [*RECIPES, AUTO])
         raise ConfigError(f"{error}; the path of a YAML file is fine, too (hubel train --print-recipe shows one)")
     phases = RECIPES[name](epochs, optimizer)
     if learning_rate is not None:
