@@ -10,7 +10,7 @@ from hubel.config import TrainConfig, merge
 from hubel.errors import ConfigError
 from hubel.training import run
 from hubel.training.progress import Reporter
-from hubel.training.recipes import is_file, recipe_of
+from hubel.training.recipes import AUTO, is_file, recipe_of
 
 
 def train(
@@ -35,7 +35,7 @@ def train(
         data: The data set's folder: a folder per class, with or without split folders above them.
         model: A name of `hubel.list_models()` or `timm/<name>`; None: resnet18.
         weights: To start from: a name in the catalogue, or a path; None: random.
-        recipe: `scratch`, `head`, `mid`, `full`, `gradual`, or a YAML file
+        recipe: `scratch`, `head`, `mid`, `full`, `gradual`, `auto` (a probe of the pictures chooses), or a YAML file
             with phases; None: `gradual` with weights, `scratch` without.
         epochs: Of all phases together; None: the recipe's.
         learning_rate: The head's in the first phase (the other phases' keep their ratio to it), or `find`; None: the
@@ -85,7 +85,7 @@ def configuration(base: str | Path | TrainConfig | None, changes: Mapping[str, A
         base = TrainConfig()
     elif not isinstance(base, TrainConfig):
         base = TrainConfig.from_yaml(Path(base))
-    by_name = base.recipe is None or not is_file(base.recipe)
+    by_name = base.recipe is None or not (is_file(base.recipe) or base.recipe == AUTO)
     if base.phases is not None and by_name and base.phases == recipe_of(base):
         base = base.model_copy(update={"phases": None})
     config = TrainConfig.from_values(merge(base.model_dump(), dict(changes)))

@@ -16,6 +16,7 @@ from hubel.config import TrainConfig
 from hubel.files import write_whole
 from hubel.inference.predictor import Predictor
 from hubel.results import ClassificationMetrics
+from hubel.training.auto import with_chosen_phases
 from hubel.training.fit import Fit, FitSettings
 from hubel.training.folder import RunFolder, claim_folder, find_folder, read_table, refuse_taken, table
 from hubel.training.interruption import Interrupted, StopRequest
@@ -103,7 +104,7 @@ def start(config: TrainConfig, *, out: Path | None = None, reporter: Reporter | 
     if out is not None:
         refuse_taken(out)
     log = _LoggingReporter(reporter or Reporter())
-    prepared = prepare(_with_absolute_paths(config), log)
+    prepared = with_chosen_phases(prepare(_with_absolute_paths(config), log), log)
     search = None
     if config.learning_rate == "find":
         search = _search_rate(prepared, log)
