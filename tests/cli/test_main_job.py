@@ -61,7 +61,7 @@ def test_the_report_stands_alone(trained: tuple[Path, Path, Outcome]) -> None:
     page = (trained[1] / "report.html").read_text()
     for heading in ("Training", "Classes", "Confusion matrix", "Most confident mistakes", "Data", "Settings"):
         assert re.search(rf"<h2>{heading}", page), heading
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 4
     assert page.count('src="data:image/jpeg;base64,') >= 3 * 6
     addresses = re.findall(r'(?:src|href|url)\s*[=(]\s*"?([^")\s>]+)', page)
     assert all(address.startswith(("data:", "#")) for address in addresses)
@@ -79,7 +79,7 @@ def test_evaluate_on_the_training_folder_measures_its_test_split_and_agrees_with
     assert {key: values[key] for key in measured} == measured
     table = hubel("evaluate", run, pictures, "--device", "cpu").out
     assert "held-out test split is measured" in table
-    assert re.search(r"class +pictures +precision +recall +F1", table)
+    assert re.search(r"class +pictures +precision +95 % +recall +95 % +F1", table)
     assert "confusion matrix: rows are true, columns predicted" in table
     assert "top-5" not in table
 

@@ -183,7 +183,7 @@ def test_a_temperature_changes_the_probabilities_and_not_the_class() -> None:
     first, second = raw.predict(picture()), calibrated.predict(picture())
     assert first.label == second.label
     assert first.probability > second.probability
-    logits = raw.logits(USUAL.to_array(picture())[None]).double()
+    logits = raw.logits(np.stack([USUAL.to_array(picture())])).double()
     assert second.probabilities == pytest.approx((logits / 4).softmax(dim=1)[0].numpy(), abs=1e-6)
 
 

@@ -1,4 +1,4 @@
-"""`hubel evaluate`: a trained model measured on pictures."""
+"""`hubel evaluate`: a trained model measured on pictures, several averaged, or several compared."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hubel.cli.text import TTA_HELP
+
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from hubel.evaluation.evaluate import Evaluation
-    from hubel.results import ClassificationMetrics
-
-# A wider confusion matrix does not fit a terminal; its largest confusions are listed instead.
-_MOST_COLUMNS = 20
+    from hubel.evaluation.measured import Evaluation
 
 
 def evaluate(
@@ -27,6 +23,42 @@ def evaluate(
         ),
     ],
     split: Annotated[str, typer.Option("--split", help="auto, test, validation, train or all.")] = "auto",
+    tta: Annotated[str | None, typer.Option("--tta", help=TTA_HELP)] = None,
+    average: Annotated[
+        str, typer.Option("--average", help="What is averaged over views and models: probabilities or logits.")
+    ] = "probabilities",
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Compare several models with the first one instead of averaging them.")
+    ] = False,
+    positive: Annotated[
+        str | None, typer.Option("--positive", help="A class to tell from the rest: ROC AUC, sensitivity, specificity.")
+    ] = None,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            "--threshold",
+            help="For that class: a probability (0.5), or youden, sensitivity=0.95, specificity=0.95, chosen on "
+            "validation pictures.",
+        ),
+    ] = None,
+    validation: Annotated[
+        Path | None,
+        typer.Option(
+            "--validation",
+            help="Pictures to choose the threshold or the temperature on; without it, the validation split of the "
+            "model's run.",
+        ),
+    ] = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Fit a temperature on validation pictures and write it into the bundle.")
+    ] = False,
+    calibration: Annotated[
+        Path | None, typer.Option("--calibration", help="Draw the reliability diagram: out.png, out.svg or out.pdf.")
+    ] = None,
+    curves: Annotated[
+        Path | None,
+        typer.Option("--curves", help="Draw the ROC and precision-recall curves: out.png, .svg or .pdf, and out.csv."),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")] = "auto",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures computed together.")] = 32,
     max_unreadable: Annotated[
@@ -43,11 +75,21 @@ def evaluate(
     *models, data = models_and_data
     if not models:
         raise ConfigError(f"one argument came, '{data}': expected a model and then a folder of pictures")
-    import json
+    from hubel.evaluation.curves import check_suffix
 
+    for drawing in (calibration, curves):
+        if drawing is not None:
+            check_suffix(drawing)
+    if curves is not None and positive is None:
+        from hubel.bundle import inspect_bundle
+
+        classes = inspect_bundle(Path(models[0])).classes
+        if len(classes) != 2:
+            raise ConfigError(
+                f"--curves are of one class against the rest: add --positive, one of {', '.join(classes)}"
+            )
     from hubel import runtime
     from hubel.cli.progress import evaluation_progress
-    from hubel.cli.text import output as console_on_stdout
     from hubel.evaluation.evaluate import evaluate as run_evaluation
 
     runtime.start()
@@ -56,6 +98,13 @@ def evaluate(
             models,
             data,
             split=split,
+            tta=tta,
+            average=average,
+            compare=compare,
+            positive=positive,
+            threshold=threshold,
+            validation=validation,
+            calibrate=calibrate,
             device=device,
             batch_size=batch_size,
             max_unreadable=max_unreadable,
@@ -63,74 +112,27 @@ def evaluate(
         )
     for item in evaluation.unreadable:
         print(f"left out {item.sample.name}: {item.reason}", file=sys.stderr)
-    if output is not None:
-        from hubel.files import write_whole
-
-        write_whole(output, evaluation.to_csv())
+    _write_files(evaluation, output, calibration, curves)
     if json_:
-        values = {
-            "split": evaluation.split,
-            "notes": list(evaluation.notes),
-            **evaluation.metrics.to_full_dict(),
-        }
-        typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
+        import json
+
+        typer.echo(json.dumps(evaluation.to_dict(), indent=2, ensure_ascii=False))
     else:
-        _print(evaluation, console_on_stdout())
+        from hubel.cli.evaluation_text import print_evaluation
+        from hubel.cli.text import output as console_on_stdout
+
+        print_evaluation(evaluation, console_on_stdout())
 
 
-def _print(evaluation: Evaluation, console: Console) -> None:
-    from hubel.cli.text import percent
+def _write_files(evaluation: Evaluation, output: Path | None, calibration: Path | None, curves: Path | None) -> None:
+    from hubel.evaluation.curves import write_curves, write_reliability
+    from hubel.files import write_whole
 
-    metrics = evaluation.metrics
-    for note in evaluation.notes:
-        console.print(note)
-    console.print(f"{metrics.images:,} pictures ({evaluation.split})\n")
-    console.print(f"accuracy  {percent(metrics.accuracy, metrics.accuracy_ci95)}")
-    if metrics.top5_accuracy is not None:
-        console.print(f"top-5     {percent(metrics.top5_accuracy, metrics.top5_accuracy_ci95)}")
-    low, high = metrics.macro_f1_ci95
-    console.print(f"macro F1  {metrics.macro_f1:.4f} (95 % interval {low:.3f} to {high:.3f})")
-    console.print(f"loss      {metrics.loss:.4f}\n")
-    _print_classes(metrics, console)
-    console.print()
-    if len(metrics.per_class) <= _MOST_COLUMNS:
-        _print_confusion(metrics, console)
-    else:
-        _print_largest_confusions(metrics, console)
-
-
-def _print_classes(metrics: ClassificationMetrics, console: Console) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("class")
-    for heading in ("pictures", "precision", "recall", "F1"):
-        table.add_column(heading, justify="right")
-    for s in metrics.per_class:
-        precision = f"{s.precision:.3f}" if s.predicted else "–"
-        recall = f"{s.recall:.3f}" if s.support else "–"
-        table.add_row(s.name, f"{s.support:,}", precision, recall, f"{s.f1:.3f}")
-    console.print(table)
-
-
-def _print_confusion(metrics: ClassificationMetrics, console: Console) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    console.print("confusion matrix: rows are true, columns predicted")
-    table.add_column("")
-    for number, _ in enumerate(metrics.per_class, start=1):
-        table.add_column(str(number), justify="right")
-    for number, (scores, row) in enumerate(zip(metrics.per_class, metrics.confusion, strict=True), start=1):
-        cells = [Text(str(n), "bold" if i == number - 1 else "") if n else "·" for i, n in enumerate(row)]
-        table.add_row(f"{number:>2} {scores.name}", *cells)
-    console.print(table)
-
-
-def _print_largest_confusions(metrics: ClassificationMetrics, console: Console) -> None:
-    from hubel.tasks.classification import largest_confusions
-
-    console.print("the most frequent confusions (true, taken for, pictures)")
-    for true, given, count in largest_confusions(metrics):
-        console.print(f"  {true}, {given}, {count}")
+    if output is not None:
+        write_whole(output, evaluation.to_csv())
+    if calibration is not None:
+        write_reliability(calibration, evaluation.reliability())
+        print(f"reliability diagram in {calibration}", file=sys.stderr)
+    if curves is not None and evaluation.binary is not None:
+        table = write_curves(curves, evaluation.binary)
+        print(f"ROC and precision-recall curves in {curves} and {table}", file=sys.stderr)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hubel.data.sources import SPLITS, ClassFolders, Sample, find_class_folders
@@ -20,11 +20,13 @@ class Selection:
         samples: With labels in the model's order.
         split: `train`, `validation`, `test` or `all`.
         notes: What a reader should know of the choice.
+        training_labels: The classes of the first model's training pictures, where they are known.
     """
 
     samples: tuple[Sample, ...]
     split: str
     notes: tuple[str, ...]
+    training_labels: tuple[int, ...] | None = None
 
 
 def select_samples(root: Path, predictors: Sequence[Predictor], split: str) -> Selection:
@@ -44,8 +46,14 @@ def select_samples(root: Path, predictors: Sequence[Predictor], split: str) -> S
     folders = find_class_folders(root)
     of_split, excluded = labelled_splits(folders, predictors[0].classes)
     notes = [f"left out {item.sample.name}: {item.reason}" for item in excluded]
+    trained = _listed_splits(predictors[0])
+    labels = None
+    if trained is not None and trained.classes == predictors[0].classes:
+        labels = tuple(sample.label for sample in trained.train)
     division = None if split == "all" else _division_in_training(root, folders, predictors[0])
+    unasked = split == "auto"
     if division is not None:
+        labels = tuple(sample.label for sample in division.train)
         if split == "auto":
             split = "test" if division.test else "validation"
             notes.append(f"the model was trained on pictures of this folder: its held-out {split} split is measured")
@@ -54,7 +62,7 @@ def select_samples(root: Path, predictors: Sequence[Predictor], split: str) -> S
         present = [name for name in ("test", "validation", "train") if name in of_split]
         split = present[0] if present else "all"
         samples = of_split[present[0]] if present else of_split[None]
-        return _leave_out_trained(samples, split, notes, predictors)
+        return leave_out(Selection(samples, split, tuple(notes), labels), predictors)
     if split == "all":
         samples = tuple(sample for of_one in of_split.values() for sample in of_one)
     elif split in of_split:
@@ -62,7 +70,10 @@ def select_samples(root: Path, predictors: Sequence[Predictor], split: str) -> S
     else:
         there = ", ".join(str(name) for name in of_split if name is not None)
         raise DataError(f"{root} has no {split} split: expected --split {there + ', ' if there else ''}auto or all")
-    return Selection(samples, split, tuple(notes))
+    if not samples:
+        raise DataError(f"{root} has no usable pictures in its {split} split: {'; '.join(notes) or 'it is empty'}")
+    selection = Selection(samples, split, tuple(notes), labels)
+    return leave_out(selection, predictors[1:], ("train",)) if unasked else selection
 
 
 def _division_in_training(root: Path, folders: ClassFolders, predictor: Predictor) -> DataSplits | None:
@@ -81,23 +92,36 @@ def _division_in_training(root: Path, folders: ClassFolders, predictor: Predicto
     return division if division.fingerprint == predictor.bundle.fingerprint else None
 
 
-def _leave_out_trained(
-    samples: tuple[Sample, ...], split: str, notes: list[str], predictors: Sequence[Predictor]
+def leave_out(
+    selection: Selection, predictors: Sequence[Predictor], splits: Sequence[str] = ("train", "validation")
 ) -> Selection:
-    """Leave out what a model's run lists among its training or validation pictures."""
-    trained: set[str] = set()
+    """Leave out what a model's run lists in some of its splits, with a note.
+
+    Raises:
+        DataError: Nothing is left.
+    """
+    known: set[str] = set()
     for predictor in predictors:
-        listing = predictor.path.parent / "splits.csv" if predictor.path else None
-        if listing is not None and listing.is_file():
-            seen = DataSplits.from_csv(listing.read_text(encoding="utf-8"), listing.parent)
-            trained |= {sample.digest for sample in (*seen.train, *seen.validation)}
-    kept = tuple(sample for sample in samples if sample.digest not in trained)
-    if samples and not kept:
+        listed = _listed_splits(predictor)
+        if listed is not None:
+            known |= {sample.digest for split in splits for sample in listed.split(split)}
+    kept = tuple(sample for sample in selection.samples if sample.digest not in known)
+    if selection.samples and not kept:
         raise DataError(
-            f"all {len(samples)} pictures are ones it was trained or validated on: give others, or use --split all"
+            f"all {len(selection.samples)} pictures are ones it was trained or validated on: "
+            "give others, or use --split all"
         )
-    if left_out := len(samples) - len(kept):
+    notes = list(selection.notes)
+    if left_out := len(selection.samples) - len(kept):
         notes.append(
             f"{left_out:,} pictures that the model was trained or validated on were left out; --split all keeps them"
         )
-    return Selection(kept, split, tuple(notes))
+    return replace(selection, samples=kept, notes=tuple(notes))
+
+
+def _listed_splits(predictor: Predictor) -> DataSplits | None:
+    """The division that a model's run wrote down, if the bundle still lies in its folder."""
+    listing = predictor.path.parent / "splits.csv" if predictor.path else None
+    if listing is None or not listing.is_file():
+        return None
+    return DataSplits.from_csv(listing.read_text(encoding="utf-8"), listing.parent)

@@ -1,4 +1,4 @@
-"""The report's curves, as SVG drawings."""
+"""The report's curves and diagrams, as SVG drawings."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from hubel.tasks.calibration import Reliability
+from hubel.tasks.reliability_chart import reliability_figure
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _TRAIN, _VALIDATION, _PLAIN = "#7a8ca3", "#c2410c", "#0f766e"
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: it takes the page's font and can be searched
     "svg.hashsalt": "hubel",  # the same curves give the same bytes
     "font.family": "sans-serif",
@@ -53,7 +56,7 @@ def draw_curves(history: Sequence[dict[str, Any]], best_epoch: int) -> dict[str,
     }
     epochs = [row["epoch"] for row in history]
     svgs = {}
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         for title, lines in drawings.items():
             figure = Figure(figsize=(4.2, 2.8), layout="constrained")
             axes = figure.subplots()
@@ -87,7 +90,7 @@ def draw_rate_search(rows: Sequence[dict[str, float]], learning_rate: float) -> 
     from matplotlib.figure import Figure
 
     rates, losses, smoothed = ([row[name] for row in rows] for name in ("learning_rate", "loss", "smoothed_loss"))
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 2.8), layout="constrained")
         axes = figure.subplots()
         axes.plot(rates, losses, label="loss of each step", color=_TRAIN, linewidth=0.9, alpha=0.6)
@@ -100,6 +103,14 @@ def draw_rate_search(rows: Sequence[dict[str, float]], learning_rate: float) -> 
         axes.grid(axis="y")
         axes.legend(frameon=False, fontsize=9, loc="lower left")
         return _svg(figure)
+
+
+def draw_reliability(diagram: Reliability) -> str:
+    """The reliability diagram as an SVG element."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(STYLE):
+        return _svg(reliability_figure(diagram))
 
 
 def _svg(figure: Figure) -> str:

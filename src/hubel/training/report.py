@@ -20,6 +20,7 @@ from hubel.data.splits import DataSplits
 from hubel.data.store import PictureStore, Unreadable
 from hubel.files import write_whole
 from hubel.results import ClassificationMetrics
+from hubel.tasks.calibration import reliability
 from hubel.tasks.classification import largest_confusions, softmax
 
 _SAMPLES_PER_CLASS = 6
@@ -80,7 +81,7 @@ def write_report(path: Path, report: Report) -> None:
 
 
 def _context(name: str, report: Report) -> dict[str, Any]:
-    from hubel.training.charts import draw_curves, draw_rate_search
+    from hubel.training.charts import draw_curves, draw_rate_search, draw_reliability
 
     shown = "test" if "test" in report.measured else "validation"
     metrics = report.measured[shown]
@@ -99,6 +100,7 @@ def _context(name: str, report: Report) -> dict[str, Any]:
         "confusion": _shaded(metrics) if len(metrics.per_class) <= _MOST_CLASSES_IN_MATRIX else None,
         "confusions": largest_confusions(metrics),
         "mistakes": _mistakes(report, shown),
+        "reliability": draw_reliability(reliability(softmax(report.logits[shown]), report.stores[shown].labels)),
         "wrong": metrics.images - int(np.trace(metrics.confusion)),
         "unreadable": report.unreadable[:_UNREADABLE_LISTED],
     }

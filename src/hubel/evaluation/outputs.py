@@ -1,0 +1,142 @@
+"""What models say of pictures: plainly, from the cache of decoded pictures, and in several views, from the files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from hubel.data.loading import Loader, default_workers
+from hubel.data.store import Unreadable, prepare_store, refuse_share
+from hubel.inference.ensemble import Average, averaged, view_logits_of
+from hubel.inference.predictor import Predictor
+from hubel.inference.views import Views
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from hubel.data.sources import Sample
+
+_BYTES_PER_GB = 10**9
+_PICTURES_TIMED = 64
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How models are run.
+
+    Attributes:
+        batch_size: Inputs computed together.
+        workers: Processes that load pictures; None: as many as pay.
+        cache_gb: How much disk decoded pictures may take, in GB; 0: none.
+        max_unreadable: Share of pictures that may be unreadable.
+        progress: Called with what is done, how much of it, and how much there is.
+    """
+
+    batch_size: int = 32
+    workers: int | None = None
+    cache_gb: float = 20.0
+    max_unreadable: float = 0.01
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """What models say of the same pictures.
+
+    Attributes:
+        samples: The pictures, in order.
+        labels: int64 of shape (N,).
+        unreadable: The pictures left out.
+        logits: Of each model, float32 of shape (N, views, num_classes); one view is the plain crop.
+        average: How views and models are averaged.
+    """
+
+    samples: tuple[Sample, ...]
+    labels: npt.NDArray[np.int64]
+    unreadable: tuple[Unreadable, ...]
+    logits: tuple[torch.Tensor, ...]
+    average: Average
+
+    def probabilities(self) -> npt.NDArray[np.float64]:
+        """Those of all models together, (N, num_classes)."""
+        return averaged(self.logits, self.average)
+
+    def probabilities_of(self, number: int) -> npt.NDArray[np.float64]:
+        """Those of one of the models, (N, num_classes)."""
+        return averaged([self.logits[number]], self.average)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What views cost: seconds a picture, decoding included, of all models together.
+
+    Attributes:
+        plain: For the plain crop alone.
+        views: For all views.
+    """
+
+    plain: float
+    views: float
+
+
+def plain_outputs(
+    predictors: Sequence[Predictor],
+    samples: Sequence[Sample],
+    settings: Settings,
+    *,
+    average: Average = "probabilities",
+) -> Outputs:
+    """Run models over pictures as training measures them.
+
+    Raises:
+        DataError: Too many pictures are unreadable.
+    """
+    logits = []
+    for predictor in predictors:
+        store = prepare_store(
+            samples,
+            predictor.preprocess,
+            classes=predictor.classes,
+            purpose="evaluation",
+            cache_bytes=int(settings.cache_gb * _BYTES_PER_GB),
+            max_unreadable=1.0,
+            progress=partial(settings.progress, "reading"),
+        )
+        refuse_share(store.unreadable, len(samples), settings.max_unreadable, option="--max-unreadable ")
+        loader = Loader(
+            store,
+            batch_size=settings.batch_size,
+            preprocess=predictor.preprocess,
+            workers=default_workers(store, predictor.device) if settings.workers is None else settings.workers,
+        )
+        logits.append(predictor.logits_of(loader, partial(settings.progress, "evaluating"))[:, None])
+    return Outputs(tuple(store.samples), store.labels, tuple(store.unreadable), tuple(logits), average)
+
+
+def view_outputs(
+    predictors: Sequence[Predictor], plain: Outputs, views: Views, settings: Settings
+) -> tuple[Outputs, Cost]:
+    """Run models over several views of pictures that were run plainly before, and tell what a picture costs.
+
+    The views are timed on all pictures, the plain crop on some, read from their files as the views are.
+    """
+    paths = [sample.path for sample in plain.samples]
+    progress = partial(settings.progress, f"evaluating {views.count} views")
+
+    def run(pictures: Sequence[Path], of: Views | None) -> tuple[list[torch.Tensor], float]:
+        began = time.perf_counter()
+        tell = progress if of is not None else None
+        logits = [view_logits_of(p, pictures, of, batch_size=settings.batch_size, progress=tell) for p in predictors]
+        return logits, (time.perf_counter() - began) / len(pictures)
+
+    _, plain_seconds = run(paths[:: -(-len(paths) // _PICTURES_TIMED)], None)
+    logits, seconds = run(paths, views)
+    outputs = Outputs(plain.samples, plain.labels, plain.unreadable, tuple(logits), plain.average)
+    return outputs, Cost(plain=plain_seconds, views=seconds)
