@@ -211,8 +211,10 @@ class TrainConfig(Settings):
     @field_validator("learning_rate", mode="plain")
     @classmethod
     def _is_a_rate(cls, value: Any) -> float | str | None:
-        if value is None or value == "find":
-            return value
+        if value is None:
+            return None
+        if value == "find":
+            return "find"
         try:
             rate = math.nan if isinstance(value, bool) else float(value)
         except (TypeError, ValueError):

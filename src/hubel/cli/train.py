@@ -21,7 +21,7 @@ def train(
     task: Annotated[str | None, typer.Option("--task", help="What to learn. [classification]")] = None,
     recipe: Annotated[
         str | None,
-        typer.Option("--recipe", help="scratch, head, mid, full, gradual, auto, or a YAML file. [gradual with weights]"),
+        typer.Option("--recipe", help="scratch, head, mid, full, gradual, auto, or a file. [gradual with weights]"),
     ] = None,
     weights: Annotated[
         str | None,
