@@ -27,7 +27,8 @@ class AccuracyOption(StrEnum):
 
 def compare(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME...", help="Networks, hubel's or timm/NAME.", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Networks, hubel's or timm/NAME.", show_default=False),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="All of hubel's classification networks.")] = False,
     size: Annotated[
@@ -56,8 +57,8 @@ def compare(
         AccuracyOption,
         typer.Option(
             "--accuracy",
-            help="Whose published accuracy: the best weights', the first ones' (in torchvision, one recipe for all "
-            "networks), or the paper's.",
+            help="Whose published accuracy: the best weights', the first ones' (torchvision's V1, older and "
+            "trained much alike), or the paper's.",
         ),
     ] = AccuracyOption.BEST,
     summary: Annotated[
