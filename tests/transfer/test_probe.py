@@ -18,7 +18,15 @@ from hubel.errors import ConfigError, DataError
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import build_model
 from hubel.preprocessing import Preprocess
-from hubel.transfer.advice import ENOUGH_PER_CLASS, Evidence, advise, deepest_of_the_best, paired_difference
+from hubel.transfer.advice import (
+    ENOUGH_PER_CLASS,
+    Evidence,
+    advise,
+    best_stage,
+    features_fit,
+    paired_difference,
+    sign_test,
+)
 from hubel.transfer.cached_features import FeatureSettings
 from hubel.transfer.chart import draw_probe
 from hubel.transfer.freezing import fingerprint
@@ -108,9 +116,9 @@ def test_the_stage_that_knows_the_classes_is_found(
     assert sum_.behind_best == pytest.approx(1 - sum_.accuracy)
     assert sum_.behind_best_ci95[0] > 0
     assert result.advice.regime == "mid"
-    assert result.advice.train == "sum"
-    assert result.advice.frozen == ("pixels", "slopes")
-    assert "the features fit best after slopes (100.0 %) and lose it again: after sum" in result.advice.reasons[0]
+    assert result.advice.train == "slopes"
+    assert result.advice.frozen == ("pixels",)
+    assert "the features fit best after slopes (100.0 %) and less later: after sum, " in result.advice.reasons[0]
     assert (result.pictures, result.pictures_per_class, result.majority) == (60, (30, 30), 0.5)
 
 
@@ -208,9 +216,10 @@ FEW, MANY = ENOUGH_PER_CLASS - 1, ENOUGH_PER_CLASS
         (evidence(FEW, 0.3, 0.6, 0.8), "head", "head", "head", "abc", "too few to change features that fit"),
         (evidence(MANY, 0.3, 0.6, 0.8), "full", "gradual", "all", "", "enough to fit the features closer, and 20.0 %"),
         (evidence(MANY, 0.3, 0.6, 0.985), "head", "head", "head", "abc", "next to nothing to gain"),
-        (evidence(FEW, 0.3, 0.8, 0.6), "mid", "mid", "c", "ab", "after c 20.0 points less are right"),
+        (evidence(FEW, 0.3, 0.8, 0.6), "mid", "mid", "b", "a", "after c, 20.0 points fewer are right"),
+        (evidence(FEW, 0.8, 0.3, 0.6), "full", "gradual", "all", "", "nothing comes before a to be frozen"),
         (evidence(MANY, 0.3, 0.8, 0.6), "full", "gradual", "all", "", "enough to change every stage"),
-        (evidence(FEW, 0.3, 0.801, 0.8), "head", "head", "head", "abc", "80.0 % after the last stage is not disting"),
+        (evidence(FEW, 0.3, 0.801, 0.8), "head", "head", "head", "abc", "80.0 % after c is not distinguishable"),
         (evidence(FEW, 0.7), "head", "head", "head", "a", "one stage only"),
         (evidence(FEW, 0.3, 0.8, pretrained=False), "full", "scratch", "all", "", "the weights are random"),
     ],
@@ -232,10 +241,19 @@ def test_a_paired_difference_by_hand() -> None:
     assert (mean, low, high) == pytest.approx((0.08, 0.08 - half, 0.08 + half))
 
 
-def test_the_deepest_stage_that_is_as_good_counts() -> None:
-    assert deepest_of_the_best(evidence(5, 0.2, 0.9, 0.9, 0.5).right) == "c"
-    few = evidence(5, 0.2, 0.7, 0.6, rows=10)  # one picture of ten is no difference
-    assert deepest_of_the_best(few.right) == "c"
+def test_the_sign_test_by_hand() -> None:
+    one, other = np.array([True] * 9 + [False] * 2 + [True] * 5), np.array([False] * 9 + [True] * 2 + [True] * 5)
+    assert sign_test(one, other) == pytest.approx(2 * (1 + 11 + 55) / 2**11)
+    assert sign_test(other, one) == sign_test(one, other)
+    assert sign_test(one, one) == 1
+
+
+def test_of_equal_stages_the_deepest_is_the_best_and_one_picture_is_no_difference() -> None:
+    assert best_stage(evidence(5, 0.2, 0.9, 0.9, 0.5).right) == "c"
+    assert not features_fit(evidence(5, 0.2, 0.9, 0.9, 0.5).right)
+    assert features_fit(evidence(5, 0.2, 0.7, 0.6, rows=10).right)
+    assert not features_fit(evidence(5, 0.2, 0.9, 0.1, rows=10).right)  # p = 2 / 2⁸, twice
+    assert features_fit(evidence(5, *(0.2,) * 7, 0.9, 0.1, rows=10).right)  # eight times
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg"])

@@ -1,9 +1,9 @@
 """How deep to freeze: what a probe, the number of pictures and the origin of the weights say together.
 
 The rule is the usual one, similarity of the tasks times the amount of data (Yosinski et al. 2014, arXiv:1411.1792,
-measured both). Similarity is measured here: where the accuracy of linear probes still grows up to the last stage, the
+measured both). Similarity is measured here: where the accuracy of linear probes grows up to the last stage, the
 weights' task is like the new one; where it falls before the end, the last stages have thrown away what the new task
-needs. `benchmarks/freeze_depth_study.py` judges the rule.
+needs, and are learnt anew. `benchmarks/freeze_depth_study.py` judges the rule.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ ENOUGH_PER_CLASS = 50
 
 # Features that are right this often leave fine-tuning nothing to gain.
 _NEARLY_ALL = 0.98
+
+# Below it, two stages are distinguishable.
+_SMALL_P = 0.05
 
 _Z95 = 1.959963984540054  # the normal distribution's 97.5 % quantile
 
@@ -87,40 +90,52 @@ class Advice:
 
 def advise(evidence: Evidence) -> Advice:
     """Weigh how well the features fit against how many pictures there are to change them."""
-    stages = list(evidence.right)
+    stages = tuple(evidence.right)
     if not evidence.pretrained:
         reason = "the weights are random: no stage has learnt anything that freezing would keep"
         return Advice("full", "scratch", "all", (), (reason,))
     per_class = statistics.median(evidence.pictures_per_class)
     enough = per_class >= ENOUGH_PER_CLASS
     amount = f"{per_class:g} pictures per class (the median) are {'enough' if enough else 'too few'} to"
-    last = deepest_of_the_best(evidence.right)
-    depth = _reason_of_depth(evidence.right, last)
+    best, fits = best_stage(evidence.right), features_fit(evidence.right)
+    depth = _reason_of_depth(evidence.right)
     accuracy = float(evidence.right[stages[-1]].mean())
-    if last != stages[-1] and not enough:
-        following = stages[stages.index(last) + 1]
-        return Advice(
-            "mid",
-            "mid",
-            following,
-            tuple(stages[: stages.index(following)]),
-            (depth, f"{amount} train what comes before: it stays as it is, what comes after is learnt anew"),
-        )
-    if last != stages[-1]:
-        return Advice("full", "gradual", "all", (), (depth, f"{amount} change every stage for this task"))
-    if accuracy >= _NEARLY_ALL:
+    if fits and accuracy >= _NEARLY_ALL:
         nothing = f"with {_percent(accuracy)} right, training more than the head has next to nothing to gain"
-        return Advice("head", "head", "head", tuple(stages), (depth, nothing))
-    if not enough:
-        return Advice("head", "head", "head", tuple(stages), (depth, f"{amount} change features that fit"))
+        return Advice("head", "head", "head", stages, (depth, nothing))
+    if fits and not enough:
+        return Advice("head", "head", "head", stages, (depth, f"{amount} change features that fit"))
+    if not fits and not enough and best != stages[0]:
+        frozen = stages[: stages.index(best)]
+        return Advice("mid", "mid", best, frozen, (depth, f"{amount} change what comes before, which stays as it is"))
+    if not fits:
+        stay = f"{amount} change every stage for this task" if enough else f"nothing comes before {best} to be frozen"
+        return Advice("full", "gradual", "all", (), (depth, stay))
     room = f"{amount} fit the features closer, and {_percent(1 - accuracy)} are still wrong"
     return Advice("full", "gradual", "all", (), (depth, room))
 
 
-def deepest_of_the_best(right: Mapping[str, npt.NDArray[np.bool_]]) -> str:
-    """The deepest stage whose probe is not distinguishable from the best one's, on the same pictures."""
-    best = _best_stage(right)
-    return next(stage for stage in reversed(list(right)) if paired_difference(right[best], right[stage])[1][0] <= 0)
+def features_fit(right: Mapping[str, npt.NDArray[np.bool_]]) -> bool:
+    """Whether the last stage's probe is not distinguishable from the best one's, on the same pictures.
+
+    The best stage is the best of several by luck, too: the sign test's p is multiplied by how many there are beside the
+    last one (Bonferroni).
+    """
+    *others, last = right
+    return sign_test(right[best_stage(right)], right[last]) * max(len(others), 1) > _SMALL_P
+
+
+def best_stage(right: Mapping[str, npt.NDArray[np.bool_]]) -> str:
+    """The stage with the highest accuracy; of equals, the deepest."""
+    return max(reversed(list(right)), key=lambda stage: int(right[stage].sum()))
+
+
+def sign_test(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
+    """The two-sided p of the exact sign test (McNemar's): that each gets as many right that the other misses."""
+    ahead, behind = int((one & ~other).sum()), int((other & ~one).sum())
+    count = ahead + behind
+    tail: int = sum(math.comb(count, number) for number in range(min(ahead, behind) + 1))
+    return min(1.0, float(2 * tail / 2**count))
 
 
 def paired_difference(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> tuple[float, Interval]:
@@ -135,28 +150,21 @@ def paired_difference(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) 
     return mean, (mean - half, mean + half)
 
 
-def _best_stage(right: Mapping[str, npt.NDArray[np.bool_]]) -> str:
-    """The stage with the highest accuracy; of equals, the deepest."""
-    return max(reversed(list(right)), key=lambda stage: int(right[stage].sum()))
-
-
-def _reason_of_depth(right: Mapping[str, npt.NDArray[np.bool_]], last: str) -> str:
+def _reason_of_depth(right: Mapping[str, npt.NDArray[np.bool_]]) -> str:
     """Where the accuracy peaks, in words."""
-    stages = list(right)
-    best = _best_stage(right)
-    peak = f"{_percent(float(right[best].mean()))} after {best}"
+    stages, best = list(right), best_stage(right)
+    top, last = (_percent(float(right[stage].mean())) for stage in (best, stages[-1]))
     if len(stages) == 1:
-        return f"the network has one stage only: depth cannot be compared ({peak})"
-    if last != stages[-1]:
-        behind, (low, high) = paired_difference(right[best], right[stages[-1]])
-        return (
-            f"the features fit best after {best} ({peak.split()[0]} %) and lose it again: after {stages[-1]} "
-            f"{100 * behind:.1f} points less are right (95 % interval {100 * low:.1f} to {100 * high:.1f})"
-        )
+        return f"the network has one stage only: depth cannot be compared ({top} after {best})"
     if best == stages[-1]:
-        return f"the features fit: the deepest stage is the best one ({peak})"
-    accuracy = _percent(float(right[stages[-1]].mean()))
-    return f"the features fit: {accuracy} after the last stage is not distinguishable from the best ({peak})"
+        return f"the features fit: the deepest stage is the best one ({top} after {best})"
+    if features_fit(right):
+        return f"the features fit: {last} after {stages[-1]} is not distinguishable from the best, {top} after {best}"
+    behind, (low, high) = paired_difference(right[best], right[stages[-1]])
+    return (
+        f"the features fit best after {best} ({top}) and less later: after {stages[-1]}, {100 * behind:.1f} points "
+        f"fewer are right (95 % interval {100 * low:.1f} to {100 * high:.1f})"
+    )
 
 
 def _percent(share: float) -> str:

@@ -23,7 +23,7 @@ from hubel.models.network import ClassificationNetwork
 from hubel.preprocessing import Preprocess
 from hubel.results import Interval
 from hubel.tasks.classification import wilson_interval
-from hubel.transfer.advice import Advice, Evidence, advise, paired_difference
+from hubel.transfer.advice import Advice, Evidence, advise, best_stage, paired_difference
 from hubel.transfer.cached_features import FeatureSettings, run_prefix
 from hubel.transfer.linear_probe import cross_validated
 
@@ -272,7 +272,7 @@ def _rows(
     features: dict[str, Tensor],
     right: dict[str, npt.NDArray[np.bool_]],
 ) -> tuple[StageProbe, ...]:
-    best = right[max(reversed(list(right)), key=lambda stage: int(right[stage].sum()))]
+    best = right[best_stage(right)]
     rows = []
     for (stage, hits), stride in zip(right.items(), network.strides, strict=True):
         accuracy, behind = float(hits.mean()), paired_difference(best, hits)
