@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,22 @@ def test_latency_says_device_threads_and_repeats():
     assert rows_of(text)["lenet5"].count("ms") == 2
 
 
-def test_a_column_per_device():
-    text, _ = run("lenet5", "--device", "cpu", "--device", "auto", "--repeats", "1")
-    assert rows_of(text)["lenet5"].count("ms") == 2
+def test_a_column_per_device(monkeypatch: pytest.MonkeyPatch):
+    from hubel.inference.latency import Latency
+
+    def measure(network: object, input_size: object, *, device: str, batches: list[int], repeats: int) -> list[Latency]:
+        seconds = {"cpu": 0.03, "cuda:0": 0.002}[device]
+        return [Latency(device, batch, 2 if device == "cpu" else None, (seconds,) * repeats) for batch in batches]
+
+    monkeypatch.setattr("hubel.evaluation.comparison.measure_latency", measure)
+    monkeypatch.setattr(
+        "hubel.evaluation.comparison.choose_device", lambda name: f"{name}:0" if name == "cuda" else name
+    )
+    text, _ = run("lenet5", "--device", "cpu", "--device", "cuda", "--device", "cpu")
+    (header,) = [line for line in text.splitlines() if line.startswith("  name")]
+    assert re.search(r"cpu, 1 image +cuda:0, 1 image +top-1", header)
+    assert "30.0 ms (30.0–30.0)   2.00 ms (2.00–2.00)" in text
+    assert "2 threads on the CPU" in text
 
 
 def test_json_has_exact_numbers():

@@ -30,10 +30,12 @@ def test_a_repeated_name_counts_once():
 
 def test_latency_is_measured_for_every_device_and_batch():
     told: list[str] = []
-    (network,) = compare(["lenet5"], batch=3, timing=Timing(devices=("cpu", "cpu"), repeats=2), progress=told.append)
+    timing = Timing(devices=("cpu", "auto", "cpu"), repeats=2)
+    (network,) = compare(["lenet5"], batch=3, timing=timing, progress=told.append)
     measured = [(latency.device, latency.batch, len(latency.seconds)) for latency in network.latencies]
-    assert measured == [("cpu", 1, 2), ("cpu", 3, 2)] * 2
-    assert told == ["lenet5"]
+    assert measured[:2] == [("cpu", 1, 2), ("cpu", 3, 2)]
+    assert len(set(measured)) == len(measured)  # a repeated device counts once
+    assert told == ["lenet5"] * 2
 
 
 def test_training_memory_is_that_of_the_batch():
@@ -49,12 +51,20 @@ def test_training_memory_is_that_of_the_batch():
         (["resnet18", "alexnet"], 20, r"alexnet does not take an input of 3×20×20: .* H and W at least 67"),
     ],
 )
-def test_mistakes_are_said_before_anything_is_measured(names: list[str], size: int | None, message: str):
-    def fail(name: str) -> None:
-        raise AssertionError(f"{name} is being measured")
+def test_mistakes_are_said_before_anything_is_measured(
+    names: list[str], size: int | None, message: str, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*given: object, **options: object) -> None:
+        raise AssertionError("something is being measured")
 
+    monkeypatch.setattr("hubel.evaluation.comparison.measure_latency", fail)
     with pytest.raises(ConfigError, match=message):
-        compare(names, size=size, timing=Timing(), progress=fail)
+        compare(names, size=size, timing=Timing())
+
+
+def test_too_large_a_batch_is_said():
+    with pytest.raises(ConfigError, match=r"lenet5: the memory of cpu does not suffice for batches of 10{13}"):
+        compare(["lenet5"], batch=10**13, timing=Timing(repeats=1))
 
 
 def test_a_missing_device_is_said_before_anything_is_computed():

@@ -108,7 +108,7 @@ class Timing:
     """How latency is measured.
 
     Attributes:
-        devices: As for `hubel.runtime.choose_device`, in order.
+        devices: As for `hubel.runtime.choose_device`, in order; a repeated one counts once.
         repeats: Forward passes that count.
     """
 
@@ -133,22 +133,26 @@ def compare(
         batch: Images in the step of training, and in a second measurement of the latency where it is not 1.
         accuracy: Which published accuracy.
         timing: None: no latency is measured.
-        progress: Called with the name of each network before it is measured.
+        progress: Called with the name of each network before its costs are counted, and before it is measured.
 
     Raises:
         ConfigError: A name is unknown, a network does not take the size, or a device is not here.
     """
     entries = [model_entry(name) for name in dict.fromkeys(names)]
-    for device in timing.devices if timing else ():
-        choose_device(device)
-    networks = [_cost(entry, size, batch, accuracy) for entry in entries]
+    devices = list(dict.fromkeys(str(choose_device(device)) for device in timing.devices)) if timing else []
+    networks = []
+    for entry in entries:
+        if progress is not None:
+            progress(entry.name)
+        networks.append(_cost(entry, size, batch, accuracy))
     if timing is None:
         return networks
     measured = []
     for entry, network in zip(entries, networks, strict=True):
         if progress is not None:
             progress(entry.name)
-        measured.append(replace(network, latencies=tuple(_latencies(entry, network.input_size, batch, timing))))
+        latencies = tuple(_latencies(entry, network.input_size, batch, devices, timing.repeats))
+        measured.append(replace(network, latencies=latencies))
     return measured
 
 
@@ -184,12 +188,15 @@ def _cost(entry: ModelEntry, size: int | None, batch: int, accuracy: AccuracyCho
     )
 
 
-def _latencies(entry: ModelEntry, input_size: tuple[int, int, int], batch: int, timing: Timing) -> Iterator[Latency]:
+def _latencies(
+    entry: ModelEntry, input_size: tuple[int, int, int], batch: int, devices: Sequence[str], repeats: int
+) -> Iterator[Latency]:
     network = entry.builder()
-    for device in timing.devices:
-        yield from measure_latency(
-            network, input_size, device=device, batches=sorted({1, batch}), repeats=timing.repeats
-        )
+    for device in devices:
+        try:
+            yield from measure_latency(network, input_size, device=device, batches=sorted({1, batch}), repeats=repeats)
+        except ConfigError as error:
+            raise ConfigError(f"{entry.name}: {error}") from error
 
 
 def activation_functions(network: nn.Module, input_size: tuple[int, int, int]) -> tuple[str, ...]:

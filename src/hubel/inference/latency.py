@@ -14,6 +14,9 @@ from hubel import runtime
 from hubel.errors import ConfigError
 from hubel.models.folding import fold_batch_norm
 
+# What torch says on CUDA and MPS, and on the CPU.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
+
 # The first forward passes choose algorithms and fill memory.
 _WARM_UP = 3
 
@@ -77,7 +80,7 @@ def measure_latency(
         prepared = fold_batch_norm(network, input_size).to(place).to(memory_format=layout)
         return [_measure(prepared, input_size, place, batch, repeats) for batch in batches]
     except RuntimeError as error:
-        if "memory" not in str(error):
+        if not any(words in str(error) for words in _OUT_OF_MEMORY):
             raise
         raise ConfigError(
             f"the memory of {place} does not suffice for batches of {max(batches)}: choose a smaller one"

@@ -100,7 +100,7 @@ def compare(
     if latency and not summary:
         runtime.start(threads)
         timing = Timing(devices=tuple(devices or ["auto"]), repeats=repeats)
-    with _progress(len(dict.fromkeys(chosen))) as progress:
+    with _progress() as progress:
         networks = compare_networks(
             chosen, size=size, batch=batch, accuracy=accuracy.value, timing=timing, progress=progress
         )
@@ -121,17 +121,16 @@ def _say(text: str) -> None:
 
 
 @contextmanager
-def _progress(count: int) -> Iterator[Callable[[str], None] | None]:
+def _progress() -> Iterator[Callable[[str], None] | None]:
     """On a terminal, the name of the network whose turn it is."""
     import sys
 
     if not sys.stderr.isatty():
         yield None
         return
-    turns = iter(range(1, count + 1))
 
     def show(name: str) -> None:  # a moving picture would take time from what is measured
-        sys.stderr.write(f"\r\x1b[K{next(turns)} of {count}: {name}")
+        sys.stderr.write(f"\r\x1b[K{name}")
         sys.stderr.flush()
 
     try:
