@@ -13,7 +13,7 @@ import hubel
 def test_all_is_what_the_design_names() -> None:
     assert set(hubel.__all__) == {
         *("HubelError", "Preprocess", "__version__", "complexity", "create_model"),
-        *("evaluate", "list_models", "load", "train"),
+        *("cross_validate", "evaluate", "list_models", "load", "train"),
     }
     for name in hubel.__all__:
         assert getattr(hubel, name) is not None

@@ -12,6 +12,7 @@ from hubel.version import __version__
 
 if TYPE_CHECKING:
     from hubel.errors import HubelError
+    from hubel.evaluation.cross_validation import cross_validate
     from hubel.evaluation.evaluate import evaluate
     from hubel.inference.predictor import load
     from hubel.models.complexity import complexity
@@ -26,6 +27,7 @@ __all__ = [
     "__version__",
     "complexity",
     "create_model",
+    "cross_validate",
     "evaluate",
     "list_models",
     "load",
@@ -37,6 +39,7 @@ _HOMES = {
     "Preprocess": "hubel.preprocessing",
     "complexity": "hubel.models.complexity",
     "create_model": "hubel.weights",
+    "cross_validate": "hubel.evaluation.cross_validation",
     "evaluate": "hubel.evaluation.evaluate",
     "list_models": "hubel.models.registry",
     "load": "hubel.inference.predictor",

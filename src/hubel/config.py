@@ -33,6 +33,12 @@ class DataConfig(Settings):
         interpolation: The resampling filter; None: the weights' own, else bilinear.
         validation_fraction: Share of a folder without splits (or of `train`) that chooses the epoch.
         test_fraction: Share of a folder without splits that is kept for the end.
+        group: Which pictures belong together and are never on both sides of a division: a regular expression that is
+            searched for in the file's name (where it has a slash: in its path below `path`); what its first parentheses
+            match, or all that it matches, is the group.
+        groups: The same as a CSV file with the columns `path` (below the data set's folder) and `group`.
+        folds: Cross-validation with so many folds instead of one division; None: none.
+        fold: The fold, from 1, that this run holds out for its test; None: all in turn.
         max_unreadable: Share of pictures that may be unreadable before the run is refused.
         workers: Processes that load pictures; None: as many as pay.
         cache_gb: How much disk the decoded pictures may take, in GB (1e9 bytes); 0: never cache.
@@ -45,6 +51,10 @@ class DataConfig(Settings):
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] | None = None
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    group: str | None = None
+    groups: str | None = None
+    folds: Annotated[int, Field(ge=2)] | None = None
+    fold: Annotated[int, Field(ge=1)] | None = None
     max_unreadable: Fraction = 0.01
     workers: Annotated[int, Field(ge=0)] | None = None
     cache_gb: Annotated[float, Field(ge=0)] = 20.0
@@ -227,6 +237,12 @@ class TrainConfig(Settings):
     def _fractions_leave_something_to_train_on(self) -> Self:
         if self.data.validation_fraction + self.data.test_fraction >= 1:
             raise ValueError("data.validation_fraction and data.test_fraction together leave nothing to train on")
+        return self
+
+    @model_validator(mode="after")
+    def _the_fold_is_one_of_the_folds(self) -> Self:
+        if self.data.fold is not None and self.data.fold > (self.data.folds or 0):
+            raise ValueError(f"data.fold is {self.data.fold}, data.folds {self.data.folds}: expected one of the folds")
         return self
 
     def to_yaml(self) -> str:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hubel.data import digests as digests_module
 from hubel.data import splits as splits_module
 from hubel.data.digests import digest_files
+from hubel.data.division import divide, unit_keys
 from hubel.data.sources import find_class_folders, list_folder
 from hubel.data.splits import DataSplits, labelled_splits, open_splits
 from hubel.errors import ConfigError, DataError
@@ -71,7 +72,7 @@ def test_every_class_is_in_every_split_from_three_pictures_on(class_folders):
 def test_the_smallest_digest_moves_to_a_split_that_would_miss_the_class():
     digests = [f"{position:02x}" + "0" * 30 for position in (0x60, 0x70, 0x80, 0x90)]
     samples = [splits_module.Sample(Path(digest), digest, 0, digest) for digest in digests]
-    divided = splits_module._divide(samples, {"test": 0.15, "validation": 0.15}, ["a"])
+    divided = divide(samples, {"test": 0.15, "validation": 0.15}, ["a"], unit_keys(samples, {}))
     assert {split: [sample.digest for sample in of_split] for split, of_split in divided.items()} == {
         "test": digests[:1],
         "validation": digests[1:2],
@@ -90,10 +91,10 @@ def test_dividing_keeps_all_and_never_parts_identical_files(pictures):
     distinct = {label: len({s.digest for s in samples if s.label == label}) for label in labels}
     classes = [str(label) for label in range(max(labels) + 1)]
     if min(distinct.get(label, 0) for label in range(len(classes))) < 3:
-        with pytest.raises(DataError, match="different pictures"):
-            splits_module._divide(samples, {"test": 0.15, "validation": 0.15}, classes)
+        with pytest.raises(DataError, match="different picture"):
+            divide(samples, {"test": 0.15, "validation": 0.15}, classes, unit_keys(samples, {}))
         return
-    divided = splits_module._divide(samples, {"test": 0.15, "validation": 0.15}, classes)
+    divided = divide(samples, {"test": 0.15, "validation": 0.15}, classes, unit_keys(samples, {}))
     assert sorted(s.name for of_split in divided.values() for s in of_split) == sorted(s.name for s in samples)
     digests = [{s.digest for s in of_split} for of_split in divided.values()]
     assert not digests[0] & digests[1]

@@ -34,6 +34,17 @@ def train(
         str | None,
         typer.Option("--lr", help="The head's learning rate in the first phase, or `find`. [the recipe's]"),
     ] = None,
+    folds: Annotated[
+        int | None, typer.Option("--folds", help="Cross-validation: train once for each of so many folds.")
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            "--group",
+            help="What is never on both sides of a division: a regular expression for the files' names, such as "
+            r"'^(patient\d+)_', or a CSV file with the columns path and group.",
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="The run's folder. [runs/NAME-OF-DATA]")] = None,
     device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps. [auto]")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
@@ -76,8 +87,8 @@ def train(
         typer.echo(recipe_yaml(recipe_of(configuration(config, changes))), nl=False)
         return
     if resume:
-        flags = {"learning_rate": "lr"}
-        given = [f"--{flags.get(name, name)}" for name, value in named.items() if value is not None]
+        flags = {"lr" if name == "learning_rate" else name: value for name, value in named.items()}
+        given = [f"--{name}" for name, value in (flags | {"folds": folds, "group": group}).items() if value is not None]
         given += ["--set"] * bool(set_)
         if given:
             raise ConfigError(f"--resume goes on with the run's own settings: leave out {', '.join(given)}")
@@ -85,7 +96,7 @@ def train(
             raise ConfigError("--resume needs to know which run: give its DATA, or --out DIR")
     elif data is None and config is None:
         raise ConfigError("no pictures to train on: give DATA, a folder with a folder of pictures per class")
-    _run(data, out, device, resume, named, set_ or [], json_)
+    _run(data, out, device, resume, named, folds, group, set_ or [], json_)
 
 
 def _run(
@@ -94,6 +105,8 @@ def _run(
     device: str | None,
     resume: bool,
     named: dict[str, Any],
+    folds: int | None,
+    group: str | None,
     assignments: list[str],
     as_json: bool,
 ) -> None:
@@ -105,19 +118,26 @@ def _run(
         import signal
 
         from hubel.config import parse_settings
-        from hubel.training.api import train as run_training
+        from hubel.evaluation import cross_validation
+        from hubel.training import run as runs
+        from hubel.training.api import whole_configuration
+        from hubel.training.folder import find_folder
         from hubel.training.interruption import Interrupted
 
+        run: Any
         try:
-            run = run_training(
-                data,
-                **named,
-                device=device,
-                out=out,
-                settings=parse_settings(assignments),
-                resume=resume,
-                reporter=reporter,
-            )
+            if resume:
+                taken, found = find_folder(data or "", out)
+                if cross_validation.is_cross_validation(found):
+                    run = cross_validation.resume_folds(taken, found, device=device, reporter=reporter)
+                else:
+                    run = runs.resume(out=taken.path, device=device, reporter=reporter)
+            else:
+                settings = cross_validation.fold_settings(folds, group) | parse_settings(assignments)
+                whole = whole_configuration(data, **named, device=device, settings=settings)
+                several = cross_validation.is_cross_validation(whole)
+                start = cross_validation.run_folds if several else runs.start
+                run = start(whole, out=out, reporter=reporter)
         except Interrupted as stopped:
             name, folder = signal.Signals(stopped.signal).name, shlex.quote(str(stopped.run))
             reporter.message(f"{stopped} by {name}; go on with: hubel train --out {folder} --resume")
@@ -133,6 +153,9 @@ def _print_end(run: Any, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"dir": str(run.dir), **run.metrics}, indent=2))
         return
+    if "folds" in run.metrics:
+        _print_folds(run)
+        return
     for split in ("validation", "test"):
         if split in run.metrics:
             figures = run.metrics[split]
@@ -142,3 +165,39 @@ def _print_end(run: Any, as_json: bool) -> None:
             )
     typer.echo(f"\nmodel   {run.bundle}\nreport  {run.report}\n\nnext:\n  hubel predict {run.bundle} PICTURES...")
     typer.echo(f"  hubel evaluate {run.bundle} OTHER-PICTURES")
+
+
+def _print_folds(run: Any) -> None:
+    from rich.table import Table
+
+    from hubel.cli.text import output, percent
+
+    console = output()
+    metrics = run.metrics
+    names = {"accuracy": "accuracy", "macro_f1": "macro F1", "roc_auc": "ROC AUC"}
+    names = {name: title for name, title in names.items() if name in metrics["mean"]}
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("fold", "pictures", *names.values()):
+        table.add_column(title, justify="left" if title == "fold" else "right")
+    for row in metrics["folds"]:
+        table.add_row(str(row["fold"]), f"{row['images']:,}", *(f"{row[name]:.4f}" for name in names))
+    spread = (f"{metrics['mean'][name]:.4f} ± {metrics['standard_deviation'][name]:.4f}" for name in names)
+    table.add_row("mean ± standard deviation", "", *spread)
+    console.print(table)
+    pooled = metrics["out_of_fold"]
+    by = f", intervals over {pooled['groups']:,} groups" if "groups" in pooled else ""
+    console.print(f"\nout of fold, {pooled['images']:,} pictures, each predicted by the model that has not seen it{by}")
+    console.print(f"accuracy  {percent(pooled['accuracy'], pooled['accuracy_ci95'])}")
+    for name in list(names)[1:]:
+        low, high = pooled[f"{name}_ci95"]
+        console.print(f"{names[name]:<9} {pooled[name]:.4f} (95 % interval {low:.3f} to {high:.3f})")
+    classes = Table(box=None, pad_edge=False, header_style="bold")
+    classes.add_column("class")
+    for title in ("pictures", "precision", "recall", "F1"):
+        classes.add_column(title, justify="right")
+    for name, scores in pooled["per_class"].items():
+        figures = (f"{scores[key]:.3f}" for key in ("precision", "recall", "f1"))
+        classes.add_row(name, f"{scores['support']:,}", *figures)
+    console.print("")
+    console.print(classes)
+    console.print(f"\npredictions  {run.predictions}\nfolds        {run.dir}/fold1 to fold{len(metrics['folds'])}")

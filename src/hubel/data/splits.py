@@ -1,7 +1,8 @@
 """Which pictures train a network, which choose its epoch, which test it: decided once, from content, and written down.
 
 A folder without split folders is divided by a hash of each file's bytes, so a picture's split does not depend on
-what else lies in the folder, and identical files never come apart.
+what else lies in the folder, and identical files never come apart. Where pictures belong to groups, such as patients,
+the hash is of the group's name, and groups never come apart.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from hubel.data.digests import DIGEST_BYTES, digest_files
+from hubel.data.division import deal_folds, divide, unit_keys
+from hubel.data.groups import Grouping
 from hubel.data.sources import SPLITS, ClassFolders, Sample, Split, find_class_folders
 from hubel.errors import ConfigError, DataError
 
-_DIGESTS = 16 ** (2 * DIGEST_BYTES)  # how many there are
 _EMPTY = hashlib.blake2b(b"", digest_size=DIGEST_BYTES).hexdigest()
 _COLUMNS = ("name", "split", "label", "digest")
 
@@ -112,7 +115,93 @@ class DataSplits:
         return cls(root, classes, train, validation, test)
 
 
-def open_splits(root: Path, *, validation_fraction: float = 0.15, test_fraction: float = 0.15) -> DataSplits:
+@dataclass(frozen=True)
+class Folds:
+    """A data set dealt to the folds of a cross-validation.
+
+    Attributes:
+        root: Its folder.
+        classes: Class names, sorted; a sample's label is an index into them.
+        folds: The pictures of each fold.
+        groups: The group of each picture by its name; empty without groups.
+        notes: One line for each thing that was decided, and why.
+        excluded: Pictures in no fold.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    folds: tuple[tuple[Sample, ...], ...]
+    groups: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+    excluded: tuple[Excluded, ...] = field(default=())
+
+    def hold_out(self, fold: int, validation_fraction: float) -> DataSplits:
+        """The splits in which a fold, from 1, is the test split, and validation is taken from the others.
+
+        Raises:
+            DataError: A class has too few pictures (or groups) for that.
+        """
+        rest = sorted(
+            (sample for number, of_fold in enumerate(self.folds, start=1) if number != fold for sample in of_fold),
+            key=lambda sample: sample.name,
+        )
+        fractions: dict[Split, float] = {"validation": validation_fraction}
+        divided = divide(rest, fractions, self.classes, unit_keys(rest, self.groups), grouped=bool(self.groups))
+        held = self.folds[fold - 1]
+        note = f"fold {fold} of {len(self.folds)}: {len(held):,} pictures are held out for the test; of the others,"
+        return DataSplits(
+            root=self.root,
+            classes=self.classes,
+            train=tuple(divided["train"]),
+            validation=tuple(divided["validation"]),
+            test=held,
+            notes=(*self.notes, f"{note} {_shares(fractions)}"),
+            excluded=self.excluded,
+        )
+
+
+def open_folds(root: Path, count: int, grouping: Grouping | None = None) -> Folds:
+    """Find a data set's pictures and deal them to folds.
+
+    Of a folder with split folders, the pictures of train and validation are dealt; those of test are left alone.
+
+    Args:
+        root: A folder of class folders, with or without split folders above them.
+        count: How many folds.
+        grouping: Which pictures belong together; None: every picture is alone.
+
+    Raises:
+        DataError: There is nothing at `root` that can be dealt so that every fold has every class.
+    """
+    found = _open(root)
+    samples = [sample for split, of_split in found.of_split.items() if split != "test" for sample in of_split]
+    samples.sort(key=lambda sample: sample.name)
+    groups = (grouping or Grouping()).groups_of([sample.name for sample in samples])
+    keys = unit_keys(samples, groups)
+    fold_of = deal_folds(samples, count, found.classes, keys, grouped=bool(groups))
+    by = f"by the {len(set(groups.values())):,} groups' names" if groups else "by content"
+    note = f"dealt to {count} folds {by}, the classes evenly"
+    if "test" in found.of_split:
+        note += "; the pictures of the test folder are left alone"
+    return Folds(
+        root=root,
+        classes=found.classes,
+        folds=tuple(
+            tuple(sample for sample in samples if fold_of[sample.name] == fold) for fold in range(1, count + 1)
+        ),
+        groups=groups,
+        notes=(*found.notes, note),
+        excluded=tuple(found.excluded),
+    )
+
+
+def open_splits(
+    root: Path,
+    *,
+    validation_fraction: float = 0.15,
+    test_fraction: float = 0.15,
+    grouping: Grouping | None = None,
+) -> DataSplits:
     """Find a data set's pictures and divide them into splits.
 
     Split folders are kept as they are. Without a validation folder, validation is taken from train; without a test
@@ -123,6 +212,8 @@ def open_splits(root: Path, *, validation_fraction: float = 0.15, test_fraction:
         root: A folder of class folders, with or without split folders above them.
         validation_fraction: Share of the divided pictures that goes to validation.
         test_fraction: Share that goes to test, where everything is divided.
+        grouping: Which pictures belong together: they are divided by their group's name and never come apart, except
+            where split folders have them apart already. None: every picture is alone.
 
     Raises:
         DataError: There is nothing at `root` that can be divided so that every split has every class.
@@ -133,31 +224,23 @@ def open_splits(root: Path, *, validation_fraction: float = 0.15, test_fraction:
             f"validation_fraction {validation_fraction} and test_fraction {test_fraction}: "
             "expected two numbers above 0 that leave something to train"
         )
-    excluded: list[Excluded] = []
-    with _without_collecting():
-        found = find_class_folders(root)
-        of_split = _samples(found, excluded)
-    notes = list(found.notes)
-    if excluded:
-        first = excluded[0]
-        notes.append(f"files left out: {len(excluded)} (such as {first.sample.name}: {first.reason})")
-    if "train" not in of_split and None not in of_split:
-        present = " and ".join(split for split in SPLITS if split in of_split)
-        raise DataError(f"{root} has folders for {present} but none for train: add one, or remove the split folders")
-    _check_classes(found)
-    _exclude_repeated(of_split, excluded, notes)
-    _note_contradictions(of_split, found.classes, notes)
-
+    found = _open(root)
+    of_split, notes = found.of_split, found.notes
+    everything = [sample for samples in of_split.values() for sample in samples]
+    groups = (grouping or Grouping()).groups_of([sample.name for sample in everything])
+    keys = unit_keys(everything, groups)
+    how = "by group" if groups else "by content"
     whole = of_split.pop(None, None) or (of_split.pop("train") if set(of_split) == {"train"} else None)
     if whole is not None:
         fractions: dict[Split, float] = {"test": test_fraction, "validation": validation_fraction}
-        divided = _divide(whole, fractions, found.classes)
-        why = "no split folders" if None in found.splits else "only a train folder"
-        notes.append(f"{why}: divided by content, {_shares(fractions)}")
+        divided = divide(whole, fractions, found.classes, keys, grouped=bool(groups))
+        why = "no split folders" if found.unsplit else "only a train folder"
+        notes.append(f"{why}: divided {how}, {_shares(fractions)}")
     elif "validation" not in of_split:
         fractions = {"validation": validation_fraction}
-        divided = _divide(of_split["train"], fractions, found.classes) | {"test": of_split["test"]}
-        notes.append(f"no validation folder: taken from train by content, {_shares(fractions)}; test is left alone")
+        divided = divide(of_split["train"], fractions, found.classes, keys, grouped=bool(groups))
+        divided |= {"test": of_split["test"]}
+        notes.append(f"no validation folder: taken from train {how}, {_shares(fractions)}; test is left alone")
     else:
         divided = {
             "train": of_split["train"],
@@ -173,10 +256,38 @@ def open_splits(root: Path, *, validation_fraction: float = 0.15, test_fraction:
         validation=tuple(divided["validation"]),
         test=tuple(divided["test"]),
         notes=tuple(notes),
-        excluded=tuple(excluded),
+        excluded=tuple(found.excluded),
     )
     _check_complete(splits)
     return splits
+
+
+class _Opened(NamedTuple):
+    """The pictures of a folder by its split folders (None: it has none), each in one of them only."""
+
+    classes: tuple[str, ...]
+    of_split: dict[Split | None, list[Sample]]
+    unsplit: bool
+    notes: list[str]
+    excluded: list[Excluded]
+
+
+def _open(root: Path) -> _Opened:
+    excluded: list[Excluded] = []
+    with _without_collecting():
+        found = find_class_folders(root)
+        of_split = _samples(found, excluded)
+    notes = list(found.notes)
+    if excluded:
+        first = excluded[0]
+        notes.append(f"files left out: {len(excluded)} (such as {first.sample.name}: {first.reason})")
+    if "train" not in of_split and None not in of_split:
+        present = " and ".join(split for split in SPLITS if split in of_split)
+        raise DataError(f"{root} has folders for {present} but none for train: add one, or remove the split folders")
+    _check_classes(found)
+    _exclude_repeated(of_split, excluded, notes)
+    _note_contradictions(of_split, found.classes, notes)
+    return _Opened(found.classes, of_split, None in found.splits, notes, excluded)
 
 
 def labelled_splits(
@@ -302,47 +413,6 @@ def _note_contradictions(
             f"{len(pairs)} pictures have more than one label (such as {names}, identical but labelled {labels}): "
             "kept, but one of the labels is wrong"
         )
-
-
-def _divide(
-    samples: Sequence[Sample], fractions: Mapping[Split, float], classes: Sequence[str]
-) -> dict[Split, list[Sample]]:
-    """Divide pictures by their digests, so that each class is in every split.
-
-    A digest, read as a number between 0 and 1, falls into the share of a split, or else into train. Where a class
-    misses a split, its picture with the smallest digest moves there.
-    """
-    split_of: dict[str, Split] = {sample.digest: _drawn(sample.digest, fractions) for sample in samples}
-    labels_of: dict[str, set[int]] = defaultdict(set)
-    for sample in samples:
-        labels_of[sample.digest].add(sample.label)
-    digests_of: dict[int, list[str]] = defaultdict(list)
-    for digest in sorted(labels_of, key=lambda digest: (len(labels_of[digest]), digest)):
-        for label in labels_of[digest]:
-            digests_of[label].append(digest)
-    wanted: tuple[Split, ...] = (*fractions, "train")
-    for label, name in enumerate(classes):
-        digests = digests_of[label]
-        if len(digests) < len(wanted):
-            raise DataError(
-                f"class '{name}' has {len(digests)} different pictures: a division into "
-                f"{', '.join(reversed(wanted))} needs at least {len(wanted)} of each class: add some"
-            )
-        for split in wanted:
-            held = Counter(split_of[digest] for digest in digests)
-            if not held[split]:
-                giver = "train" if held["train"] > 1 else held.most_common(1)[0][0]
-                split_of[next(digest for digest in digests if split_of[digest] == giver)] = split
-    return {split: [sample for sample in samples if split_of[sample.digest] == split] for split in wanted}
-
-
-def _drawn(digest: str, fractions: Mapping[Split, float]) -> Split:
-    position, end = int(digest, 16) / _DIGESTS, 0.0
-    for split, fraction in fractions.items():
-        end += fraction
-        if position < end:
-            return split
-    return "train"
 
 
 def _check_complete(splits: DataSplits) -> None:

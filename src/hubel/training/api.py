@@ -58,6 +58,39 @@ def train(
     folder = Path(out) if out is not None else None
     if resume:
         return run.resume(out=folder, data=str(data or ""), device=device, reporter=reporter)
+    whole = whole_configuration(
+        data,
+        model=model,
+        weights=weights,
+        recipe=recipe,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        task=task,
+        device=device,
+        config=config,
+        settings=settings,
+    )
+    return run.start(whole, out=folder, reporter=reporter)
+
+
+def whole_configuration(
+    data: str | Path | None = None,
+    *,
+    model: str | None = None,
+    weights: str | Path | None = None,
+    recipe: str | Path | None = None,
+    epochs: int | None = None,
+    learning_rate: float | str | None = None,
+    task: str | None = None,
+    device: str | None = None,
+    config: str | Path | TrainConfig | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> TrainConfig:
+    """The configuration that the arguments of `train` describe.
+
+    Raises:
+        ConfigError: A field that does not exist, a value that does not fit, or a recipe's field beside phases.
+    """
     named = {
         "data": {"path": str(data)} if data is not None else None,
         "model": {k: v for k, v in {"name": model, "weights": weights and str(weights)}.items() if v is not None},
@@ -70,7 +103,7 @@ def train(
     changes = {key: value for key, value in named.items() if value not in (None, {})}
     for key, value in (settings or {}).items():
         changes = merge(changes, _nested(key, value))
-    return run.start(configuration(config, changes), out=folder, reporter=reporter)
+    return configuration(config, changes)
 
 
 def configuration(base: str | Path | TrainConfig | None, changes: Mapping[str, Any]) -> TrainConfig:

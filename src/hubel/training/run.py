@@ -13,6 +13,7 @@ import torch
 from hubel import runtime
 from hubel.bundle import Bundle, load_tensors, save_bundle
 from hubel.config import TrainConfig
+from hubel.errors import ConfigError, TrainingError
 from hubel.files import write_whole
 from hubel.inference.predictor import Predictor
 from hubel.results import ClassificationMetrics
@@ -103,19 +104,58 @@ def start(config: TrainConfig, *, out: Path | None = None, reporter: Reporter | 
     """
     if out is not None:
         refuse_taken(out)
-    log = _LoggingReporter(reporter or Reporter())
-    prepared = with_chosen_phases(prepare(_with_absolute_paths(config), log), log)
+    return make_ready(config, reporter or Reporter()).begin(out)
+
+
+@dataclass(frozen=True)
+class ReadyRun:
+    """A run before it has a folder: all that can be wrong with it would have been said.
+
+    Attributes:
+        prepared: What it is made of.
+        search: The search for its learning rate, if there was one.
+        log: Where it tells what it does.
+    """
+
+    prepared: Prepared
+    search: RateSearch | None
+    log: _LoggingReporter
+
+    def begin(self, out: Path | None) -> Run:
+        """Claim a folder (None: `runs/<the data's name>`, numbered on when that is taken), train and test.
+
+        Raises:
+            HubelError: The folder holds a run already, or something goes wrong on the way; earlier files are whole.
+            Interrupted: Ctrl-C or SIGTERM; everything is saved, `resume` goes on.
+        """
+        config, log = self.prepared.config, self.log
+        folder = claim_folder(config.data.path, out)
+        if self.search is not None:
+            write_whole(folder.rates, table(self.search.rows()))
+        write_whole(folder.splits, self.prepared.splits.to_csv())
+        write_whole(folder.config, config.to_yaml())  # last: a folder with a config.yaml can be resumed
+        log.attach(folder)
+        return _fit_and_finish(self.prepared, folder, log)
+
+
+def make_ready(config: TrainConfig, reporter: Reporter) -> ReadyRun:
+    """Read the pictures, build the network and settle what the configuration leaves open.
+
+    Raises:
+        HubelError: Something of the user's is wrong; nothing was written.
+    """
+    if config.data.folds is not None and config.data.fold is None:
+        raise ConfigError(
+            "data.folds without data.fold asks for a cross-validation: call hubel.cross_validate (or hubel train "
+            "--folds), or say which fold to hold out"
+        )
+    log = _LoggingReporter(reporter)
+    prepared = with_chosen_phases(prepare(with_absolute_paths(config), log), log)
     search = None
     if config.learning_rate == "find":
         search = _search_rate(prepared, log)
         prepared = _with_found_rate(prepared, search, log)
-    folder = claim_folder(config.data.path, out)
-    if search is not None:
-        write_whole(folder.rates, table(search.rows()))
-    write_whole(folder.splits, prepared.splits.to_csv())
-    write_whole(folder.config, prepared.config.to_yaml())  # last: a folder with a config.yaml can be resumed
-    log.attach(folder)
-    return _fit_and_finish(prepared, folder, log)
+    return ReadyRun(prepared, search, log)
 
 
 def _search_rate(prepared: Prepared, log: Reporter) -> RateSearch:
@@ -150,11 +190,13 @@ def _with_found_rate(prepared: Prepared, search: RateSearch, log: Reporter) -> P
     return replace(prepared, config=config.model_copy(update=found))
 
 
-def _with_absolute_paths(config: TrainConfig) -> TrainConfig:
+def with_absolute_paths(config: TrainConfig) -> TrainConfig:
     """The configuration with paths that hold in every working folder."""
     data, model = config.data, config.model
     if data.path:
         data = data.model_copy(update={"path": str(Path(data.path).expanduser().resolve())})
+    if data.groups:
+        data = data.model_copy(update={"groups": str(Path(data.groups).expanduser().resolve())})
     if model.weights and (weights := Path(model.weights).expanduser()).is_file():
         model = model.model_copy(update={"weights": str(weights.resolve())})
     return config.model_copy(update={"data": data, "model": model})
@@ -176,6 +218,8 @@ def resume(
         Interrupted: Stopped again.
     """
     folder, config = find_folder(data, out)
+    if config.data.folds is not None and config.data.fold is None:
+        raise TrainingError(f"{folder.path} holds a cross-validation: hubel.cross_validate goes on with it")
     if device is not None:
         config = config.model_copy(update={"device": device})
     log = _LoggingReporter(reporter or Reporter())
@@ -297,9 +341,11 @@ def _fit(prepared: Prepared, folder: RunFolder, log: _LoggingReporter, stop: Sto
 
 
 def _bundle(prepared: Prepared, metrics: Mapping[str, Any]) -> Bundle:
-    """What the run's model says of itself; of the data's path only the folder's name, for models are passed on."""
+    """What the run's model says of itself; of paths to data only the last name, for models are passed on."""
     values = prepared.config.model_dump(mode="json")
     values["data"]["path"] = prepared.splits.root.name
+    if prepared.config.data.groups:
+        values["data"]["groups"] = Path(prepared.config.data.groups).name
     return Bundle(
         task=prepared.config.task,
         network=prepared.config.model.name,

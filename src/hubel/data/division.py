@@ -1,0 +1,167 @@
+"""Dividing pictures into splits or folds by a hash: of a picture's bytes, or of its group's name.
+
+What must not come apart is a unit: copies of a picture, or the pictures of a group. Every unit has a key of 32
+hexadecimal digits, which are as good as random and depend on nothing else; divisions are functions of the keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from hubel.data.digests import DIGEST_BYTES
+from hubel.data.sources import Sample, Split
+from hubel.errors import DataError
+
+_KEYS = 16 ** (2 * DIGEST_BYTES)  # how many there are
+
+
+def unit_keys(samples: Sequence[Sample], groups: Mapping[str, str]) -> dict[str, str]:
+    """The key of each picture's unit, by the picture's name.
+
+    Args:
+        samples: The pictures.
+        groups: The group of each by its name; empty: there are none, and a unit is a picture with its copies, its key
+            their digest. Groups that share a picture are one unit.
+    """
+    if not groups:
+        return {sample.name: sample.digest for sample in samples}
+    united: dict[str, str] = {}  # a group's name to that of another one of its unit, until there is none
+
+    def first_of(group: str) -> str:
+        while (other := united.get(group, group)) != group:
+            group = other
+        return group
+
+    holder: dict[str, str] = {}
+    for sample in samples:
+        ends = {first_of(groups[sample.name]), first_of(holder.setdefault(sample.digest, groups[sample.name]))}
+        united.update(dict.fromkeys(ends, min(ends)))
+    return {sample.name: _key(first_of(groups[sample.name])) for sample in samples}
+
+
+def _key(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES).hexdigest()
+
+
+def divide(
+    samples: Sequence[Sample],
+    fractions: Mapping[Split, float],
+    classes: Sequence[str],
+    keys: Mapping[str, str],
+    *,
+    grouped: bool = False,
+) -> dict[Split, list[Sample]]:
+    """Divide pictures so that each class is in every split.
+
+    A unit's key, read as a number between 0 and 1, falls into the share of a split, or else into train. Where a class
+    misses a split, its unit with the smallest key moves there.
+
+    Args:
+        samples: The pictures.
+        fractions: The share of each split but train.
+        classes: The classes' names.
+        keys: Of each picture's unit, by its name.
+        grouped: Whether units are groups, for messages.
+
+    Raises:
+        DataError: A class has too few units.
+    """
+    labels_of: dict[str, set[int]] = defaultdict(set)
+    for sample in samples:
+        labels_of[keys[sample.name]].add(sample.label)
+    split_of: dict[str, Split] = {key: _drawn(key, fractions) for key in labels_of}
+    keys_of: dict[int, list[str]] = defaultdict(list)
+    for key in sorted(labels_of, key=lambda key: (len(labels_of[key]), key)):
+        for label in labels_of[key]:
+            keys_of[label].append(key)
+    wanted: tuple[Split, ...] = (*fractions, "train")
+    for label, name in enumerate(classes):
+        own = keys_of[label]
+        if len(own) < len(wanted):
+            raise DataError(
+                f"class '{name}' {_has(len(own), grouped)}: a division into "
+                f"{', '.join(reversed(wanted))} needs at least {len(wanted)} of each class: add some"
+            )
+        for split in wanted:
+            held = Counter(split_of[key] for key in own)
+            if not held[split]:
+                giver = "train" if held["train"] > 1 else held.most_common(1)[0][0]
+                split_of[next(key for key in own if split_of[key] == giver)] = split
+    divided = {split: [sample for sample in samples if split_of[keys[sample.name]] == split] for split in wanted}
+    for split, of_split in divided.items():
+        lost = set(range(len(classes))) - {sample.label for sample in of_split}
+        if grouped and lost:
+            raise DataError(
+                f"the groups cannot be divided so that {split} has class '{classes[min(lost)]}', too: "
+                "its groups have other classes with them; add some"
+            )
+    return divided
+
+
+def _drawn(key: str, fractions: Mapping[Split, float]) -> Split:
+    position, end = int(key, 16) / _KEYS, 0.0
+    for split, fraction in fractions.items():
+        end += fraction
+        if position < end:
+            return split
+    return "train"
+
+
+def deal_folds(
+    samples: Sequence[Sample], count: int, classes: Sequence[str], keys: Mapping[str, str], *, grouped: bool = False
+) -> dict[str, int]:
+    """Deal pictures to folds so that each fold has nearly the same share of every class.
+
+    Class by class, the one with the fewest pictures first (Sechidis, Tsoumakas and Vlahavas 2011, ECML PKDD, section
+    3.3), the units that have it are dealt, those with most pictures of it first and otherwise in the order of their
+    keys: each to the fold that has the fewest pictures of the class so far, of equals to that with the fewest pictures,
+    of equals to the first. Without groups, the folds' numbers of pictures of a class differ by at most 1.
+
+    Args:
+        samples: The pictures.
+        count: How many folds.
+        classes: The classes' names.
+        keys: Of each picture's unit, by its name.
+        grouped: Whether units are groups, for messages.
+
+    Returns:
+        The fold of each picture by its name, from 1.
+
+    Raises:
+        DataError: There are more folds than groups, or than units of a class.
+    """
+    units: dict[str, Counter[int]] = defaultdict(Counter)
+    for sample in samples:
+        units[keys[sample.name]][sample.label] += 1
+    if grouped and len(units) < count:
+        raise DataError(f"{count} folds of {len(units)} groups: a fold has at least one group, so ask for fewer folds")
+    for label, name in enumerate(classes):
+        if (own := sum(label in labels for labels in units.values())) < count:
+            raise DataError(
+                f"class '{name}' {_has(own, grouped)}: {count} folds need at least {count} of each class; "
+                "ask for fewer folds, or add some"
+            )
+    fold_of: dict[str, int] = {}
+    held = [Counter[int]() for _ in range(count)]
+    total = sum(units.values(), Counter[int]())
+    for label in sorted(total, key=lambda label: (total[label], label)):
+        left = [key for key, labels in units.items() if label in labels and key not in fold_of]
+        for key in sorted(left, key=lambda key: (-units[key][label], key)):
+            fold = min(range(count), key=lambda fold: (held[fold][label], held[fold].total(), fold))
+            held[fold] += units[key]
+            fold_of[key] = fold + 1
+    for number, labels in enumerate(held, start=1):
+        if lost := set(range(len(classes))) - set(labels):
+            raise DataError(
+                f"the pictures cannot be dealt to {count} folds so that fold {number} has class "
+                f"'{classes[min(lost)]}', too: ask for fewer folds"
+            )
+    return {sample.name: fold_of[keys[sample.name]] for sample in samples}
+
+
+def _has(units: int, grouped: bool) -> str:
+    if grouped:
+        return f"is in {units} group{'s' * (units != 1)}"
+    return f"has {units} different picture{'s' * (units != 1)}"

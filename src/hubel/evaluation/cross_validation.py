@@ -1,0 +1,343 @@
+"""`hubel.cross_validate`: the same training once for every fold, which is then tested on what it has not seen.
+
+Stone 1974, JRSS B 36:111. Every picture is predicted once, by the one network that was neither trained nor stopped on
+it; the figures over all of these predictions are the out-of-fold ones.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hubel.config import TrainConfig
+from hubel.data.groups import Grouping
+from hubel.data.loading import Loader, default_workers
+from hubel.data.sources import Sample
+from hubel.data.splits import Folds, open_folds
+from hubel.data.store import prepare_store
+from hubel.errors import ConfigError, TrainingError
+from hubel.evaluation.grouped import accuracy_interval, drawn_groups, macro_f1_interval, roc_auc_interval
+from hubel.evaluation.ranking import roc_auc
+from hubel.files import write_json, write_whole
+from hubel.inference.predictor import Predictor
+from hubel.tasks.classification import measure, softmax
+from hubel.training.api import whole_configuration
+from hubel.training.folder import RunFolder, claim_folder, find_folder, refuse_taken
+from hubel.training.interruption import Interrupted
+from hubel.training.progress import Reporter
+from hubel.training.run import Run, finished_run, make_ready, resume, with_absolute_paths
+
+_BYTES_PER_GB = 10**9
+_HEADLINES = ("accuracy", "macro_f1", "roc_auc")
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """A finished cross-validation.
+
+    Attributes:
+        dir: Its folder, with a run's folder for each fold.
+        metrics: What its `metrics.json` says: `folds`, `mean`, `standard_deviation`, `out_of_fold`.
+        predictions: The table of every picture's out-of-fold prediction.
+    """
+
+    dir: Path
+    metrics: dict[str, Any]
+    predictions: Path
+
+
+@dataclass(frozen=True, eq=False)
+class _Predictions:
+    """What a fold's model says of the pictures that it has not seen: samples, and probabilities (N, num_classes)."""
+
+    fold: int
+    samples: tuple[Sample, ...]
+    probabilities: npt.NDArray[np.float64]
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        return np.array([sample.label for sample in self.samples], dtype=np.int64)
+
+
+def cross_validate(
+    data: str | Path | None = None,
+    *,
+    folds: int | None = None,
+    group: str | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    reporter: Reporter | None = None,
+    **options: Any,
+) -> CrossValidation:
+    """Train and test once for each of several folds of a folder of pictures.
+
+    Args:
+        data: As for `hubel.train`.
+        folds: How many; None: the configuration's.
+        group: Which pictures belong together and are never in two folds: a regular expression for the files' names, or
+            the path of a CSV file (`.csv`) with the columns `path` and `group`; None: the configuration's.
+        out: The folder; None: `runs/<data's name>`.
+        resume: Go on with the cross-validation in `out`, or with the newest one of `data`; folds that are finished are
+            not repeated.
+        reporter: Hears what happens; None: silence.
+        options: As for `hubel.train`: `model`, `weights`, `recipe`, `epochs`, `config`, `settings`, ...
+
+    Raises:
+        HubelError: Something that came is wrong; the text says what, what was expected, what to do.
+        Interrupted: Ctrl-C or SIGTERM; everything is saved.
+    """
+    target = Path(out) if out is not None else None
+    if resume:
+        folder, config = find_folder(str(data or ""), target)
+        return resume_folds(folder, config, reporter=reporter)
+    settings = fold_settings(folds, group) | dict(options.pop("settings", None) or {})
+    return run_folds(whole_configuration(data, settings=settings, **options), out=target, reporter=reporter)
+
+
+def fold_settings(folds: int | None, group: str | None) -> dict[str, Any]:
+    """The settings that the arguments `folds` and `group` stand for."""
+    settings: dict[str, Any] = {}
+    if folds is not None:
+        settings |= {"data.folds": folds, "data.fold": None}
+    if group is not None:
+        settings |= {"data.groups" if group.endswith(".csv") else "data.group": group}
+    return settings
+
+
+def is_cross_validation(config: TrainConfig) -> bool:
+    """Whether a configuration is of all folds, not of one run."""
+    return config.data.folds is not None and config.data.fold is None
+
+
+def run_folds(config: TrainConfig, *, out: Path | None = None, reporter: Reporter | None = None) -> CrossValidation:
+    """Begin a cross-validation.
+
+    Raises:
+        HubelError: Something of the user's is wrong; earlier files are whole.
+        Interrupted: Stopped; everything is saved.
+    """
+    if not is_cross_validation(config):
+        raise ConfigError("a cross-validation needs to know how many folds: give folds (--folds 5), at least 2")
+    if out is not None:
+        refuse_taken(out)
+    reporter = reporter or Reporter()
+    config = with_absolute_paths(config)
+    folds = _open(config)
+    for fold in range(1, len(folds.folds) + 1):  # what cannot be divided is found before hours have passed
+        folds.hold_out(fold, config.data.validation_fraction)
+    first = make_ready(_of_fold(config, 1), reporter)
+    folder = claim_folder(config.data.path, out)
+    write_json(folder.path / "folds.json", _described(folds, config))
+    write_whole(folder.config, config.to_yaml())  # last: a folder with a config.yaml can be resumed
+    _tell(folder, reporter, f"fold 1 of {len(folds.folds)}")
+    with _Stopped(folder):
+        first.begin(folder.path / "fold1")
+    return _go_on(folder, config, folds, reporter)
+
+
+def resume_folds(
+    folder: RunFolder, config: TrainConfig, *, device: str | None = None, reporter: Reporter | None = None
+) -> CrossValidation:
+    """Go on with a cross-validation that was stopped; finished folds are not repeated.
+
+    Args:
+        folder: Its folder.
+        config: Its configuration.
+        device: Another device than it began on; None: the same.
+        reporter: Hears what happens.
+
+    Raises:
+        TrainingError: The folder holds no cross-validation, or the pictures have changed.
+        Interrupted: Stopped again.
+    """
+    reporter = reporter or Reporter()
+    if not is_cross_validation(config):
+        raise TrainingError(f"{folder.path} holds one run, no cross-validation: hubel.train goes on with it")
+    if folder.metrics.is_file():
+        _tell(folder, reporter, f"{folder.path} is finished already: nothing is left to do")
+        return _finished(folder)
+    if device is not None:
+        config = config.model_copy(update={"device": device})
+    folds = _open(config)
+    before = json.loads((folder.path / "folds.json").read_text(encoding="utf-8"))
+    if before["fingerprint"] != _fingerprint(folds):
+        raise TrainingError(
+            f"the pictures in {folds.root} (or their groups) have changed since the cross-validation began: "
+            "put them back, or start a new one without --resume"
+        )
+    return _go_on(folder, config, folds, reporter)
+
+
+def _open(config: TrainConfig) -> Folds:
+    data = config.data
+    grouping = Grouping(data.group, Path(data.groups) if data.groups else None)
+    return open_folds(Path(data.path), data.folds or 2, grouping)
+
+
+def _of_fold(config: TrainConfig, fold: int) -> TrainConfig:
+    return config.model_copy(update={"data": config.data.model_copy(update={"fold": fold})})
+
+
+def _tell(folder: RunFolder, reporter: Reporter, text: str) -> None:
+    reporter.message(text)
+    folder.append_log(text)
+
+
+class _Stopped:
+    """Makes an interruption name the folder of the whole cross-validation, which is what can be resumed."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Interrupted):
+            error.run = self.folder.path
+
+
+def _go_on(folder: RunFolder, config: TrainConfig, folds: Folds, reporter: Reporter) -> CrossValidation:
+    """Train what is not trained yet, predict, measure and write."""
+    runs, predictions = [], []
+    for fold in range(1, len(folds.folds) + 1):
+        own = RunFolder(folder.path / f"fold{fold}")
+        if own.metrics.is_file():
+            run = finished_run(own)
+        else:
+            _tell(folder, reporter, f"fold {fold} of {len(folds.folds)}")
+            with _Stopped(folder):
+                if own.config.is_file():
+                    run = resume(out=own.path, device=config.device, reporter=reporter)
+                else:
+                    run = make_ready(_of_fold(config, fold), reporter).begin(own.path)
+        runs.append(run)
+        predictions.append(_predict(run, folds.folds[fold - 1], fold, config))
+    table = folder.path / "out_of_fold.csv"
+    write_whole(table, _table(predictions, folds))
+    metrics = _measured(runs, predictions, folds)
+    pooled = metrics["out_of_fold"]
+    _tell(folder, reporter, f"out of fold: accuracy {pooled['accuracy']:.4f} on {pooled['images']:,} pictures")
+    folder.write_metrics(metrics)  # last: a folder with a metrics.json is finished
+    return _finished(folder)
+
+
+def _finished(folder: RunFolder) -> CrossValidation:
+    metrics = json.loads(folder.metrics.read_text(encoding="utf-8"))
+    return CrossValidation(folder.path, metrics, folder.path / "out_of_fold.csv")
+
+
+def _predict(run: Run, held_out: Sequence[Sample], fold: int, config: TrainConfig) -> _Predictions:
+    predictor = Predictor.load(run.bundle, device=config.device)
+    store = prepare_store(
+        held_out,
+        predictor.preprocess,
+        classes=predictor.classes,
+        purpose="evaluation",
+        cache_bytes=int(config.data.cache_gb * _BYTES_PER_GB),
+        max_unreadable=1.0,  # the fold's run has judged it
+    )
+    workers = default_workers(store, predictor.device) if config.data.workers is None else config.data.workers
+    loader = Loader(store, batch_size=config.batch_size, preprocess=predictor.preprocess, workers=workers)
+    return _Predictions(fold, store.samples, softmax(predictor.logits_of(loader)))
+
+
+def _measured(runs: Sequence[Run], predictions: Sequence[_Predictions], folds: Folds) -> dict[str, Any]:
+    """What `metrics.json` says."""
+    rows = []
+    for run, of_fold in zip(runs, predictions, strict=True):
+        figures = _figures(of_fold.probabilities, of_fold.labels, folds.classes)
+        rows.append({"fold": of_fold.fold, **figures, "best_epoch": run.metrics["best_epoch"], "dir": run.dir.name})
+    names = [name for name in _HEADLINES if name in rows[0]]
+    values = {name: np.array([row[name] for row in rows]) for name in names}
+    probabilities = np.concatenate([of_fold.probabilities for of_fold in predictions])
+    labels = np.concatenate([of_fold.labels for of_fold in predictions])
+    pooled = _figures(probabilities, labels, folds.classes)
+    if folds.groups:
+        names_of_groups = [folds.groups[sample.name] for of_fold in predictions for sample in of_fold.samples]
+        pooled |= _grouped_intervals(probabilities, labels, names_of_groups)
+    return {
+        "folds": rows,
+        "mean": {name: float(value.mean()) for name, value in values.items()},
+        "standard_deviation": {name: float(value.std(ddof=1)) for name, value in values.items()},
+        "out_of_fold": pooled,
+        "seconds": round(sum(run.metrics["seconds"] for run in runs), 1),
+    }
+
+
+def _figures(
+    probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], classes: Sequence[str]
+) -> dict[str, Any]:
+    """All figures of some predictions; for two classes with the area under the ROC curve of the second one."""
+    figures = measure(probabilities, labels, classes).to_full_dict()
+    if len(classes) == 2 and len(set(labels.tolist())) == 2:
+        area, interval = roc_auc(probabilities[labels == 1, 1], probabilities[labels == 0, 1])
+        figures |= {"roc_auc": area, "roc_auc_ci95": list(interval)}
+    return figures
+
+
+def _grouped_intervals(
+    probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], names: Sequence[str]
+) -> dict[str, Any]:
+    """Intervals that heed groups, in place of those that take every picture for independent of the others."""
+    distinct, groups = np.unique(np.array(names), return_inverse=True)
+    drawn, predicted = drawn_groups(groups), probabilities.argmax(axis=1)
+    intervals = {
+        "accuracy_ci95": list(accuracy_interval(predicted == labels, groups, drawn)),
+        "macro_f1_ci95": list(macro_f1_interval(labels, predicted, groups, drawn)),
+    }
+    if probabilities.shape[1] == 2:
+        intervals["roc_auc_ci95"] = list(roc_auc_interval(probabilities[:, 1], labels == 1, groups, drawn))
+    return {**intervals, "groups": len(distinct)}
+
+
+def _table(predictions: Sequence[_Predictions], folds: Folds) -> str:
+    """`out_of_fold.csv`: every picture with its class, its group, its fold and each class's probability."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    group = ["group"] * bool(folds.groups)
+    writer.writerow(["path", "label", *group, "fold", "predicted", *(f"probability {name}" for name in folds.classes)])
+    for of_fold in predictions:
+        for sample, row in zip(of_fold.samples, of_fold.probabilities, strict=True):
+            own = [folds.groups[sample.name]] if folds.groups else []
+            label, predicted = folds.classes[sample.label], folds.classes[int(row.argmax())]
+            shares = [f"{probability:.6f}" for probability in row]
+            writer.writerow([sample.name, label, *own, of_fold.fold, predicted, *shares])
+    return text.getvalue()
+
+
+def _described(folds: Folds, config: TrainConfig) -> dict[str, Any]:
+    """What `folds.json` says: who is in which fold."""
+    numbered = list(enumerate(folds.folds, start=1))
+    return {
+        "folds": len(folds.folds),
+        "grouped_by": config.data.group or config.data.groups,
+        "groups": len(set(folds.groups.values())) or None,
+        "pictures": {
+            str(fold): {
+                name: sum(sample.label == label for sample in samples) for label, name in enumerate(folds.classes)
+            }
+            for fold, samples in numbered
+        },
+        "fold_of": {sample.name: fold for fold, samples in numbered for sample in samples},
+        "fingerprint": _fingerprint(folds),
+    }
+
+
+def _fingerprint(folds: Folds) -> str:
+    """BLAKE2b over names, classes, contents and folds; the same wherever the data set lies."""
+    rows = [
+        f"{fold}\t{sample.name}\t{folds.classes[sample.label]}\t{sample.digest}"
+        for fold, samples in enumerate(folds.folds, start=1)
+        for sample in samples
+    ]
+    return hashlib.blake2b("\n".join(rows).encode(), digest_size=16).hexdigest()
