@@ -98,8 +98,9 @@ def draw_rate_search(rows: Sequence[dict[str, float]], learning_rate: float) -> 
         axes.axvline(learning_rate, color="#111827", linestyle=":", linewidth=1, label=f"taken: {learning_rate:.2g}")
         axes.set_xscale("log")
         axes.set_xlabel("learning rate")
-        spread = max(smoothed) - min(smoothed) or 1.0
-        axes.set_ylim(min(smoothed) - 0.3 * spread, max(smoothed) + 0.3 * spread)
+        least = min(smoothed)
+        fall = max(smoothed[: smoothed.index(least) + 1]) - least or 1.0  # what comes after may go far up
+        axes.set_ylim(least - 0.5 * fall, least + 1.8 * fall)
         axes.grid(axis="y")
         axes.legend(frameon=False, fontsize=9, loc="lower left")
         return _svg(figure)
