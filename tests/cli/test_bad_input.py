@@ -102,7 +102,7 @@ def test_names_and_settings(
 def test_a_phase_from_a_stage_that_the_network_lacks(hubel: Hubel, coloured_squares: Path) -> None:
     phases = "phases=[{name: a, epochs: 1, train: layer9, learning_rate: 0.1}]"
     check_refused(
-        hubel("train", coloured_squares, "--set", phases), "there is no stage 'layer9'", "all, head or one of"
+        hubel("train", coloured_squares, "--set", phases), "there is no stage 'layer9'", "all, later, head or one of"
     )
 
 
