@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import norm
 
 from hubel.evaluation.paired import tango_interval
-from hubel.evaluation.ranking import average_precision, roc_auc
+from hubel.evaluation.ranking import average_precision, delong_variance, roc_auc
 from hubel.results import Interval
 from hubel.tasks.classification import bootstrap_macro_f1, loss_interval, macro_f1, wilson_interval
 
@@ -72,6 +72,22 @@ def test_roc_auc(positives: int, negatives: int, distance: float) -> None:
         return roc_auc(generator.normal(distance, 1, positives), generator.normal(0, 1, negatives))[1]
 
     check_coverage(float(norm.cdf(distance / 2**0.5)), draw, 1500)
+
+
+def test_of_few_positives_delongs_own_interval_is_too_narrow_and_ours_is_not() -> None:
+    generator = np.random.default_rng(7)
+    truth, repetitions = float(norm.cdf(2.5 / 2**0.5)), 1000
+    held = np.zeros(2)
+    for _ in range(repetitions):
+        positives, negatives = generator.normal(2.5, 1, 12), generator.normal(0, 1, 360)
+        area, variance = delong_variance(positives, negatives)
+        if area < 1:  # where it is 1, DeLong's interval is that point
+            at, half = np.log(area / (1 - area)), 1.96 * variance**0.5 / (area * (1 - area))
+            held[0] += abs(np.log(truth / (1 - truth)) - at) <= half
+        low, high = roc_auc(positives, negatives)[1]
+        held[1] += low <= truth <= high
+    assert held[0] / repetitions < 0.9
+    assert held[1] / repetitions >= 0.95
 
 
 @pytest.mark.parametrize(

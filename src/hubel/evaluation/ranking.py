@@ -116,9 +116,9 @@ def average_precision(positives: Scores, negatives: Scores) -> tuple[float, Inte
 
     Returns:
         The average precision as scikit-learn defines it, and its 95 % interval: the jackknife's variance on the logit
-        scale, with what `_guarded_interval` adds for few pictures. (A bootstrap's percentiles are too narrow: Boyd,
-        Eng and Page 2013, ECML PKDD; and so is its standard error, by a tenth with 50 of each side.) Where no
-        negative is above a positive, the interval is as if half a positive were.
+        scale, with what `_guarded_interval` adds for few pictures. (A bootstrap's percentiles are too narrow an
+        interval: Boyd, Eng and Page 2013, ECML PKDD.) Where no negative is above a positive, the interval is as if
+        half a positive were.
 
     Raises:
         ValueError: There are no positives or no negatives.
@@ -172,9 +172,9 @@ def _guarded_interval(value: float, variance: float, fewest: int) -> Interval:
     """A 95 % interval on the logit scale of a figure between 0 and 1, from its estimated variance.
 
     Of few pictures of one side, often all are easy, and an estimated variance is then far too small: with 12 positives
-    and an area of 0.96, DeLong's interval holds the truth in 85 % of samples. So the greatest variance that one more
-    picture could have brought is added, and the quantile is Student's. Where there are hundreds, neither matters.
-    `tests/evaluation/test_coverage.py` has the simulation.
+    and an area of 0.96, DeLong's interval holds the truth in less than 90 % of samples. So the greatest variance that
+    one more picture could have brought is added, and the quantile is Student's. Where there are hundreds, neither
+    matters. `tests/evaluation/test_coverage.py` simulates both.
 
     Args:
         value: The figure.
