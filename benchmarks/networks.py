@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twins import TWINS
@@ -109,10 +109,18 @@ def peak(name: str, arguments: argparse.Namespace) -> None:
     runtime.start()
     images = images_for(name, arguments.batch, arguments.channels_last)
     network = in_format(build(name, arguments.side), arguments.channels_last)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    runtime.return_freed_memory()
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far: building the network has one of its own
+    before = resident("VmRSS")
     for _ in range(3):
         STEPS[arguments.step](network, images)
-    print(json.dumps({"peak_mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / 1e6}))
+    print(json.dumps({"peak_mb": (resident("VmHWM") - before) * 1024 / 1e6}))
+
+
+def resident(name: str) -> int:
+    """This process's resident memory in KiB: `VmRSS` now, `VmHWM` at its peak (proc(5); Linux only)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 def measure(*options: str) -> dict[str, dict[str, float]]:
