@@ -100,7 +100,9 @@ def test_every_picture_is_predicted_once_by_a_model_that_has_not_seen_it(hubel: 
     assert one.status == 0, one.err
     assert Path("one/best.safetensors").read_bytes() == (run / "fold2" / "best.safetensors").read_bytes()
     measured = hubel("evaluate", run / "fold2", two_classes, "--device", "cpu", "--json")
-    assert json.loads(measured.out)["images"] == 11  # what it has not seen, and nothing else
+    own = json.loads(measured.out)
+    assert (own["images"], own["split"]) == (11, "test")  # what it has not seen, and nothing else
+    assert own["accuracy"] == metrics["folds"][1]["accuracy"]
 
 
 @pytest.mark.parametrize("by", ["pattern", "table"])
@@ -123,6 +125,9 @@ def test_no_patient_is_on_both_sides(hubel: Hubel, two_classes: Path, tmp_path: 
             {s.name.split("/")[1][:8] for s in splits.split(split)} for split in ("train", "validation", "test")
         ]
         assert sum(map(len, patients)) == len(set().union(*patients)) == 7
+    for option, count in (("test", len(splits.test)), ("validation", len(splits.validation))):
+        measured = hubel("evaluate", run / "fold3", two_classes, "--device", "cpu", "--json", "--split", option)
+        assert json.loads(measured.out)["images"] == count
 
 
 @pytest.mark.parametrize(

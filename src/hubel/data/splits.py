@@ -262,6 +262,26 @@ def open_splits(
     return splits
 
 
+def open_division(
+    root: Path,
+    *,
+    validation_fraction: float = 0.15,
+    test_fraction: float = 0.15,
+    grouping: Grouping | None = None,
+    folds: int | None = None,
+    fold: int | None = None,
+) -> DataSplits:
+    """The splits of a run: those of `open_splits`, or, in a cross-validation, those that hold out one of the folds.
+
+    Raises:
+        DataError: There is nothing at `root` that can be divided so that every split has every class.
+        ConfigError: The fractions leave nothing to one of the splits.
+    """
+    if folds is not None and fold is not None:
+        return open_folds(root, folds, grouping).hold_out(fold, validation_fraction)
+    return open_splits(root, validation_fraction=validation_fraction, test_fraction=test_fraction, grouping=grouping)
+
+
 class _Opened(NamedTuple):
     """The pictures of a folder by its split folders (None: it has none), each in one of them only."""
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hubel.config import TrainConfig
+from hubel.data.groups import Grouping
 from hubel.data.sources import SPLITS, ClassFolders, Sample, find_class_folders
-from hubel.data.splits import DataSplits, labelled_splits, open_splits
+from hubel.data.splits import DataSplits, labelled_splits, open_division
 from hubel.errors import DataError, unknown_name
 from hubel.inference.predictor import Predictor
 
@@ -80,12 +82,15 @@ def _division_in_training(root: Path, folders: ClassFolders, predictor: Predicto
     """The division of a folder that the model was trained on; None for any other folder."""
     if folders.classes != predictor.classes:
         return None
-    fractions = predictor.bundle.config.get("data", {})
+    settings = dict(predictor.bundle.config.get("data", {}))
+    if settings.get("groups"):  # of the table's path, the bundle has the name alone
+        settings |= {"groups": _table_of_run(predictor)}
+    names = ("validation_fraction", "test_fraction", "folds", "fold")
     try:
-        division = open_splits(
+        division = open_division(
             root,
-            validation_fraction=fractions.get("validation_fraction", 0.15),
-            test_fraction=fractions.get("test_fraction", 0.15),
+            **{name: settings[name] for name in names if name in settings},
+            grouping=Grouping(settings.get("group"), settings.get("groups")),
         )
     except DataError:  # nobody could train on it
         return None
@@ -117,6 +122,15 @@ def leave_out(
             f"{left_out:,} pictures that the model was trained or validated on were left out; --split all keeps them"
         )
     return replace(selection, samples=kept, notes=tuple(notes))
+
+
+def _table_of_run(predictor: Predictor) -> Path | None:
+    """The table of groups that a model's run was divided by, if the bundle still lies in its folder."""
+    file = predictor.path.parent / "config.yaml" if predictor.path else None
+    if file is None or not file.is_file():
+        return None
+    path = TrainConfig.from_yaml(file).data.groups
+    return Path(path) if path else None
 
 
 def _listed_splits(predictor: Predictor) -> DataSplits | None:

@@ -16,7 +16,7 @@ from hubel.config import AugmentConfig, DataConfig, TrainConfig
 from hubel.data.augmentation import Augment
 from hubel.data.groups import Grouping
 from hubel.data.loading import Loader, channel_statistics, default_workers
-from hubel.data.splits import DataSplits, open_folds, open_splits
+from hubel.data.splits import DataSplits, open_division
 from hubel.data.store import PictureStore, Unreadable, prepare_store, refuse_share
 from hubel.errors import ConfigError, TrainingError, WeightsError
 from hubel.models.network import ClassificationNetwork
@@ -106,7 +106,15 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
     device = runtime.choose_device(config.device)
     entry = model_entry(config.model.name)
     config = _with_phases(config)
-    splits = _open_splits(config.data)
+    data = config.data
+    splits = open_division(
+        Path(data.path),
+        validation_fraction=data.validation_fraction,
+        test_fraction=data.test_fraction,
+        grouping=Grouping(data.group, Path(data.groups) if data.groups else None),
+        folds=data.folds,
+        fold=data.fold,
+    )
     for note in splits.notes:
         reporter.message(note)
 
@@ -148,19 +156,6 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
     network.to(device).to(memory_format=runtime.memory_format(device))
     runtime.return_freed_memory()  # decoding has left its buffers
     return Prepared(config, splits, stores, unreadable, network, preprocess, augment, device)
-
-
-def _open_splits(data: DataConfig) -> DataSplits:
-    """The division of the pictures, in which a fold of a cross-validation is the test split."""
-    grouping = Grouping(data.group, Path(data.groups) if data.groups else None)
-    if data.folds is not None and data.fold is not None:
-        return open_folds(Path(data.path), data.folds, grouping).hold_out(data.fold, data.validation_fraction)
-    return open_splits(
-        Path(data.path),
-        validation_fraction=data.validation_fraction,
-        test_fraction=data.test_fraction,
-        grouping=grouping,
-    )
 
 
 def build_augment(
