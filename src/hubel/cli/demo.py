@@ -48,7 +48,7 @@ def demo(
     from hubel.data.splits import DataSplits
     from hubel.inference.predictor import load
 
-    held_out = [sample.path for sample in DataSplits.from_csv((run.dir / "splits.csv").read_text(), pictures).test]
+    held_out = DataSplits.from_csv((run.dir / "splits.csv").read_text(), pictures).test
     model = load(run.bundle, device=device)
     typer.echo("five of the held-out pictures:")
     for result in model.predict(held_out[:: max(1, len(held_out) // 5)][:5]):

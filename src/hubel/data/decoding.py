@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from hubel.data.sources import Sample
 from hubel.errors import DataError
 
 if TYPE_CHECKING:
     from hubel.preprocessing import Preprocess
 
-Source = Path | str | bytes | Image.Image | npt.NDArray[Any]
+Source = Sample | Path | str | bytes | Image.Image | npt.NDArray[Any]
 
 # Pillow warns above its own limit, a quarter of a GiB at three bytes a pixel; here it is an error.
 MAX_PIXELS = 89_478_485
@@ -56,8 +57,8 @@ def load_image(source: Source, channels: int, *, shorter_side: int | None = None
     otherwise, the least value becomes 0 and the greatest 255. Of an animation, the first frame counts.
 
     Args:
-        source: A path, a file's bytes, a PIL image, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of bool,
-            uint8, uint16 or floats.
+        source: A sample, a path, a file's bytes, a PIL image, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
+            of bool, uint8, uint16 or floats.
         channels: 3 for mode RGB, 1 for mode L.
         shorter_side: What the shorter side will be scaled to, in pixels; JPEGs are then decoded at 1/2, 1/4 or 1/8
             where at least twice that remains.
@@ -70,6 +71,8 @@ def load_image(source: Source, channels: int, *, shorter_side: int | None = None
     """
     name = _name(source)
     try:
+        if isinstance(source, Sample):
+            source = source.path or source.read()
         if isinstance(source, Image.Image):
             return _decoded(source, channels, None)
         if isinstance(source, np.ndarray):
@@ -112,6 +115,8 @@ class _Reason(Exception):  # noqa: N818 - never seen outside this file
 def _name(source: Source) -> str:
     if isinstance(source, (str, Path)):
         return str(source)
+    if isinstance(source, Sample):
+        return source.location
     if isinstance(source, bytes):
         return f"an image of {len(source)} bytes"
     if isinstance(source, np.ndarray):

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from hubel.data.digests import DIGEST_BYTES
+from hubel.data.labels import classes_of
 from hubel.data.sources import Sample, Split
 from hubel.errors import DataError
 
@@ -70,7 +71,7 @@ def divide(
     """
     labels_of: dict[str, set[int]] = defaultdict(set)
     for sample in samples:
-        labels_of[keys[sample.name]].add(sample.label)
+        labels_of[keys[sample.name]].update(classes_of(sample.label))
     split_of: dict[str, Split] = {key: _drawn(key, fractions) for key in labels_of}
     keys_of: dict[int, list[str]] = defaultdict(list)
     for key in sorted(labels_of, key=lambda key: (len(labels_of[key]), key)):
@@ -91,7 +92,7 @@ def divide(
                 split_of[next(key for key in own if split_of[key] == giver)] = split
     divided = {split: [sample for sample in samples if split_of[keys[sample.name]] == split] for split in wanted}
     for split, of_split in divided.items():
-        lost = set(range(len(classes))) - {sample.label for sample in of_split}
+        lost = set(range(len(classes))) - {index for sample in of_split for index in classes_of(sample.label)}
         if grouped and lost:
             raise DataError(
                 f"the groups cannot be divided so that {split} has class '{classes[min(lost)]}', too: "
@@ -134,7 +135,7 @@ def deal_folds(
     """
     units: dict[str, Counter[int]] = defaultdict(Counter)
     for sample in samples:
-        units[keys[sample.name]][sample.label] += 1
+        units[keys[sample.name]].update(classes_of(sample.label))
     if grouped and len(units) < count:
         raise DataError(f"{count} folds of {len(units)} groups: a fold has at least one group, so ask for fewer folds")
     for label, name in enumerate(classes):

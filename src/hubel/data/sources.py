@@ -12,8 +12,9 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
+from hubel.data.labels import Label
 from hubel.errors import DataError
 
 IMAGE_EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
@@ -34,21 +35,55 @@ SPLIT_FOLDERS: Mapping[str, Split] = {
 _EXPECTED = "expected a folder with one folder of images per class, or such folders under train, validation and test"
 
 
+class Container(Protocol):
+    """A file that holds many pictures, such as an archive; it can be read in several threads and processes at once."""
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one picture.
+
+        Raises:
+            OSError: It is not there (any more), or is damaged; the text is a reason that does not name it.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A picture with its label.
 
     Attributes:
-        path: Where the file is.
+        path: Where the file is; None for a picture inside a container.
         name: Its path relative to the data set's root, with forward slashes.
-        label: Index of its class.
-        digest: BLAKE2b of the file's bytes, 32 hexadecimal digits.
+        label: Index of its class; of several classes, or a number, as `DataSplits.labelling` says.
+        digest: BLAKE2b of the picture's bytes, 32 hexadecimal digits.
+        container: What holds the picture, where it has no file of its own.
     """
 
-    path: Path
+    path: Path | None
     name: str
-    label: int
+    label: Label
     digest: str
+    container: Container | None = None
+
+    @property
+    def location(self) -> str:
+        """Where the picture is, for people: its file, or its name behind that of its container."""
+        return str(self.path) if self.container is None else f"{self.container.path}/{self.name}"
+
+    def read(self) -> bytes:
+        """The picture's bytes, not decoded.
+
+        Raises:
+            OSError: They cannot be read.
+        """
+        if self.container is not None:
+            return self.container.read(self.name)
+        if self.path is None:
+            raise FileNotFoundError("it has neither a file nor a container")
+        return self.path.read_bytes()
 
 
 class File(NamedTuple):

@@ -22,11 +22,11 @@ from typing import NamedTuple
 from hubel.data.digests import DIGEST_BYTES, digest_files
 from hubel.data.division import deal_folds, divide, unit_keys
 from hubel.data.groups import Grouping
+from hubel.data.labels import COLUMN_OF, LABELLING_OF, Label, Labelling, classes_of, label_text, names_in, read_label
 from hubel.data.sources import SPLITS, ClassFolders, Sample, Split, find_class_folders
 from hubel.errors import ConfigError, DataError
 
 _EMPTY = hashlib.blake2b(b"", digest_size=DIGEST_BYTES).hexdigest()
-_COLUMNS = ("name", "split", "label", "digest")
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,13 @@ class DataSplits:
 
     Attributes:
         root: Its folder.
-        classes: Class names, sorted; a sample's label is an index into them.
+        classes: Class names, sorted; labels are indices into them. None where labels are numbers.
         train: Pictures that train the network.
         validation: Pictures that choose the epoch.
         test: Pictures that are touched once, at the end; may be empty.
         notes: One line for each thing that was decided, and why.
         excluded: Pictures in no split.
+        labelling: Whether every picture has one class, several classes or a number.
     """
 
     root: Path
@@ -65,14 +66,18 @@ class DataSplits:
     test: tuple[Sample, ...]
     notes: tuple[str, ...] = ()
     excluded: tuple[Excluded, ...] = field(default=())
+    labelling: Labelling = "class"
 
     def split(self, name: str) -> tuple[Sample, ...]:
         """The pictures of `train`, `validation` or `test`."""
         return {"train": self.train, "validation": self.validation, "test": self.test}[name]
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """How many pictures each split has of each class."""
-        counted = {split: Counter(sample.label for sample in self.split(split)) for split in SPLITS}
+        """How many pictures each split has of each class; a picture of several classes counts for each."""
+        counted = {
+            split: Counter(label for sample in self.split(split) for label in classes_of(sample.label))
+            for split in SPLITS
+        }
         return {
             split: {name: of_label[label] for label, name in enumerate(self.classes)}
             for split, of_label in counted.items()
@@ -86,33 +91,36 @@ class DataSplits:
         return hashlib.blake2b(content.encode(), digest_size=DIGEST_BYTES).hexdigest()
 
     def to_csv(self) -> str:
-        """The division as CSV: a row per picture with its name, split, label (the class's name) and digest."""
+        """The division as CSV: a row per picture with its name, split, label (class names or a number) and digest."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(_COLUMNS)
+        writer.writerow(("name", "split", COLUMN_OF[self.labelling], "digest"))
         for split in SPLITS:
             for sample in self.split(split):
-                writer.writerow((sample.name, split, self.classes[sample.label], sample.digest))
+                writer.writerow((sample.name, split, label_text(sample.label, self.classes), sample.digest))
         return text.getvalue()
 
     @classmethod
     def from_csv(cls, text: str, root: Path) -> DataSplits:
-        """The division that `to_csv` wrote, for pictures under a root that may have moved.
+        """The division that `to_csv` wrote, for a folder of pictures that may have moved.
 
         Raises:
             DataError: The text is no such division.
         """
         rows = list(csv.reader(io.StringIO(text)))
-        if not rows or tuple(rows[0]) != _COLUMNS or any(len(row) != len(_COLUMNS) for row in rows):
-            raise DataError(f"this is no table of splits: expected the columns {', '.join(_COLUMNS)}")
-        classes = tuple(sorted({label for _, _, label, _ in rows[1:]}))
+        labelling = next((LABELLING_OF[name] for name in rows[0] if name in LABELLING_OF), None) if rows else None
+        columns = ["name", "split", COLUMN_OF[labelling or "class"], "digest"]
+        if labelling is None or rows[0] != columns or any(len(row) != len(columns) for row in rows):
+            raise DataError(f"this is no table of splits: expected the columns {', '.join(columns)}")
+        classes = tuple(sorted({name for row in rows[1:] for name in names_in(row[2], labelling)}))
+        index_of = {name: index for index, name in enumerate(classes)}
         samples: dict[str, list[Sample]] = {split: [] for split in SPLITS}
         for name, split, label, digest in rows[1:]:
             if split not in samples:
                 raise DataError(f"'{split}' is no split: expected {', '.join(SPLITS)} (picture {name})")
-            samples[split].append(Sample(root / name, name, classes.index(label), digest))
+            samples[split].append(Sample(root / name, name, read_label(label, labelling, index_of), digest))
         train, validation, test = (tuple(samples[split]) for split in SPLITS)
-        return cls(root, classes, train, validation, test)
+        return cls(root, classes, train, validation, test, labelling=labelling)
 
 
 @dataclass(frozen=True)
@@ -421,14 +429,14 @@ def _note_contradictions(
     of_split: Mapping[Split | None, Iterable[Sample]], classes: Sequence[str], notes: list[str]
 ) -> None:
     """Note identical pictures that have different labels; both are kept."""
-    alike: dict[str, dict[int, Sample]] = defaultdict(dict)
+    alike: dict[str, dict[Label, Sample]] = defaultdict(dict)
     for samples in of_split.values():
         for sample in samples:
             alike[sample.digest].setdefault(sample.label, sample)
     pairs = [list(of_label.values()) for digest, of_label in alike.items() if len(of_label) > 1 and digest != _EMPTY]
     if pairs:
         names = " and ".join(sample.name for sample in pairs[0])
-        labels = " and ".join(f"'{classes[sample.label]}'" for sample in pairs[0])
+        labels = " and ".join(f"'{label_text(sample.label, classes)}'" for sample in pairs[0])
         notes.append(
             f"{len(pairs)} pictures have more than one label (such as {names}, identical but labelled {labels}): "
             "kept, but one of the labels is wrong"

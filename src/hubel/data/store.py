@@ -8,6 +8,7 @@ once, so that unreadable ones are found before training and not in the middle of
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import shutil
@@ -24,7 +25,8 @@ import numpy.typing as npt
 import PIL
 from PIL import Image
 
-from hubel.data.decoding import DECODING_VERSION, UnreadableImage, load_for
+from hubel.data.decoding import DECODING_VERSION, Source, UnreadableImage, load_for
+from hubel.data.labels import Labelling, classes_of, label_array
 from hubel.data.remembered import remember_verdicts, remembered_verdicts
 from hubel.data.sources import Sample
 from hubel.data.store_file import DoesNotFitError, Index, MappedPixels, make_room, path_of, read_index, write_pictures
@@ -60,7 +62,7 @@ class PictureStore:
 
     Attributes:
         samples: The readable pictures, in the order they came.
-        labels: int64 of shape (N,).
+        labels: One class each: int64 of shape (N,); several: float32 (N, C), 0 or 1; a number: float32 (N,).
         unreadable: The pictures that were left out.
         channels: 3 or 1.
         cached: Whether the pictures lie decoded in a file; otherwise, each is decoded when it is asked for.
@@ -73,11 +75,13 @@ class PictureStore:
         purpose: Purpose,
         unreadable: Mapping[int, str],
         *,
+        num_classes: int,
+        labelling: Labelling = "class",
         path: Path | None = None,
         index: Index | None = None,
     ) -> None:
         self.samples = tuple(sample for at, sample in enumerate(samples) if at not in unreadable)
-        self.labels = np.array([sample.label for sample in self.samples], dtype=np.int64)
+        self.labels = label_array([sample.label for sample in self.samples], labelling, num_classes)
         self.unreadable = tuple(Unreadable(samples[at], why) for at, why in sorted(unreadable.items()))
         self.channels = preprocess.channels
         self._decode = partial(decode_picture, preprocess=preprocess, purpose=purpose)
@@ -98,7 +102,7 @@ class PictureStore:
             UnreadableImage: The file has changed since it was tried.
         """
         if self._mapped is None:
-            return self._decode(self.samples[position].path)
+            return self._decode(self.samples[position])
         height, width = (int(side) for side in self._shapes[position])
         start = int(self._starts[position])
         pixels = self._mapped.read(start, height * width * self.channels)
@@ -127,6 +131,7 @@ def prepare_store(
     preprocess: Preprocess,
     *,
     classes: Sequence[str],
+    labelling: Labelling = "class",
     purpose: Purpose,
     cache_bytes: int,
     max_unreadable: float = 0.01,
@@ -137,7 +142,8 @@ def prepare_store(
     Args:
         samples: The pictures of a split.
         preprocess: How they are brought to size; its mean and standard deviation do not matter here.
-        classes: Names of the labels, for messages.
+        classes: The classes' names.
+        labelling: What the pictures' labels are.
         purpose: `"training"`: resized, not cropped; `"evaluation"`: resized and cropped.
         cache_bytes: How much disk all decoded pictures may take; older ones make room. 0: nothing is kept.
         max_unreadable: Greatest share of pictures that may be unreadable.
@@ -157,13 +163,22 @@ def prepare_store(
             needed = _estimate(samples, preprocess, purpose)
             index = read_index(path) or filler.fill(path, needed, preprocess, cache_bytes)
         unreadable = filler.reasons() if index is None else index.unreadable
-    store = PictureStore(samples, preprocess, purpose, unreadable, path=path if index else None, index=index)
+    store = PictureStore(
+        samples,
+        preprocess,
+        purpose,
+        unreadable,
+        num_classes=len(classes),
+        labelling=labelling,
+        path=path if index else None,
+        index=index,
+    )
     refuse_share(store.unreadable, len(samples), max_unreadable)
     _refuse_lost_class(store, classes)
     return store
 
 
-def decode_picture(path: Path, preprocess: Preprocess, purpose: Purpose) -> npt.NDArray[np.uint8]:
+def decode_picture(source: Source, preprocess: Preprocess, purpose: Purpose) -> npt.NDArray[np.uint8]:
     """Decode a picture as a store keeps it.
 
     Returns:
@@ -172,7 +187,7 @@ def decode_picture(path: Path, preprocess: Preprocess, purpose: Purpose) -> npt.
     Raises:
         UnreadableImage: It cannot be decoded.
     """
-    image = load_for(path, preprocess)
+    image = load_for(source, preprocess)
     if purpose == "evaluation":
         return preprocess.to_array(image)
     return _resized(image, preprocess)
@@ -221,11 +236,11 @@ def refuse_share(
 
 def _refuse_lost_class(store: PictureStore, classes: Sequence[str]) -> None:
     """Refuse a split that has lost all pictures of a class."""
-    left = set(store.labels.tolist())
+    left = {index for sample in store.samples for index in classes_of(sample.label)}
     for item in store.unreadable:
-        if item.sample.label not in left:
+        if lost := set(classes_of(item.sample.label)) - left:
             raise DataError(
-                f"no image of class '{classes[item.sample.label]}' can be read: {_some(store.unreadable)}; "
+                f"no image of class '{classes[min(lost)]}' can be read: {_some(store.unreadable)}; "
                 "mend them or remove the class"
             )
 
@@ -240,7 +255,7 @@ class _Filler:
     """Tries pictures in parallel, once each, and remembers which are unreadable."""
 
     def __init__(
-        self, samples: Sequence[Sample], decode: Callable[[Path], npt.NDArray[np.uint8]], progress: Progress | None
+        self, samples: Sequence[Sample], decode: Callable[[Sample], npt.NDArray[np.uint8]], progress: Progress | None
     ) -> None:
         self.samples, self.decode = samples, decode
         self.progress = progress or (lambda done, total: None)
@@ -295,7 +310,7 @@ class _Filler:
 
     def _try(self, sample: Sample) -> npt.NDArray[np.uint8] | str:
         try:
-            return self.decode(sample.path)
+            return self.decode(sample)
         except UnreadableImage as error:
             return error.reason
 
@@ -329,15 +344,15 @@ def _estimate(samples: Sequence[Sample], preprocess: Preprocess, purpose: Purpos
     if purpose == "evaluation" or preprocess.resize == "stretch":
         return len(samples) * height * width * preprocess.channels
     step = -(-len(samples) // _HEADERS_TO_ESTIMATE)
-    ratios = [ratio for sample in samples[::step] if (ratio := _aspect_ratio(sample.path)) is not None]
+    ratios = [ratio for sample in samples[::step] if (ratio := _aspect_ratio(sample)) is not None]
     mean = sum(ratios) / len(ratios) if ratios else 1.0
     return int(len(samples) * preprocess.resize_to**2 * mean * preprocess.channels)
 
 
-def _aspect_ratio(path: Path) -> float | None:
+def _aspect_ratio(sample: Sample) -> float | None:
     """The longer side divided by the shorter one, from the file's header; None if it cannot be read."""
     try:
-        with Image.open(path) as image:
+        with Image.open(sample.path or io.BytesIO(sample.read())) as image:
             return max(image.size) / min(image.size)
     except Exception:  # what is damaged is found when it is decoded
         return None

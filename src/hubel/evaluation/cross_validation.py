@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from hubel.config import TrainConfig
 from hubel.data.groups import Grouping
+from hubel.data.labels import label_text
 from hubel.data.loading import Loader, default_workers
 from hubel.data.sources import Sample
 from hubel.data.splits import Folds, open_folds
@@ -309,7 +310,7 @@ def _table(predictions: Sequence[_Predictions], folds: Folds) -> str:
     for of_fold in predictions:
         for sample, row in zip(of_fold.samples, of_fold.probabilities, strict=True):
             own = [folds.groups[sample.name]] if folds.groups else []
-            label, predicted = folds.classes[sample.label], folds.classes[int(row.argmax())]
+            label, predicted = label_text(sample.label, folds.classes), folds.classes[int(row.argmax())]
             shares = [f"{probability:.6f}" for probability in row]
             writer.writerow([sample.name, label, *own, of_fold.fold, predicted, *shares])
     return text.getvalue()
@@ -336,7 +337,7 @@ def _described(folds: Folds, config: TrainConfig) -> dict[str, Any]:
 def _fingerprint(folds: Folds) -> str:
     """BLAKE2b over names, classes, contents and folds; the same wherever the data set lies."""
     rows = [
-        f"{fold}\t{sample.name}\t{folds.classes[sample.label]}\t{sample.digest}"
+        f"{fold}\t{sample.name}\t{label_text(sample.label, folds.classes)}\t{sample.digest}"
         for fold, samples in enumerate(folds.folds, start=1)
         for sample in samples
     ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hubel.data.labels import label_text
 from hubel.data.store import Unreadable
 from hubel.evaluation.baselines import Baseline
 from hubel.evaluation.binary import BinaryReading
@@ -135,7 +136,9 @@ class Evaluation:
         writer.writerow(["path", "label", "predicted", "probability"])
         for sample, row in zip(self.samples, self.probabilities, strict=True):
             best = int(row.argmax())
-            writer.writerow([sample.path, self.classes[sample.label], self.classes[best], f"{row[best]:.6f}"])
+            writer.writerow(
+                [sample.location, label_text(sample.label, self.classes), self.classes[best], f"{row[best]:.6f}"]
+            )
         return text.getvalue()
 
     def to_dict(self) -> dict[str, Any]:

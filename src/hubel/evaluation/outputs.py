@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -127,16 +126,15 @@ def view_outputs(
 
     The views are timed on all pictures, the plain crop on some, read from their files as the views are.
     """
-    paths = [sample.path for sample in plain.samples]
     progress = partial(settings.progress, f"evaluating {views.count} views")
 
-    def run(pictures: Sequence[Path], of: Views | None) -> tuple[list[torch.Tensor], float]:
+    def run(pictures: Sequence[Sample], of: Views | None) -> tuple[list[torch.Tensor], float]:
         began = time.perf_counter()
         tell = progress if of is not None else None
         logits = [view_logits_of(p, pictures, of, batch_size=settings.batch_size, progress=tell) for p in predictors]
         return logits, (time.perf_counter() - began) / len(pictures)
 
-    _, plain_seconds = run(paths[:: -(-len(paths) // _PICTURES_TIMED)], None)
-    logits, seconds = run(paths, views)
+    _, plain_seconds = run(plain.samples[:: -(-len(plain.samples) // _PICTURES_TIMED)], None)
+    logits, seconds = run(plain.samples, views)
     outputs = Outputs(plain.samples, plain.labels, plain.unreadable, tuple(logits), plain.average)
     return outputs, Cost(plain=plain_seconds, views=seconds)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hubel.config import TrainConfig
 from hubel.data.groups import Grouping
+from hubel.data.labels import classes_of
 from hubel.data.sources import SPLITS, ClassFolders, Sample, find_class_folders
 from hubel.data.splits import DataSplits, labelled_splits, open_division
 from hubel.errors import DataError, unknown_name
@@ -51,11 +52,11 @@ def select_samples(root: Path, predictors: Sequence[Predictor], split: str) -> S
     trained = _listed_splits(predictors[0])
     labels = None
     if trained is not None and trained.classes == predictors[0].classes:
-        labels = tuple(sample.label for sample in trained.train)
+        labels = tuple(label for sample in trained.train for label in classes_of(sample.label))
     division = None if split == "all" else _division_in_training(root, folders, predictors[0])
     unasked = split == "auto"
     if division is not None:
-        labels = tuple(sample.label for sample in division.train)
+        labels = tuple(label for sample in division.train for label in classes_of(sample.label))
         if split == "auto":
             split = "test" if division.test else "validation"
             notes.append(f"the model was trained on pictures of this folder: its held-out {split} split is measured")

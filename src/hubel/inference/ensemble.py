@@ -14,6 +14,7 @@ import torch
 from hubel import runtime
 from hubel.bundle import Bundle
 from hubel.data.decoding import UnreadableImage, load_for, read_array
+from hubel.data.sources import Sample
 from hubel.errors import ConfigError, DataError, unknown_name
 from hubel.inference.views import Views
 from hubel.preprocessing import Preprocess
@@ -143,13 +144,12 @@ def predict_each(
             stacks = [np.stack(arrays) for arrays in zip(*(arrays for _, arrays in readable), strict=True)]
             logits = [p.view_logits(stack, batch_size=batch_size) for p, stack in zip(predictors, stacks, strict=True)]
             for (picture, _), row in zip(readable, averaged(logits, way), strict=True):
-                path = str(picture) if isinstance(picture, (str, Path)) else None
-                yield picture, Classification(predictors[0].classes, row, path)
+                yield picture, Classification(predictors[0].classes, row, _path_of(picture))
 
 
 def view_logits_of(
     predictor: Predictor,
-    pictures: Sequence[Path],
+    pictures: Sequence[Picture],
     views: Views | None,
     *,
     batch_size: int = 32,
@@ -166,8 +166,8 @@ def view_logits_of(
     rows: list[torch.Tensor] = []
     done = 0
 
-    def read(path: Path) -> npt.NDArray[np.uint8]:
-        return read_views(path, predictor.preprocess, views)
+    def read(picture: Picture) -> npt.NDArray[np.uint8]:
+        return read_views(picture, predictor.preprocess, views)
 
     for arrived in _read_ahead(pictures, read, _pictures_together(batch_size, views)):
         rows.append(predictor.view_logits(np.stack([array for _, array in arrived]), batch_size=batch_size))
@@ -191,6 +191,12 @@ def read_views(picture: Picture, preprocess: Preprocess, views: Views | None) ->
     if views is None:
         return read_array(picture, preprocess)[None]
     return views.of(load_for(picture, preprocess), preprocess)
+
+
+def _path_of(picture: Picture) -> str | None:
+    if isinstance(picture, Sample):
+        return picture.location
+    return str(picture) if isinstance(picture, (str, Path)) else None
 
 
 def _pictures_together(batch_size: int, views: Views | None) -> int:

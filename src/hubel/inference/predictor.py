@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL import Image
 
-    Picture = str | Path | bytes | Image.Image | npt.NDArray[np.uint8]
+    from hubel.data.sources import Sample
+
+    Picture = str | Path | bytes | Sample | Image.Image | npt.NDArray[np.uint8]
 
 
 @torch.inference_mode()

@@ -298,6 +298,7 @@ def _read_pictures(
                 samples,
                 preprocess,
                 classes=splits.classes,
+                labelling=splits.labelling,
                 purpose="training" if split == "train" else "evaluation",
                 cache_bytes=int(config.data.cache_gb * _BYTES_PER_GB),
                 max_unreadable=1.0,  # judged over all splits, below

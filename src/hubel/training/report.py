@@ -149,7 +149,7 @@ def _mistakes(report: Report, split: str) -> list[dict[str, Any]]:
 def _thumbnail(sample: Sample) -> str | None:
     """A small copy of a picture as a `data:` address; None when its file has gone."""
     try:
-        image = load_image(sample.path, channels=3, shorter_side=_THUMBNAIL_SIDE)
+        image = load_image(sample, channels=3, shorter_side=_THUMBNAIL_SIDE)
     except UnreadableImage:
         return None
     if max(image.size) <= _THUMBNAIL_SIDE // 2:  # digits and icons: show the pixels
