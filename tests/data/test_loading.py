@@ -16,7 +16,7 @@ import torch
 from hubel.data.augmentation import Augment
 from hubel.data.decoding import read_array
 from hubel.data.loading import Loader, channel_statistics, default_workers
-from hubel.data.sources import find_class_folders
+from hubel.data.sources import Sample, find_class_folders
 from hubel.data.splits import labelled_splits
 from hubel.data.store import PictureStore, prepare_store
 from hubel.errors import DataError
@@ -188,17 +188,82 @@ def test_loading_leaves_torchs_random_numbers_alone(make_store, workers):
     assert torch.equal(torch.rand(3), expected)
 
 
+def vanish(path: Path) -> None:
+    path.unlink()
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:60])
+
+
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_picture_that_breaks_later_is_named_in_one_line(make_store, workers):
+@pytest.mark.parametrize(
+    ("harm", "reason"), [(vanish, "it does not exist"), (cut_off, "it is truncated")], ids=["vanished", "truncated"]
+)
+def test_a_picture_that_breaks_later_gives_its_place_to_the_next_of_its_batch(make_store, workers, harm, reason):
     store = make_store(cache_bytes=0)
-    store.samples[10].path.write_bytes(b"")
+    whole = list(Loader(store, batch_size=4, preprocess=SMALL, shuffle=True).epoch(3))
+    harm(store.samples[10].path)
+    loader = Loader(store, batch_size=4, preprocess=SMALL, shuffle=True, workers=workers)
+    for batch, before in zip(loader.epoch(3), whole, strict=True):
+        positions = before.indices.tolist()
+        taken = list(range(len(positions)))
+        if 10 in positions:
+            taken[positions.index(10)] = (positions.index(10) + 1) % len(positions)
+        assert equal([batch], [tuple(part[taken] for part in before)])
+    assert [(item.sample.name, item.reason) for item in loader.lost] == [("cat/9.png", reason)]
+    assert loader.newly_lost() == loader.lost
+    assert loader.newly_lost() == ()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_in_the_stores_order_a_grey_picture_stands_in(make_store, workers):
+    store = make_store(cache_bytes=0, purpose="evaluation")
+    whole = next(Loader(store, batch_size=23, preprocess=SMALL).epoch(0))
+    vanish(store.samples[10].path)
     loader = Loader(store, batch_size=4, preprocess=SMALL, workers=workers)
-    with pytest.raises(DataError, match=r"^cannot read .*cat/9\.png: it has zero bytes$"):
+    images = torch.cat([batch.images for batch in loader.epoch(0)])
+    assert (images[10] == 128).all()
+    assert loader.kept.tolist() == [position != 10 for position in range(23)]
+    assert torch.equal(images[loader.kept], whole.images[loader.kept])
+    indices = torch.cat([batch.indices for batch in loader.epoch(0)])
+    assert indices.tolist() == list(range(23))
+
+
+def test_a_loader_in_order_shares_what_is_lost(make_store):
+    store = make_store(cache_bytes=0)
+    loader = Loader(store, batch_size=4, preprocess=SMALL, shuffle=True)
+    vanish(store.samples[10].path)
+    list(loader.in_order(augmented=False).epoch(0))
+    assert [item.sample.name for item in loader.lost] == ["cat/9.png"]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_disk_that_is_gone_ends_the_epoch_in_one_line(make_store, workers):
+    store = make_store(cache_bytes=0)
+    for sample in store.samples:
+        vanish(sample.path)
+    loader = Loader(store, batch_size=4, preprocess=SMALL, workers=workers)
+    message = r"none of the 4 pictures of a batch .* such as .*cat/0\.png \(it does not exist\): is the disk"
+    with pytest.raises(DataError, match=message):
         list(loader.epoch(0))
 
 
-def _die(path: Path) -> np.ndarray:
-    if path.name == "5.png":
+def test_more_than_a_batch_and_the_share_that_may_ends_the_epoch(make_store):
+    store = make_store(cache_bytes=0)
+    for sample in store.samples[::4]:
+        vanish(sample.path)
+    with pytest.raises(
+        DataError, match=r"5 of 23 images cannot be read \(21\.7%; 20\.0% may\): .*max_unreadable=0\.22"
+    ):
+        list(Loader(store, batch_size=4, preprocess=SMALL, max_unreadable=0.2).epoch(0))
+    loader = Loader(store, batch_size=4, preprocess=SMALL, max_unreadable=0.3)
+    assert sum(len(batch.labels) for batch in loader.epoch(0)) == 23
+    assert len(loader.lost) == 6
+
+
+def _die(sample: Sample) -> np.ndarray:
+    if sample.name == "cat/5.png":
         os.kill(os.getpid(), signal.SIGKILL)
     return np.zeros((9, 9, 3), dtype=np.uint8)
 
@@ -210,7 +275,7 @@ def test_a_worker_that_is_killed_is_named_with_what_it_held(make_store):
     message = r"a process that loads images was killed while it held cat/5\.png \(.*\); .* try fewer workers"
     with pytest.raises(DataError, match=message):
         list(loader.epoch(0))
-    store._decode = lambda path: np.zeros((9, 9, 3), dtype=np.uint8)
+    store._decode = lambda sample: np.zeros((9, 9, 3), dtype=np.uint8)
     assert len(list(loader.epoch(0))) == 6  # and it can start again
 
 

@@ -15,8 +15,9 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hubel.data.augmentation import Augment
+from hubel.data.decoding import UnreadableImage
 from hubel.data.randomness import balanced, shuffled
-from hubel.data.store import PictureStore
+from hubel.data.store import PictureStore, Unreadable, refuse_share
 from hubel.errors import DataError
 from hubel.preprocessing import Preprocess
 from hubel.runtime import available_cpus, one_torch_thread
@@ -27,6 +28,7 @@ _BATCHES_DRAWN_AT_ONCE = 128
 _MOST_WORKERS = 8
 _BATCHES_AHEAD = 2  # per worker
 _NOTHING = -1
+_GREY = 128  # of the picture that stands in for one that is lost where the order must stay
 
 
 class Batch(NamedTuple):
@@ -58,6 +60,11 @@ class Loader:
         workers: Processes that load; 0: the calling one.
         drop_last: Leave out a last batch that is smaller than the others.
         pin_memory: Give batches in page-locked memory, for copies to a GPU.
+        max_unreadable: Greatest share of pictures that may get lost while they are loaded (a batch may in any case).
+
+    A picture that could be read before and cannot any more (its file has vanished, or was cut off) does not end an
+    epoch. In a shuffled or balanced one, the next picture of the batch comes in its place, a second time; in the
+    store's order, where everybody counts on all of them, a grey picture does, and `kept` tells that it means nothing.
     """
 
     def __init__(
@@ -73,15 +80,38 @@ class Loader:
         workers: int = 0,
         drop_last: bool = False,
         pin_memory: bool = False,
+        max_unreadable: float = 0.01,
     ) -> None:
         self.store, self.batch_size, self.drop_last = store, batch_size, drop_last
         self.preprocess, self.augment, self.seed = preprocess, augment, seed
-        self.workers, self.pin_memory = workers, pin_memory
+        self.workers, self.pin_memory, self.max_unreadable = workers, pin_memory, max_unreadable
         self._requests = _Requests(
             store.labels, batch_size, augment, seed, shuffle=shuffle, balance=balance, drop_last=drop_last
         )
-        self._pictures = _Pictures(store, augment or Augment.preset("none"), preprocess.size, workers)
-        self._loader: DataLoader[Batch | _Failure] | None = None
+        self._pictures = _Pictures(
+            store, augment or Augment.preset("none"), preprocess.size, workers, in_order=not (shuffle or balance)
+        )
+        self._loader: DataLoader[_Loaded | _Failure] | None = None
+        self._lost: dict[int, str] = {}  # reasons by position
+        self._told = 0
+
+    @property
+    def lost(self) -> tuple[Unreadable, ...]:
+        """The pictures that could not be read (any more), in the order in which that was found."""
+        return tuple(Unreadable(self.store.samples[position], reason) for position, reason in self._lost.items())
+
+    @property
+    def kept(self) -> npt.NDArray[np.bool_]:
+        """Which pictures of the store could be read whenever they were asked for: shape (N,)."""
+        kept = np.ones(len(self.store), dtype=np.bool_)
+        kept[list(self._lost)] = False
+        return kept
+
+    def newly_lost(self) -> tuple[Unreadable, ...]:
+        """Those of `lost` that were not given here before."""
+        new = self.lost[self._told :]
+        self._told += len(new)
+        return new
 
     def __len__(self) -> int:
         """How many batches an epoch has."""
@@ -91,22 +121,32 @@ class Loader:
         """The batches of an epoch, from `start_batch` on; the earlier ones are not loaded.
 
         Raises:
-            DataError: A picture has changed or vanished, or a worker died; its text names the picture.
+            DataError: Too many pictures have been lost, all of a batch, or a worker died; its text names pictures.
         """
         self._requests.begin(epoch, start_batch)
         if self.workers == 0:
             for request in self._requests:
-                batch = _checked(self._pictures[request])
+                batch = self._checked(self._pictures[request])
                 yield Batch(*(part.pin_memory() for part in batch)) if self.pin_memory else batch
             return
         if self._loader is None:
             self._loader = self._start_workers()
         try:
             for result in self._loader:
-                yield _checked(result)
+                yield self._checked(result)
         except RuntimeError as error:
             self._loader = None
             raise self.explained(error) from error
+
+    def _checked(self, result: _Loaded | _Failure) -> Batch:
+        """The batch that came, unless that has lost too many pictures."""
+        if isinstance(result, _Failure):
+            raise DataError(result.text)
+        if result.lost:
+            self._lost.update(result.lost)
+            if len(self._lost) > self.batch_size:
+                refuse_share(self.lost, len(self.store), self.max_unreadable)
+        return result.batch
 
     def positions(self, epoch: int, start_batch: int = 0) -> Iterator[npt.NDArray[np.int64]]:
         """The positions in the store of each batch of an epoch, int64 of shape (N,); nothing is loaded."""
@@ -121,7 +161,7 @@ class Loader:
         round otherwise.
         """
         sizes = range(self.batch_size, self.batch_size + len(self.store))
-        return Loader(
+        loader = Loader(
             self.store,
             batch_size=next((size for size in sizes if len(self.store) % size != 1), self.batch_size),
             preprocess=self.preprocess,
@@ -129,9 +169,12 @@ class Loader:
             seed=self.seed,
             workers=self.workers,
             pin_memory=self.pin_memory,
+            max_unreadable=self.max_unreadable,
         )
+        loader._lost = self._lost
+        return loader
 
-    def _start_workers(self) -> DataLoader[Batch | _Failure]:
+    def _start_workers(self) -> DataLoader[_Loaded | _Failure]:
         return DataLoader(
             self._pictures,
             batch_size=None,  # a request is for a whole batch
@@ -197,6 +240,13 @@ class _Request(NamedTuple):
     draws: npt.NDArray[np.float64]
 
 
+class _Loaded(NamedTuple):
+    """What a worker answers: the batch, and why pictures of it that could not be read could not, by position."""
+
+    batch: Batch
+    lost: dict[int, str]
+
+
 class _Failure(NamedTuple):
     """An error's text on its way out of a worker, where the error itself would lose its kind."""
 
@@ -248,7 +298,7 @@ class _Requests(Sampler[_Request]):
                 yield _Request(positions[part], draws[part])
 
 
-class _Pictures(Dataset["Batch | _Failure"]):
+class _Pictures(Dataset["_Loaded | _Failure"]):
     """Loads what a request asks for; lives in every worker.
 
     Attributes:
@@ -256,36 +306,64 @@ class _Pictures(Dataset["Batch | _Failure"]):
             picture that it is loading, -1 between batches.
     """
 
-    def __init__(self, store: PictureStore, augment: Augment, size: tuple[int, int], workers: int) -> None:
-        self.store, self.augment, self.size = store, augment, size
+    def __init__(
+        self, store: PictureStore, augment: Augment, size: tuple[int, int], workers: int, *, in_order: bool
+    ) -> None:
+        self.store, self.augment, self.size, self.in_order = store, augment, size, in_order
         self.held = torch.zeros((workers, 2), dtype=torch.int64)
         self.held.share_memory_()  # type: ignore[no-untyped-call]
         self._block = store.block() if augment.scale is None else None
 
-    def __getitem__(self, request: _Request) -> Batch | _Failure:
+    def __getitem__(self, request: _Request) -> _Loaded | _Failure:
         with one_torch_thread():
             return self._load(request)
 
-    def _load(self, request: _Request) -> Batch | _Failure:
-        positions = request.positions
+    def _load(self, request: _Request) -> _Loaded | _Failure:
+        positions, lost = request.positions, dict[int, str]()
         self._hold(int(positions[0]))
         try:
             if self._block is not None:
                 images = self.augment.block(self._block[positions], request.draws, self.size)
             else:
-                pictures = [self._array(int(position)) for position in positions]
+                pictures, positions = self._read(positions, lost)
                 images = self.augment.batch(pictures, request.draws, self.size)
         except DataError as error:
             return _Failure(str(error))
         finally:
             self._hold(_NOTHING)
-        return Batch(
-            torch.from_numpy(images), torch.from_numpy(self.store.labels[positions]), torch.from_numpy(positions)
-        )
+        labels = torch.from_numpy(self.store.labels[positions])
+        return _Loaded(Batch(torch.from_numpy(images), labels, torch.from_numpy(positions)), lost)
 
-    def _array(self, position: int) -> npt.NDArray[np.uint8]:
-        self._hold(position)
-        return self.store.array(position)
+    def _read(
+        self, positions: npt.NDArray[np.int64], lost: dict[int, str]
+    ) -> tuple[list[npt.NDArray[np.uint8]], npt.NDArray[np.int64]]:
+        """The pictures at some positions, and the positions that they are of; what cannot be read is put into `lost`.
+
+        Raises:
+            DataError: None of them can be read.
+        """
+        read: dict[int, npt.NDArray[np.uint8]] = {}
+        for position in positions.tolist():
+            self._hold(position)
+            try:
+                if position not in read and position not in lost:
+                    read[position] = self.store.array(position)
+            except UnreadableImage as error:
+                lost[position] = error.reason
+        if not lost:
+            return [read[position] for position in positions.tolist()], positions
+        if not read:
+            first = self.store.samples[int(positions[0])]
+            raise DataError(
+                f"none of the {len(positions)} pictures of a batch can be read any more, such as {first.location} "
+                f"({lost[int(positions[0])]}): is the disk that has them still there?"
+            )
+        if self.in_order:
+            grey = np.full((*self.size, self.store.channels), _GREY, dtype=np.uint8)
+            return [read.get(position, grey) for position in positions.tolist()], positions
+        round_about = positions.tolist() * 2
+        taken = [next(position for position in round_about[at:] if position in read) for at in range(len(positions))]
+        return [read[position] for position in taken], np.array(taken)
 
     def _hold(self, position: int) -> None:
         worker = torch.utils.data.get_worker_info()
@@ -303,12 +381,6 @@ class _Pictures(Dataset["Batch | _Failure"]):
 def _leave_interruptions_to_the_caller(worker: int) -> None:
     """Ctrl-C reaches all processes of a terminal; the calling one decides what to do."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _checked(result: Batch | _Failure) -> Batch:
-    if isinstance(result, _Failure):
-        raise DataError(result.text)
-    return result
 
 
 def _as_it_is(result: Any) -> Any:
