@@ -1,15 +1,15 @@
-"""What predicting and measuring give: plain, typed values that everybody may import."""
+"""What a classifier says of pictures, and how good it is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hubel.results.base import Interval, interval_fields
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,14 +41,28 @@ class Classification:
         best = (-self.probabilities).argsort(kind="stable")[:k]
         return [(self.classes[i], float(self.probabilities[i])) for i in best]
 
-    def to_dict(self) -> dict[str, Any]:
-        """This result for JSON."""
+    def to_dict(self, top: int | None = None) -> dict[str, Any]:
+        """This result for JSON, with the most probable classes alone where `top` tells how many."""
         return {
             "path": self.path,
             "label": self.label,
             "probability": self.probability,
-            "probabilities": dict(self.top(len(self.classes))),
+            "probabilities": dict(self.top(len(self.classes) if top is None else top)),
         }
+
+    def csv_row(self, top: int) -> dict[str, str | None]:
+        """A row of a table for programs: the most probable classes, the first one without a number."""
+        row: dict[str, str | None] = {"path": self.path}
+        for rank, (name, probability) in enumerate(self.top(top), start=1):
+            number = f"_{rank}" if rank > 1 else ""
+            row |= {f"label{number}": name, f"probability{number}": f"{probability:.6f}"}
+        return row
+
+    def table_row(self, top: int) -> dict[str, str]:
+        """A row of a table for people."""
+        (name, probability), *others = self.top(top)
+        row = {"picture": str(self.path), "class": name, "probability": f"{probability:.4f}"}
+        return row | ({"then": ", ".join(f"{n} {p:.3f}" for n, p in others)} if top > 1 else {})
 
     def __repr__(self) -> str:
         return f"Classification({self.label!r}, probability={self.probability:.4f}, path={self.path!r})"
@@ -81,10 +95,8 @@ class ClassScores:
     def to_dict(self) -> dict[str, Any]:
         """These scores for JSON, without the name."""
         return {
-            "precision": self.precision,
-            "precision_ci95": None if self.precision_ci95 is None else list(self.precision_ci95),
-            "recall": self.recall,
-            "recall_ci95": None if self.recall_ci95 is None else list(self.recall_ci95),
+            **interval_fields("precision", self.precision, self.precision_ci95),
+            **interval_fields("recall", self.recall, self.recall_ci95),
             "f1": self.f1,
             "support": self.support,
         }
@@ -122,23 +134,21 @@ class ClassificationMetrics:
     confusion: npt.NDArray[np.int64]
     calibration_error: float
 
+    def figures(self) -> dict[str, float]:
+        """The accuracy, and the other figure that an epoch may be chosen by."""
+        return {"accuracy": self.accuracy, "macro_f1": self.macro_f1}
+
     def to_dict(self) -> dict[str, Any]:
         """The headline figures with their intervals, for `metrics.json`."""
         values: dict[str, Any] = {
             "images": self.images,
-            "loss": self.loss,
-            "loss_ci95": None if self.loss_ci95 is None else list(self.loss_ci95),
-            "accuracy": self.accuracy,
-            "accuracy_ci95": list(self.accuracy_ci95),
+            **interval_fields("loss", self.loss, self.loss_ci95),
+            **interval_fields("accuracy", self.accuracy, self.accuracy_ci95),
         }
-        if self.top5_accuracy is not None and self.top5_accuracy_ci95 is not None:
-            values |= {
-                "top5_accuracy": self.top5_accuracy,
-                "top5_accuracy_ci95": list(self.top5_accuracy_ci95),
-            }
+        if self.top5_accuracy is not None:
+            values |= interval_fields("top5_accuracy", self.top5_accuracy, self.top5_accuracy_ci95)
         return values | {
-            "macro_f1": self.macro_f1,
-            "macro_f1_ci95": list(self.macro_f1_ci95),
+            **interval_fields("macro_f1", self.macro_f1, self.macro_f1_ci95),
             "calibration_error": self.calibration_error,
         }
 
