@@ -7,7 +7,7 @@ import pytest
 
 from hubel.errors import ConfigError, DataError
 from hubel.evaluation.binary import Rule, Threshold, choose_threshold, positive_class, read_binary
-from hubel.evaluation.ranking import trace
+from hubel.tasks.ranking import trace
 
 CLASSES = ("healthy", "ill")
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from hubel.evaluation.binary import BinaryReading, Share
     from hubel.evaluation.measured import Evaluation, TemperatureFit, ViewsGain
-    from hubel.evaluation.paired import PairedDifference
     from hubel.results import ClassificationMetrics, Interval
+    from hubel.tasks.paired import PairedDifference
 
 # A wider confusion matrix does not fit a terminal; its largest confusions are listed instead.
 _MOST_COLUMNS = 20

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hubel.errors import ConfigError, DataError, unknown_name
-from hubel.evaluation.ranking import Curve, average_precision, roc_auc, trace
 from hubel.results import Interval
 from hubel.tasks.classification import wilson_interval
+from hubel.tasks.ranking import Curve, average_precision, roc_auc, trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,7 +140,7 @@ class BinaryReading:
         positives: Pictures of it.
         negatives: All others.
         auc: Area under the ROC curve.
-        auc_ci95: Its 95 % interval (DeLong on the logit scale; see `hubel.evaluation.ranking`).
+        auc_ci95: Its 95 % interval (DeLong on the logit scale; see `hubel.tasks.ranking`).
         average_precision: Area under the precision-recall steps.
         average_precision_ci95: Its 95 % interval (jackknife on the logit scale).
         threshold: From which probability on a picture is taken for the class.

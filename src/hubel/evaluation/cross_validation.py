@@ -26,11 +26,11 @@ from hubel.data.sources import Sample
 from hubel.data.splits import Folds, open_folds
 from hubel.data.store import prepare_store
 from hubel.errors import ConfigError, TrainingError
-from hubel.evaluation.grouped import accuracy_interval, drawn_groups, macro_f1_interval, roc_auc_interval
-from hubel.evaluation.ranking import roc_auc
 from hubel.files import write_json, write_whole
 from hubel.inference.predictor import Predictor
 from hubel.tasks.classification import measure, softmax
+from hubel.tasks.grouped import accuracy_interval, drawn_groups, macro_f1_interval, roc_auc_interval
+from hubel.tasks.ranking import roc_auc
 from hubel.training.api import whole_configuration
 from hubel.training.folder import RunFolder, claim_folder, find_folder, refuse_taken
 from hubel.training.interruption import Interrupted

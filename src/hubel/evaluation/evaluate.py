@@ -11,7 +11,6 @@ import numpy as np
 
 from hubel.bundle import load_tensors, save_bundle
 from hubel.errors import ConfigError
-from hubel.evaluation.baselines import majority_baseline
 from hubel.evaluation.binary import (
     Rule,
     Threshold,
@@ -21,19 +20,20 @@ from hubel.evaluation.binary import (
 )
 from hubel.evaluation.measured import Evaluation, Member, TemperatureFit, ViewsGain
 from hubel.evaluation.outputs import Cost, Outputs, Settings, plain_outputs, view_outputs
-from hubel.evaluation.paired import paired_difference
 from hubel.evaluation.selection import Selection, select_samples
 from hubel.evaluation.validation import overlap, refuse_overlap, select_validation
 from hubel.inference.ensemble import check_average, check_same_classes, mirror_note, named_views
 from hubel.inference.predictor import Predictor
 from hubel.inference.views import Views
 from hubel.results import ClassificationMetrics
+from hubel.tasks.baselines import majority_baseline
 from hubel.tasks.calibration import (
     calibration_error,
     expected_calibration_error,
     fit_temperature,
 )
 from hubel.tasks.classification import measure, softmax
+from hubel.tasks.paired import paired_difference
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -11,12 +11,12 @@ import numpy as np
 
 from hubel.data.labels import label_text
 from hubel.data.store import Unreadable
-from hubel.evaluation.baselines import Baseline
 from hubel.evaluation.binary import BinaryReading
 from hubel.evaluation.outputs import Cost
-from hubel.evaluation.paired import PairedDifference
 from hubel.results import ClassificationMetrics
+from hubel.tasks.baselines import Baseline
 from hubel.tasks.calibration import CalibrationError, Reliability, reliability
+from hubel.tasks.paired import PairedDifference
 
 if TYPE_CHECKING:
     import numpy.typing as npt

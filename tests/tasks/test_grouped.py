@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
-from hubel.evaluation.grouped import accuracy_interval, drawn_groups, macro_f1_interval, roc_auc_interval
+from hubel.tasks.grouped import accuracy_interval, drawn_groups, macro_f1_interval, roc_auc_interval
 
 
 def test_intervals_agree_with_drawing_the_groups_pictures_one_by_one() -> None:

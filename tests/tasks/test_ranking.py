@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from hubel.evaluation.ranking import _jackknife_variance, average_precision, delong_variance, roc_auc, trace
+from hubel.tasks.ranking import _jackknife_variance, average_precision, delong_variance, roc_auc, trace
 
 
 @settings(max_examples=40, deadline=None)

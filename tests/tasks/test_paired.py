@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from hubel.evaluation.paired import exact_mcnemar, paired_difference, tango_interval
+from hubel.tasks.paired import exact_mcnemar, paired_difference, tango_interval
 
 
 def test_the_interval_against_published_values() -> None:

@@ -174,7 +174,7 @@ def _guarded_interval(value: float, variance: float, fewest: int) -> Interval:
     Of few pictures of one side, often all are easy, and an estimated variance is then far too small: with 12 positives
     and an area of 0.96, DeLong's interval holds the truth in less than 90 % of samples. So the greatest variance that
     one more picture could have brought is added, and the quantile is Student's. Where there are hundreds, neither
-    matters. `tests/evaluation/test_coverage.py` simulates both.
+    matters. `tests/tasks/test_coverage.py` simulates both.
 
     Args:
         value: The figure.

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from hubel.evaluation.paired import tango_interval
-from hubel.evaluation.ranking import average_precision, delong_variance, roc_auc
 from hubel.results import Interval
 from hubel.tasks.classification import bootstrap_macro_f1, loss_interval, macro_f1, wilson_interval
+from hubel.tasks.paired import tango_interval
+from hubel.tasks.ranking import average_precision, delong_variance, roc_auc
 
 # Pictures of each class in the test split of a real data set, as uneven as such things are.
 UNEVEN = (30, 11, 35, 12, 15, 43, 53, 14, 74, 85)
