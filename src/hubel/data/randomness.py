@@ -25,6 +25,8 @@ class Stream(IntEnum):
     ORDER = 0
     AUGMENTATION = 1
     BALANCE = 2
+    ELASTIC = 3
+    POLICY = 4
 
 
 def philox(counter: npt.NDArray[np.uint32], key: tuple[int, int]) -> npt.NDArray[np.uint32]:

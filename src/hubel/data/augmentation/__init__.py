@@ -1,0 +1,9 @@
+"""How training pictures are varied, their boxes and masks with them.
+
+`Augment` is the value that says how; `plan` turns a picture's random numbers (see `hubel.data.randomness`) into what is
+done with it; `on_arrays` does it to pictures one by one, `on_device` to a whole batch at once, on a GPU, too.
+"""
+
+from hubel.data.augmentation.augment import Augment
+
+__all__ = ["Augment"]
