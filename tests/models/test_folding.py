@@ -24,6 +24,9 @@ def norms(network: nn.Module) -> int:
         ("lenet5", 32, 0),
         ("timm/tf_efficientnet_lite0", 64, 0),  # BatchNorm and activation in one layer
         ("timm/resnetv2_50", 64, 17),  # before the first convolution of each of 16 blocks, and behind the last addition
+        ("densenet121", 64, 1),  # behind the last block; the others, before 1×1 convolutions, become clamps
+        ("densenet100_cifar", 32, 1),
+        ("densenet40_cifar", 32, 37),  # no bottlenecks: before 3×3 convolutions, whose padding a clamp cannot follow
         ("timm/densenet121", 64, 62),  # before the first convolution of each of 58 layers, 3 transitions, the last
     ],
 )

@@ -48,6 +48,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from hubel.models.classification.densenet_prediction import ClampedConvolution, PredictingDenseBlock
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import register
 from hubel.nn import kaiming_normal_convolutions, pooled_linear_head
@@ -185,6 +186,14 @@ class DenseBlock(nn.Sequential):
             maps.append(layer(*maps))
         return torch.cat(maps, 1)
 
+    def for_prediction(self) -> nn.Module:
+        """What `hubel.models.folding` puts in its place; without bottlenecks, itself."""
+        layers = [cast(DenseLayer, layer) for layer in self]
+        folded = (isinstance(cast(nn.Module, layer.norm2), nn.Identity) for layer in layers if layer.bottleneck)
+        if not all(layer.bottleneck for layer in layers) or not all(folded):
+            return self
+        return PredictingDenseBlock([(ClampedConvolution(layer.norm1, layer.conv1), layer.conv2) for layer in layers])
+
 
 class Transition(nn.Sequential):
     """Between two dense blocks: BatchNorm, ReLU, 1×1 convolution, 2×2 average pooling (section 3, pooling layers).
@@ -204,6 +213,10 @@ class Transition(nn.Sequential):
             ("pool", nn.AvgPool2d(2)),
         ]
         super().__init__(OrderedDict(layers))
+
+    def for_prediction(self) -> nn.Module:
+        """What `hubel.models.folding` puts in its place."""
+        return ClampedConvolution(cast(nn.BatchNorm2d, self.norm), cast(nn.Conv2d, self.conv), pool=True)
 
 
 def dense_stages(
