@@ -1,7 +1,9 @@
 """Each network against its twin in torchvision or timm: forward, forward and backward, peak memory; CPU.
 
 Both sides run in one process in turn, step by step, in the same memory format and under the same allocator, so that
-drift hits both alike. Peak memory is that of a process of its own for each side, above what it held before the steps.
+drift hits both alike. Peak memory is counted: the most that the tensors of one step take at once (activations, and
+gradients where there are any; not weights, nor what oneDNN takes for itself), from every allocation that the profiler
+saw. A process's resident memory would add up to 30 % of chance to it.
 
 Run: python benchmarks/networks.py [NAME ...] [--channels-last]
 """
@@ -14,7 +16,8 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
+from collections.abc import Callable
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from twins import TWINS
@@ -78,7 +81,7 @@ def in_format(network: nn.Module, channels_last: bool) -> nn.Module:
 
 
 def compare(name: str, arguments: argparse.Namespace) -> None:
-    """Both sides in turn in this process; one JSON line with the medians of both and of their ratios."""
+    """Both sides in turn in this process; one JSON line with the medians of both, of their ratios, and the memory."""
     from hubel import runtime
 
     runtime.start()
@@ -98,34 +101,26 @@ def compare(name: str, arguments: argparse.Namespace) -> None:
             "hubel_ms": statistics.median(seconds["hubel"]) * 1e3,
             "twin_ms": statistics.median(seconds["twin"]) * 1e3,
             "ratio": statistics.median(ratios),
+            **{f"{side}_mb": peak(step, sides[side], images) for side in sides},
         }
     print(json.dumps(rows))
 
 
-def peak(name: str, arguments: argparse.Namespace) -> None:
-    """One side's peak memory in one kind of step, in MB of 1e6 bytes, above what the imports and the network take."""
-    from hubel import runtime
+def peak(step: Callable[[nn.Module, torch.Tensor], None], network: nn.Module, images: torch.Tensor) -> float:
+    """The most that the tensors of a step take at once, in MB of 1e6 bytes."""
+    from torch.profiler import ProfilerActivity, profile
 
-    runtime.start()
-    images = images_for(name, arguments.batch, arguments.channels_last)
-    network = in_format(build(name, arguments.side), arguments.channels_last)
-    runtime.return_freed_memory()
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far: building the network has one of its own
-    before = resident("VmRSS")
-    for _ in range(3):
-        STEPS[arguments.step](network, images)
-    print(json.dumps({"peak_mb": (resident("VmHWM") - before) * 1024 / 1e6}))
+    network.zero_grad(set_to_none=True)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        step(network, images)
+    events = [event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"]
+    taken = accumulate(event.nbytes() for event in sorted(events, key=lambda event: event.start_ns()))
+    return max(taken) / 1e6
 
 
-def resident(name: str) -> int:
-    """This process's resident memory in KiB: `VmRSS` now, `VmHWM` at its peak (proc(5); Linux only)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
-
-
-def measure(*options: str) -> dict[str, dict[str, float]]:
-    """Run this file with more options in a process of its own; its last line is JSON."""
-    command = [sys.executable, __file__, *sys.argv[1:], *options]
+def measure(name: str) -> dict[str, dict[str, float]]:
+    """Compare one network in a process of its own; its last line is JSON."""
+    command = [sys.executable, __file__, *sys.argv[1:], "--one", name]
     return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout.splitlines()[-1])
 
 
@@ -136,11 +131,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=9)
     parser.add_argument("--channels-last", action="store_true")
     parser.add_argument("--one", help=argparse.SUPPRESS)
-    parser.add_argument("--side", choices=("hubel", "twin"), help=argparse.SUPPRESS)
-    parser.add_argument("--step", choices=tuple(STEPS), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
-        (peak if arguments.side else compare)(arguments.one, arguments)
+        compare(arguments.one, arguments)
         return
     if unknown := [name for name in arguments.names if name not in TWINS]:
         sys.exit(f"error: {', '.join(unknown)} has no twin here: expected {', '.join(TWINS)}")
@@ -152,13 +145,12 @@ def main() -> None:
         + f" {'hubel ms':>9} {'twin ms':>9} {'ratio':>6} {'hubel MB':>8} {'twin':>6} {'ratio':>5}" * 2
     )
     for name in arguments.names or TWINS:
-        times = measure("--one", name)
+        rows = measure(name)
         line = f"{name:<27}"
         for title in STEPS:
-            row = times[title]
-            peaks = [measure("--one", name, "--side", side, "--step", title)["peak_mb"] for side in ("hubel", "twin")]
+            row = rows[title]
             line += f" {row['hubel_ms']:>9.1f} {row['twin_ms']:>9.1f} {row['ratio']:>6.3f}"
-            line += f" {peaks[0]:>8.0f} {peaks[1]:>6.0f} {peaks[0] / peaks[1]:>5.2f}"
+            line += f" {row['hubel_mb']:>8.0f} {row['twin_mb']:>6.0f} {row['hubel_mb'] / row['twin_mb']:>5.2f}"
         print(line, flush=True)
 
 

@@ -123,9 +123,15 @@ class ClassificationNetwork(nn.Module):
         """Logits of the head and of every auxiliary head, for training; in both modes."""
         if not self.aux_heads:
             return LogitsWithAux(self(x), {})
-        maps = self.forward_stages(x)
-        aux = {name: head(maps[name]) for name, head in self.aux_heads.items()}
-        return LogitsWithAux(self.head(list(maps.values())[-1]), aux)
+        self.check_input(x)
+        aux = {}
+        for name, stage in self.stages.named_children():
+            x = stage(x)
+            # Here and not behind the last stage: the backward pass goes the other way round, and would else begin
+            # with the gradients of the auxiliary heads while all activations are still kept.
+            if name in self.aux_heads:
+                aux[name] = self.aux_heads[name](x)
+        return LogitsWithAux(self.head(x), aux)
 
     def check_input(self, x: Tensor) -> None:
         """Raise a ValueError that names both shapes where the input does not fit the network."""
