@@ -103,9 +103,9 @@ def hubel_side(train: Path) -> dict[str, float]:
 
     from hubel import runtime
     from hubel.data.augmentation import Augment
+    from hubel.data.class_folders import find_class_folders
+    from hubel.data.collecting import labelled_splits
     from hubel.data.loading import Loader, default_workers
-    from hubel.data.sources import find_class_folders
-    from hubel.data.splits import labelled_splits
     from hubel.data.store import prepare_store
     from hubel.preprocessing import Preprocess
 

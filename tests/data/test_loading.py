@@ -14,10 +14,11 @@ import pytest
 import torch
 
 from hubel.data.augmentation import Augment
+from hubel.data.class_folders import find_class_folders
+from hubel.data.collecting import labelled_splits
 from hubel.data.decoding import read_array
 from hubel.data.loading import Loader, channel_statistics, default_workers
-from hubel.data.sources import Sample, find_class_folders
-from hubel.data.splits import labelled_splits
+from hubel.data.sources import Sample
 from hubel.data.store import PictureStore, prepare_store
 from hubel.errors import DataError
 from hubel.preprocessing import Preprocess
@@ -289,8 +290,8 @@ def test_spawned_workers_give_the_same(make_store, tmp_path):
         import torch
         from hubel.data.augmentation import Augment
         from hubel.data.loading import Loader
-        from hubel.data.sources import find_class_folders
-        from hubel.data.splits import labelled_splits
+        from hubel.data.class_folders import find_class_folders
+        from hubel.data.collecting import labelled_splits
         from hubel.data.store import prepare_store
         from hubel.preprocessing import Preprocess
 

@@ -9,15 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubel.data import digests as digests_module
-from hubel.data import splits as splits_module
+from hubel.data.class_folders import find_class_folders
+from hubel.data.collecting import labelled_splits
 from hubel.data.digests import digest_files
 from hubel.data.division import divide, unit_keys
-from hubel.data.sources import find_class_folders, list_folder
-from hubel.data.splits import DataSplits, labelled_splits, open_splits
+from hubel.data.listing import list_folder
+from hubel.data.sources import Sample, Source
+from hubel.data.splits import DataSplits, open_splits
 from hubel.errors import ConfigError, DataError
 
 SPLITS = ("train", "validation", "test")
+
+
+def digests_of(root: Path, read=None) -> dict[str, str]:
+    return digest_files(root, list_folder(root).files, read or find_class_folders(root).read)
 
 
 def split_of(splits: DataSplits) -> dict[str, str]:
@@ -71,7 +76,7 @@ def test_every_class_is_in_every_split_from_three_pictures_on(class_folders):
 
 def test_the_smallest_digest_moves_to_a_split_that_would_miss_the_class():
     digests = [f"{position:02x}" + "0" * 30 for position in (0x60, 0x70, 0x80, 0x90)]
-    samples = [splits_module.Sample(Path(digest), digest, 0, digest) for digest in digests]
+    samples = [Sample(Path(digest), digest, 0, digest) for digest in digests]
     divided = divide(samples, {"test": 0.15, "validation": 0.15}, ["a"], unit_keys(samples, {}))
     assert {split: [sample.digest for sample in of_split] for split, of_split in divided.items()} == {
         "test": digests[:1],
@@ -84,7 +89,7 @@ def test_the_smallest_digest_moves_to_a_split_that_would_miss_the_class():
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 40)), min_size=1, max_size=60))
 def test_dividing_keeps_all_and_never_parts_identical_files(pictures):
     samples = [
-        splits_module.Sample(Path(str(n)), str(n), label, hashlib.blake2b(bytes([content]), digest_size=16).hexdigest())
+        Sample(Path(str(n)), str(n), label, hashlib.blake2b(bytes([content]), digest_size=16).hexdigest())
         for n, (label, content) in enumerate(pictures)
     ]
     labels = {sample.label for sample in samples}
@@ -176,8 +181,14 @@ def test_empty_files_are_not_called_identical(class_folders):
 
 def test_a_file_that_cannot_be_opened_is_left_out(class_folders, monkeypatch):
     root = class_folders(cat=10, dog=10)
-    digest = digests_module._digest
-    monkeypatch.setattr(digests_module, "_digest", lambda path: None if path.endswith("cat/1.png") else digest(path))
+    read = Source.read
+
+    def read_most(source, name):
+        if name == "cat/1.png":
+            raise PermissionError(name)
+        return read(source, name)
+
+    monkeypatch.setattr(Source, "read", read_most)
     splits = open_splits(root)
     assert sum(counted(splits).values()) == 19
     assert [(item.sample.name, item.reason) for item in splits.excluded] == [("cat/1.png", "the file cannot be opened")]
@@ -196,7 +207,7 @@ def test_names_that_are_no_text_are_left_out(class_folders):
 
 
 def test_one_class_only(class_folders):
-    with pytest.raises(DataError, match=r"has one class only, 'cat': expected at least two class folders"):
+    with pytest.raises(DataError, match=r"has one class only, 'cat': expected at least two"):
         open_splits(class_folders(cat=10))
 
 
@@ -236,7 +247,7 @@ def test_too_few_pictures_to_divide(class_folders):
 
 def test_split_folders_without_train(class_folders):
     class_folders("test", cat=3, dog=3)
-    with pytest.raises(DataError, match=r"has folders for validation and test but none for train"):
+    with pytest.raises(DataError, match=r"has pictures for validation and test but none for train"):
         open_splits(class_folders("val", cat=3, dog=3))
 
 
@@ -312,11 +323,11 @@ def test_digests_are_remembered_until_a_file_changes(class_folders, monkeypatch)
     monkeypatch.setattr("hubel.data.digests._YOUNGEST_REMEMBERED", 0)
     assert open_splits(root).fingerprint == before
 
-    def no_reading(path: str) -> str:
-        raise AssertionError(f"{path} was read again")
+    def no_reading(source: Source, name: str) -> bytes:
+        raise AssertionError(f"{name} was read again")
 
     with monkeypatch.context() as patched:
-        patched.setattr("hubel.data.digests._digest", no_reading)
+        patched.setattr(Source, "read", no_reading)
         assert open_splits(root).fingerprint == before
     (root / "cat/3.png").write_bytes(b"another content")
     assert open_splits(root).fingerprint != before
@@ -326,18 +337,17 @@ def test_a_change_that_keeps_size_and_time_is_noticed(class_folders, monkeypatch
     monkeypatch.setattr("hubel.data.digests._YOUNGEST_REMEMBERED", 0)
     root = class_folders(cat=1)
     file = root / "cat/0.png"
-    status, before = file.stat(), digest_files(root, list_folder(root).files)
+    status, before = file.stat(), digests_of(root)
     content = file.read_bytes()
     file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert digest_files(root, list_folder(root).files) != before
+    assert digests_of(root) != before
 
 
 def test_young_files_are_not_remembered(class_folders, monkeypatch):
     root = class_folders(cat=1)
-    before = digest_files(root, list_folder(root).files)
-    monkeypatch.setattr("hubel.data.digests._digest", lambda path: "read again")
-    assert digest_files(root, list_folder(root).files) != before
+    before = digests_of(root)
+    assert digests_of(root, lambda name: b"read again") != before
 
 
 @pytest.mark.parametrize("damage", ["no folder", "no database"])

@@ -15,9 +15,10 @@ import pytest
 from PIL import Image
 
 from hubel.data import decoding
+from hubel.data.class_folders import find_class_folders
+from hubel.data.collecting import labelled_splits
 from hubel.data.decoding import UnreadableImage, load_image, read_array
-from hubel.data.sources import Sample, find_class_folders
-from hubel.data.splits import labelled_splits
+from hubel.data.sources import Sample
 from hubel.data.store import decode_picture, prepare_store
 from hubel.data.store_file import make_room, read_index
 from hubel.errors import DataError
@@ -261,8 +262,8 @@ def test_a_damaged_file_is_written_anew(class_folders, cache, damage):
 PREPARE = """
     import sys, time
     from pathlib import Path
-    from hubel.data.sources import find_class_folders
-    from hubel.data.splits import labelled_splits
+    from hubel.data.class_folders import find_class_folders
+    from hubel.data.collecting import labelled_splits
     from hubel.data.store import prepare_store
     from hubel.preprocessing import Preprocess
     root = Path({root!r})

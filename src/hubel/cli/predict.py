@@ -41,7 +41,7 @@ def predict(
 
     style = _choose_format("json" if json_ else format_, output)
     from hubel import runtime
-    from hubel.data.sources import list_images
+    from hubel.data.listing import list_images
     from hubel.inference.ensemble import check_average, check_same_classes, mirror_note, named_views, predict_each
     from hubel.inference.predictor import load
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from hubel.data.listing import File
 from hubel.data.remembered import remember_digests, remembered_digests
-from hubel.data.sources import File
 from hubel.runtime import available_cpus
 
 DIGEST_BYTES = 16
@@ -19,12 +19,13 @@ _YOUNGEST_REMEMBERED = 2 * 10**9  # ns
 _FILES_PER_TASK = 256
 
 
-def digest_files(root: Path, files: Sequence[File]) -> dict[str, str]:
+def digest_files(root: Path, files: Sequence[File], read: Callable[[str], bytes]) -> dict[str, str]:
     """Hash files, except those that have not changed since they were last hashed.
 
     Args:
-        root: The folder that the files' names are relative to.
-        files: All image files under it.
+        root: What the files belong to, a folder or a file that lists or holds them.
+        files: All image files of it.
+        read: Gives the bytes of a file by its name; it is called in threads.
 
     Returns:
         32 hexadecimal digits by name. A file that cannot be read is missing.
@@ -34,7 +35,7 @@ def digest_files(root: Path, files: Sequence[File]) -> dict[str, str]:
     new = [file for file in files if file.name not in digests]
     if new or len(known) > len(files):
         started = time.time_ns()
-        computed = _computed(root, new)
+        computed = _computed(new, read)
         digests.update({file.name: digest for file, digest in computed.items()})
         present = {file.name for file in files}
         remember_digests(
@@ -45,22 +46,18 @@ def digest_files(root: Path, files: Sequence[File]) -> dict[str, str]:
     return digests
 
 
-def _computed(root: Path, files: Sequence[File]) -> dict[File, str]:
-    folder = str(root)
+def _computed(files: Sequence[File], read: Callable[[str], bytes]) -> dict[File, str]:
+    def digest(name: str) -> str | None:
+        """BLAKE2b of a file's bytes in hexadecimal; None if it cannot be read."""
+        try:
+            return hashlib.blake2b(read(name), digest_size=DIGEST_BYTES).hexdigest()
+        except OSError:
+            return None
 
     def digests_of(part: Sequence[File]) -> list[str | None]:
-        return [_digest(f"{folder}/{file.name}") for file in part]
+        return [digest(file.name) for file in part]
 
     parts = [files[start : start + _FILES_PER_TASK] for start in range(0, len(files), _FILES_PER_TASK)]
     with ThreadPoolExecutor(min(32, 2 * available_cpus())) as pool:
         digests = [digest for part in pool.map(digests_of, parts) for digest in part]
     return {file: digest for file, digest in zip(files, digests, strict=True) if digest is not None}
-
-
-def _digest(path: str) -> str | None:
-    """BLAKE2b of a file's bytes in hexadecimal; None if it cannot be read."""
-    try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - making Path objects would take longer than this
-            return hashlib.blake2b(file.read(), digest_size=DIGEST_BYTES).hexdigest()
-    except OSError:
-        return None

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from hubel.data.sources import File
+from hubel.data.listing import File
 from hubel.files import cache_folder
 
 # Names are kept as the bytes that the file system has: not every file name is text.

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hubel.config import TrainConfig
+from hubel.data.collecting import labelled_splits
 from hubel.data.groups import Grouping
 from hubel.data.labels import classes_of
-from hubel.data.sources import SPLITS, ClassFolders, Sample, find_class_folders
-from hubel.data.splits import DataSplits, labelled_splits, open_division
+from hubel.data.layouts import find_source
+from hubel.data.sources import SPLITS, Sample, Source
+from hubel.data.splits import DataSplits, open_division
 from hubel.errors import DataError, unknown_name
 from hubel.inference.predictor import Predictor
 
@@ -46,14 +48,14 @@ def select_samples(root: Path, predictors: Sequence[Predictor], split: str) -> S
     """
     if split not in ("auto", "all", *SPLITS):
         raise unknown_name("split", split, ("auto", "all", *SPLITS))
-    folders = find_class_folders(root)
-    of_split, excluded = labelled_splits(folders, predictors[0].classes)
+    source = find_source(root)
+    of_split, excluded = labelled_splits(source, predictors[0].classes)
     notes = [f"left out {item.sample.name}: {item.reason}" for item in excluded]
     trained = _listed_splits(predictors[0])
     labels = None
     if trained is not None and trained.classes == predictors[0].classes:
         labels = tuple(label for sample in trained.train for label in classes_of(sample.label))
-    division = None if split == "all" else _division_in_training(root, folders, predictors[0])
+    division = None if split == "all" else _division_in_training(root, source, predictors[0])
     unasked = split == "auto"
     if division is not None:
         labels = tuple(label for sample in division.train for label in classes_of(sample.label))
@@ -79,9 +81,9 @@ def select_samples(root: Path, predictors: Sequence[Predictor], split: str) -> S
     return leave_out(selection, predictors[1:], ("train",)) if unasked else selection
 
 
-def _division_in_training(root: Path, folders: ClassFolders, predictor: Predictor) -> DataSplits | None:
+def _division_in_training(root: Path, source: Source, predictor: Predictor) -> DataSplits | None:
     """The division of a folder that the model was trained on; None for any other folder."""
-    if folders.classes != predictor.classes:
+    if source.classes != predictor.classes:
         return None
     settings = dict(predictor.bundle.config.get("data", {}))
     if settings.get("groups"):  # of the table's path, the bundle has the name alone

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from hubel.data.sources import find_class_folders, list_folder, list_images
+from hubel.data.class_folders import find_class_folders
+from hubel.data.sources import Source
 from hubel.errors import DataError
 
 
@@ -19,28 +17,22 @@ def touch(root: Path, *names: str) -> Path:
     return root
 
 
-def names(files):
-    return [file.name for file in files]
+def of_class(found: Source, split: str | None, name: str) -> list[str]:
+    return [entry.file.name for entry in found.splits[split] if entry.label == name]
 
 
 def test_class_folders_without_splits_hold_their_nested_pictures(tmp_path):
     found = find_class_folders(touch(tmp_path, "dog/1.jpg", "dog/2020/may/2.JPEG", "cat/a.PNG", "cat/b.webp"))
     assert found.classes == ("cat", "dog")
     assert set(found.splits) == {None}
-    assert names(found.splits[None]["dog"]) == ["dog/1.jpg", "dog/2020/may/2.JPEG"]
-
-
-@pytest.mark.parametrize("extension", ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "JPG", "TiFf"])
-def test_extensions_of_images(tmp_path, extension):
-    assert names(list_folder(touch(tmp_path, f"a.{extension}", "b.txt", "c")).files) == [f"a.{extension}"]
-    assert list_folder(tmp_path).others == 2
+    assert of_class(found, None, "dog") == ["dog/1.jpg", "dog/2020/may/2.JPEG"]
 
 
 def test_hidden_things_are_no_classes_and_no_pictures(tmp_path):
     touch(tmp_path, "a/1.png", "b/1.png", ".hidden/1.png", "__MACOSX/a/1.png", "a/.2.png", "a/.thumbnails/3.png")
     found = find_class_folders(tmp_path)
     assert found.classes == ("a", "b")
-    assert names(found.splits[None]["a"]) == ["a/1.png"]
+    assert of_class(found, None, "a") == ["a/1.png"]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +49,7 @@ def test_split_folders_under_their_usual_names(tmp_path, train, validation, test
         touch(tmp_path, f"{folder}/a/1.png", f"{folder}/b/1.png")
     found = find_class_folders(tmp_path)
     assert set(found.splits) == {"train", "validation", "test"}
-    assert names(found.splits["validation"]["b"]) == [f"{validation}/b/1.png"]
+    assert of_class(found, "validation", "b") == [f"{validation}/b/1.png"]
 
 
 def test_trains_may_be_a_class(tmp_path):
@@ -126,45 +118,3 @@ def test_one_class_name_in_two_spellings(tmp_path):
         pytest.skip("this file system takes both spellings for one name")
     with pytest.raises(DataError, match=r"two folders under .* are both called 'caf\u00e9'"):
         find_class_folders(tmp_path)
-
-
-def test_links_are_followed_but_not_in_circles(tmp_path):
-    touch(tmp_path, "elsewhere/1.png", "photos/a/1.png")
-    (tmp_path / "photos" / "b").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "photos" / "a" / "up").symlink_to(tmp_path / "photos")
-    assert names(list_folder(tmp_path / "photos").files) == ["a/1.png", "b/1.png"]
-
-
-def test_list_images_takes_files_folders_and_globs_in_natural_order(tmp_path, monkeypatch):
-    touch(tmp_path, "p/10.jpg", "p/2.jpg", "p/deep/1.png", "p/notes.txt", "odd.dat", "q/B3.webp", "q/b20.webp")
-    monkeypatch.chdir(tmp_path)
-    assert list_images(["odd.dat", "p"]) == [Path("odd.dat"), Path("p/2.jpg"), Path("p/10.jpg"), Path("p/deep/1.png")]
-    assert list_images(["q/*"]) == [Path("q/B3.webp"), Path("q/b20.webp")]
-    assert list_images(["p/**/*.png", "p/*"]) == [Path("p/deep/1.png"), Path("p/2.jpg"), Path("p/10.jpg")]
-    assert list_images([str(tmp_path / "p" / "2.jpg"), "./p/2.jpg", "p/2*"]) == [tmp_path / "p" / "2.jpg"]
-
-
-def test_list_images_takes_names_that_look_like_patterns(tmp_path):
-    touch(tmp_path, "[a].png", "[b]/1.png")
-    assert list_images([str(tmp_path / "[a].png")]) == [tmp_path / "[a].png"]
-    assert list_images([str(tmp_path / "[b]")]) == [tmp_path / "[b]" / "1.png"]
-
-
-@pytest.mark.parametrize(
-    ("pattern", "message"),
-    [
-        ("gone.jpg", r"gone\.jpg does not exist: expected an image file, a folder of images or a pattern"),
-        ("*.gif", r"no image matches .*\*\.gif: check the pattern"),
-        ("empty", r"folder .*empty has no images"),
-    ],
-)
-def test_list_images_says_what_matches_nothing(tmp_path, pattern, message):
-    (touch(tmp_path, "a.jpg") / "empty").mkdir()
-    with pytest.raises(DataError, match=message):
-        list_images([str(tmp_path / "a.jpg"), str(tmp_path / pattern)])
-
-
-def test_listing_and_dividing_load_neither_torch_nor_pillow():
-    code = "import hubel.data.splits, sys; print({'torch', 'PIL', 'numpy'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
-    assert done.stdout.strip() == "set()"

@@ -1,0 +1,236 @@
+"""From a source to samples: each picture with its digest and the index of its label.
+
+What cannot be used, what is repeated and what contradicts itself is found here, before anything is divided.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from hubel.data.digests import DIGEST_BYTES, digest_files
+from hubel.data.labels import Label, Labelling, label_text
+from hubel.data.layouts import find_source
+from hubel.data.sources import SPLITS, Entry, Sample, Source, Split, UnusableBytes
+from hubel.errors import DataError
+
+_EMPTY = hashlib.blake2b(b"", digest_size=DIGEST_BYTES).hexdigest()
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """A picture that no split has, with the reason.
+
+    Attributes:
+        sample: The picture.
+        reason: Why.
+        unusable: Whether the file itself cannot be used; otherwise it is in another split, too.
+    """
+
+    sample: Sample
+    reason: str
+    unusable: bool = False
+
+
+class Collected(NamedTuple):
+    """The pictures of a source by its own splits (None: it has none), each in one of them only."""
+
+    root: Path
+    classes: tuple[str, ...]
+    labelling: Labelling
+    of_split: dict[Split | None, list[Sample]]
+    groups: Mapping[str, str]
+    notes: list[str]
+    excluded: list[Excluded]
+
+
+def collect(data: Path | str) -> Collected:
+    """Find a data set's pictures, hash them and check that its splits belong together.
+
+    Args:
+        data: What `find_source` takes.
+
+    Raises:
+        DataError: There is nothing that a network could be trained on.
+    """
+    excluded: list[Excluded] = []
+    with _without_collecting():
+        source = find_source(data)
+        of_split = _samples(source, source.classes, excluded)
+    notes = list(source.notes)
+    if excluded:
+        first = excluded[0]
+        notes.append(f"files left out: {len(excluded)} (such as {first.sample.name}: {first.reason})")
+    if "train" not in of_split and None not in of_split:
+        present = " and ".join(split for split in SPLITS if split in of_split)
+        raise DataError(f"{source.root} has pictures for {present} but none for train: add some, or remove the splits")
+    _check_classes(source, notes)
+    _exclude_repeated(of_split, excluded, notes)
+    _note_contradictions(of_split, source.classes, notes)
+    return Collected(source.root, source.classes, source.labelling, of_split, source.groups, notes, excluded)
+
+
+def labelled_splits(
+    source: Source, classes: Sequence[str]
+) -> tuple[dict[Split | None, tuple[Sample, ...]], tuple[Excluded, ...]]:
+    """The pictures of a source with the labels of a model; classes without pictures are allowed.
+
+    Args:
+        source: The data set.
+        classes: The model's class names, in its order.
+
+    Returns:
+        The pictures of each split (a source without splits has the key None alone), and those that cannot be used.
+
+    Raises:
+        DataError: One of the source's classes is not among the model's.
+    """
+    if unknown := [name for name in source.classes if name not in classes]:
+        raise DataError(
+            f"{source.root} has a class '{unknown[0]}' that the model does not know: expected {_some(classes)}; "
+            "give pictures of the model's classes"
+        )
+    excluded: list[Excluded] = []
+    of_split = _samples(source, classes, excluded)
+    return {split: tuple(samples) for split, samples in of_split.items()}, tuple(excluded)
+
+
+def _samples(source: Source, classes: Sequence[str], excluded: list[Excluded]) -> dict[Split | None, list[Sample]]:
+    """The pictures of each split, sorted by name; files that cannot be read are appended to `excluded`."""
+    files = [entry.file for entries in source.splits.values() for entry in entries]
+    digests = digest_files(source.root, files, source.read)
+    index_of = {name: index for index, name in enumerate(classes)}
+    samples: dict[Split | None, list[Sample]] = {}
+    for split, entries in source.splits.items():
+        samples[split] = []
+        for entry in entries:
+            name = entry.file.name
+            path = source.base / name if source.container is None else None
+            sample = Sample(path, name, _label(entry, index_of), digests.get(name, ""), source.container)
+            if not sample.digest:
+                excluded.append(Excluded(sample, _why_unreadable(sample), unusable=True))
+            elif not _is_text(name):
+                excluded.append(Excluded(sample, "its name is not valid text", unusable=True))
+            else:
+                samples[split].append(sample)
+        samples[split].sort(key=lambda sample: sample.name)
+    return samples
+
+
+def _label(entry: Entry, index_of: Mapping[str, int]) -> Label:
+    if isinstance(entry.label, str):
+        return index_of[entry.label]
+    if isinstance(entry.label, tuple):
+        return tuple(sorted({index_of[name] for name in entry.label}))
+    return entry.label
+
+
+def _why_unreadable(sample: Sample) -> str:
+    """Why a picture's bytes cannot be had."""
+    try:
+        sample.read()
+    except UnusableBytes as error:
+        return str(error)
+    except FileNotFoundError:
+        return "it does not exist"
+    except IsADirectoryError:
+        return "it is a folder"
+    except OSError:
+        pass
+    return "the file cannot be opened"
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Make many objects without Python's search for cycles, which takes 40 % of the time and finds none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _check_classes(source: Source, notes: list[str]) -> None:
+    """Make sure that every split has pictures of every class of train, and of no other.
+
+    Where pictures have several classes, rare ones may miss a split; that is noted.
+    """
+    if source.labelling == "number":
+        return
+    if source.labelling == "class" and len(source.classes) == 1:
+        raise DataError(f"{source.root} has one class only, '{source.classes[0]}': expected at least two")
+    train = source.classes_in("train") if "train" in source.splits else set()
+    for split in source.splits:
+        if split in (None, "train"):
+            continue
+        own = source.classes_in(split)
+        unknown, missing = sorted(own - train), sorted(train - own)
+        if source.labelling == "classes":
+            for names, place in ((unknown, "train"), (missing, split)):
+                if names:
+                    notes.append(f"{place} has no pictures of {_some(names)}")
+        elif unknown:
+            alike = [name for name in sorted(train) if name.casefold() == unknown[0].casefold()]
+            hint = f"train has '{alike[0]}'" if alike else f"train has {_some(sorted(train))}"
+            raise DataError(
+                f"class '{unknown[0]}' is in {split} but not in train ({hint}): add it to train or rename it"
+            )
+        elif missing:
+            raise DataError(f"{split} has no pictures of class '{missing[0]}', which train has: add some to {split}")
+
+
+def _exclude_repeated(of_split: dict[Split | None, list[Sample]], excluded: list[Excluded], notes: list[str]) -> None:
+    """Leave a picture that several splits have to test before validation before train; the lists are changed."""
+    holder: dict[str, Sample] = {}
+    for split in (*reversed(SPLITS), None):
+        if split not in of_split:
+            continue
+        repeated = [s for s in of_split[split] if s.digest in holder and s.digest != _EMPTY]
+        if repeated:
+            names = {sample.name for sample in repeated}
+            of_split[split] = [sample for sample in of_split[split] if sample.name not in names]
+            excluded += [Excluded(s, f"identical to {holder[s.digest].name}") for s in repeated]
+            first = repeated[0]
+            notes.append(
+                f"{len(repeated)} pictures of {split} are in a later split, too, and were left out of {split} "
+                f"(such as {first.name}, identical to {holder[first.digest].name})"
+            )
+        holder.update((sample.digest, sample) for sample in of_split[split])
+
+
+def _note_contradictions(
+    of_split: Mapping[Split | None, Iterable[Sample]], classes: Sequence[str], notes: list[str]
+) -> None:
+    """Note identical pictures that have different labels; both are kept."""
+    alike: dict[str, dict[Label, Sample]] = defaultdict(dict)
+    for samples in of_split.values():
+        for sample in samples:
+            alike[sample.digest].setdefault(sample.label, sample)
+    pairs = [list(of_label.values()) for digest, of_label in alike.items() if len(of_label) > 1 and digest != _EMPTY]
+    if pairs:
+        names = " and ".join(sample.name for sample in pairs[0])
+        labels = " and ".join(f"'{label_text(sample.label, classes)}'" for sample in pairs[0])
+        notes.append(
+            f"{len(pairs)} pictures have more than one label (such as {names}, identical but labelled {labels}): "
+            "kept, but one of the labels is wrong"
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
