@@ -145,7 +145,7 @@ def test_a_resumed_balanced_epoch_is_the_rest_of_it(imbalanced, workers, monkeyp
     monkeypatch.setattr("hubel.data.loading._BATCHES_DRAWN_AT_ONCE", 3)
     store = imbalanced
     augment = Augment.preset("standard")
-    loader = Loader(store, batch_size=4, preprocess=SMALL, augment=augment, seed=2, balance=True, workers=workers)
+    loader = Loader(store, batch_size=4, preprocess=SMALL, augment=augment, seed=2, balance=store.labels, workers=workers)
     whole = list(loader.epoch(7))
     assert sum(batch.labels.sum().item() for batch in whole) == 10  # half of 20 pictures, where 17 are cats
     for start in range(6):
@@ -156,7 +156,8 @@ def test_a_resumed_balanced_epoch_is_the_rest_of_it(imbalanced, workers, monkeyp
 
 def test_a_picture_that_comes_again_in_a_balanced_epoch_is_varied_anew(imbalanced):
     augment = Augment.preset("standard")
-    batch = next(iter(Loader(imbalanced, batch_size=20, preprocess=SMALL, augment=augment, balance=True).epoch(0)))
+    loader = Loader(imbalanced, batch_size=20, preprocess=SMALL, augment=augment, balance=imbalanced.labels)
+    batch = next(iter(loader.epoch(0)))
     dogs = batch.images[batch.labels == 1]
     assert len(dogs) == 10
     assert len({image.numpy().tobytes() for image in dogs}) == 10
@@ -225,8 +226,12 @@ def test_in_the_stores_order_a_grey_picture_stands_in(make_store, workers):
     loader = Loader(store, batch_size=4, preprocess=SMALL, workers=workers)
     images = torch.cat([batch.images for batch in loader.epoch(0)])
     assert (images[10] == 128).all()
-    assert loader.kept.tolist() == [position != 10 for position in range(23)]
-    assert torch.equal(images[loader.kept], whole.images[loader.kept])
+    kept = [position for position in range(23) if position != 10]
+    store, rest = loader.without_lost(images)
+    assert torch.equal(rest, whole.images[kept])
+    assert store.labels.tolist() == whole.labels[kept].tolist()
+    assert [(item.sample.name, item.reason) for item in store.unreadable] == [("cat/9.png", "it does not exist")]
+    assert all((store.array(n) == image.numpy()).all() for n, image in enumerate(rest))
     indices = torch.cat([batch.indices for batch in loader.epoch(0)])
     assert indices.tolist() == list(range(23))
 

@@ -163,6 +163,8 @@ def _print_end(run: Any, as_json: bool) -> None:
                 f"{split} accuracy {percent(figures['accuracy'], figures['accuracy_ci95'])} "
                 f"on {figures['images']:,} pictures, macro F1 {figures['macro_f1']:.3f}"
             )
+    if "wait_share" in run.metrics:  # an older run that is finished already has none
+        typer.echo(f"training waited for pictures {100 * run.metrics['wait_share']:.1f} % of its time")
     typer.echo(f"\nmodel   {run.bundle}\nreport  {run.report}\n\nnext:\n  hubel predict {run.bundle} PICTURES...")
     typer.echo(f"  hubel evaluate {run.bundle} OTHER-PICTURES")
 

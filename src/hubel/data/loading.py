@@ -64,7 +64,7 @@ class Loader:
 
     A picture that could be read before and cannot any more (its file has vanished, or was cut off) does not end an
     epoch. In a shuffled or balanced one, the next picture of the batch comes in its place, a second time; in the
-    store's order, where everybody counts on all of them, a grey picture does, and `kept` tells that it means nothing.
+    store's order, where everybody counts on all of them, a grey picture does, and `without_lost` takes it out again.
     """
 
     def __init__(
@@ -100,12 +100,12 @@ class Loader:
         """The pictures that could not be read (any more), in the order in which that was found."""
         return tuple(Unreadable(self.store.samples[position], reason) for position, reason in self._lost.items())
 
-    @property
-    def kept(self) -> npt.NDArray[np.bool_]:
-        """Which pictures of the store could be read whenever they were asked for: shape (N,)."""
-        kept = np.ones(len(self.store), dtype=np.bool_)
-        kept[list(self._lost)] = False
-        return kept
+    def without_lost(self, rows: torch.Tensor) -> tuple[PictureStore, torch.Tensor]:
+        """The store less the pictures that were lost, and those rows of a result (N, ...) that are of its pictures."""
+        if not self._lost:
+            return self.store, rows
+        kept = [position for position in range(len(self.store)) if position not in self._lost]
+        return self.store.without(self._lost), rows[kept]
 
     def newly_lost(self) -> tuple[Unreadable, ...]:
         """Those of `lost` that were not given here before."""

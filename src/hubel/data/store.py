@@ -7,6 +7,7 @@ once, so that unreadable ones are found before training and not in the middle of
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import json
@@ -107,6 +108,17 @@ class PictureStore:
         start = int(self._starts[position])
         pixels = self._mapped.read(start, height * width * self.channels)
         return pixels.reshape(height, width, self.channels)
+
+    def without(self, lost: Mapping[int, str]) -> PictureStore:
+        """The store less the pictures at some positions, which count as unreadable, for reasons, from now on."""
+        kept = [position for position in range(len(self)) if position not in lost]
+        rest = copy.copy(self)
+        rest.samples, rest.labels = tuple(self.samples[position] for position in kept), self.labels[kept]
+        gone = (Unreadable(self.samples[position], reason) for position, reason in sorted(lost.items()))
+        rest.unreadable = (*self.unreadable, *gone)
+        rest._path = rest._mapped = None  # the file's pixels are those of all
+        rest.cached = False
+        return rest
 
     def block(self) -> npt.NDArray[np.uint8] | None:
         """All pictures as one array (N, H, W, channels) uncopied; None if not cached, large or of several shapes."""

@@ -116,6 +116,8 @@ def plain_outputs(
             workers=default_workers(store, predictor.device) if settings.workers is None else settings.workers,
         )
         logits.append(predictor.logits_of(loader, partial(settings.progress, "evaluating"))[:, None])
+    store, _ = loader.without_lost(logits[-1])  # a picture that vanishes stays away: the last model has missed them all
+    logits = [loader.without_lost(rows)[1] for rows in logits]
     return Outputs(tuple(store.samples), store.labels, tuple(store.unreadable), tuple(logits), average)
 
 

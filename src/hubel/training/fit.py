@@ -294,7 +294,8 @@ class Fit:
                 f"after epoch {progress.total_epochs + 1} the network gives values that are not finite: lower the "
                 "learning rate; what was saved before is whole"
             )
-        metrics = self.task.measure(logits, self.validation.store.labels)
+        store, logits = self.validation.without_lost(logits)
+        metrics = self.task.measure(logits, store.labels)
         self._validation_seconds = time.perf_counter() - began
         progress.epoch += 1
         progress.total_epochs += 1
@@ -306,6 +307,7 @@ class Fit:
         row = self._row(metrics)
         progress.history.append(row)
         progress.start_epoch()
+        self._tell_lost()
         if best:
             self.save_best(self._kept.state_dict(), metrics)
         self._save()
@@ -313,6 +315,11 @@ class Fit:
         self.reporter.epoch(row, best=best)
         if self.stop.signal is not None:
             self._raise_interrupted()
+
+    def _tell_lost(self) -> None:
+        for loader in (self.train, self.validation):
+            for item in loader.newly_lost():
+                self.reporter.message(f"can no longer be read, left out: {item.sample.name} ({item.reason})")
 
     def _validation_logits(self) -> torch.Tensor:
         """Float32 logits (N, num_classes) of the validation split, on the CPU."""

@@ -42,6 +42,7 @@ class Report:
         unreadable: The pictures left out.
         history: The rows of `metrics.csv`.
         best_epoch: From 1.
+        wait_share: How much of the training steps' time was waiting for pictures, 0 to 1.
         measured: Metrics by split.
         logits: float32 (N, num_classes) by split, in the order of its store.
         parameters: Of the network.
@@ -57,6 +58,7 @@ class Report:
     unreadable: Sequence[Unreadable]
     history: Sequence[dict[str, Any]]
     best_epoch: int
+    wait_share: float
     measured: Mapping[str, ClassificationMetrics]
     logits: Mapping[str, torch.Tensor]
     parameters: int
@@ -95,7 +97,6 @@ def _context(name: str, report: Report) -> dict[str, Any]:
         "samples": _samples_by_class(report),
         "curves": draw_curves(report.history, report.best_epoch),
         "rate_search": draw_rate_search(report.rate_search, report.learning_rate) if report.rate_search else None,
-        "best_row": report.history[report.best_epoch - 1],
         "seconds": sum(row["seconds"] for row in report.history),
         "confusion": _shaded(metrics) if len(metrics.per_class) <= _MOST_CLASSES_IN_MATRIX else None,
         "confusions": largest_confusions(metrics),

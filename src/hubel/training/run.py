@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from hubel import runtime
 from hubel.bundle import Bundle, load_tensors, save_bundle
 from hubel.config import TrainConfig
+from hubel.data.store import PictureStore, Unreadable
 from hubel.errors import ConfigError, TrainingError
 from hubel.files import write_whole
 from hubel.inference.predictor import Predictor
@@ -250,13 +251,16 @@ def _fit_and_finish(prepared: Prepared, folder: RunFolder, log: _LoggingReporter
             log.message(phase.line())
         runtime.return_freed_memory()
     with StopRequest() as stop:
+        fit = _fit(prepared, folder, log, stop)
         try:
-            progress = _fit(prepared, folder, log, stop).run(resume=folder.checkpoint.is_file())
+            progress = fit.run(resume=folder.checkpoint.is_file())
         except Interrupted as stopped:
             stopped.run = folder.path
             raise
     runtime.return_freed_memory()
-    measured, logits = _measure(prepared, folder, log)
+    measured, logits, stores, lost = _measure(prepared, folder, log)
+    waited = wait_share(progress.history)
+    log.message(f"training waited for pictures {100 * waited:.1f} % of its time")
     best_row = progress.history[progress.best_epoch - 1]
     parameters = sum(p.numel() for p in prepared.network.parameters())
     metrics: dict[str, Any] = {
@@ -268,10 +272,11 @@ def _fit_and_finish(prepared: Prepared, folder: RunFolder, log: _LoggingReporter
     report = Report(
         bundle=bundle,
         splits=prepared.splits,
-        stores=prepared.stores,
-        unreadable=prepared.unreadable,
+        stores=stores,
+        unreadable=(*prepared.unreadable, *fit.train.lost, *lost),
         history=progress.history,
         best_epoch=progress.best_epoch,
+        wait_share=waited,
         measured=measured,
         logits=logits,
         parameters=parameters,
@@ -283,6 +288,7 @@ def _fit_and_finish(prepared: Prepared, folder: RunFolder, log: _LoggingReporter
     write_report(folder.report, report)
     metrics |= {
         "seconds": round(sum(row["seconds"] for row in progress.history), 1),
+        "wait_share": round(waited, 4),
         "epochs": progress.total_epochs,
         "best_epoch": progress.best_epoch,
         "parameters": parameters,
@@ -290,6 +296,17 @@ def _fit_and_finish(prepared: Prepared, folder: RunFolder, log: _LoggingReporter
     }
     folder.write_metrics(metrics)  # last: a folder with a metrics.json is finished
     return finished_run(folder)
+
+
+def wait_share(history: Sequence[Mapping[str, Any]]) -> float:
+    """How much of a run's training steps was waiting for pictures, 0 to 1.
+
+    Args:
+        history: The rows of `metrics.csv`; an epoch counts by the time that its steps took.
+    """
+    seconds = [1 / max(row["images_per_second"], 0.1) for row in history]  # of a picture: all epochs have as many
+    waited = sum(row["wait_share"] * spent for row, spent in zip(history, seconds, strict=True))
+    return float(waited / sum(seconds))
 
 
 def _plan(prepared: Prepared) -> list[PlannedPhase]:
@@ -358,17 +375,28 @@ def _bundle(prepared: Prepared, metrics: Mapping[str, Any]) -> Bundle:
     )
 
 
-def _measure(
-    prepared: Prepared, folder: RunFolder, log: _LoggingReporter
-) -> tuple[dict[str, ClassificationMetrics], dict[str, torch.Tensor]]:
+class _Measured(NamedTuple):
+    """Metrics and logits by split, all splits' pictures less those that could not be read any more, and those."""
+
+    metrics: dict[str, ClassificationMetrics]
+    logits: dict[str, torch.Tensor]
+    stores: dict[str, PictureStore]
+    lost: list[Unreadable]
+
+
+def _measure(prepared: Prepared, folder: RunFolder, log: _LoggingReporter) -> _Measured:
     """Measure the written model, as anybody who loads it would, on validation and, this once, on test."""
     predictor = Predictor.load(folder.bundle, device=str(prepared.device))
+    stores, lost = dict(prepared.stores), list[Unreadable]()
     measured: dict[str, ClassificationMetrics] = {}
     logits: dict[str, torch.Tensor] = {}
     for split in ("validation", "test"):
         if split in prepared.stores:
             loader = prepared.loader(split)
-            logits[split] = predictor.logits_of(loader)
-            measured[split] = predictor.task.measure(logits[split], loader.store.labels)
+            stores[split], logits[split] = loader.without_lost(predictor.logits_of(loader))
+            for item in loader.lost:
+                log.message(f"can no longer be read, left out of {split}: {item.sample.name} ({item.reason})")
+            lost += loader.lost
+            measured[split] = predictor.task.measure(logits[split], stores[split].labels)
             log.message(f"{split}: accuracy {measured[split].accuracy:.4f}")
-    return measured, logits
+    return _Measured(measured, logits, stores, lost)
