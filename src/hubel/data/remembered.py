@@ -23,6 +23,10 @@ CREATE TABLE IF NOT EXISTS digests (
 CREATE TABLE IF NOT EXISTS verdicts (
     digest TEXT, decoder TEXT, reason TEXT, PRIMARY KEY (digest, decoder)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS facts (
+    digest TEXT, reader TEXT, facts TEXT, thumbnail BLOB, PRIMARY KEY (digest, reader)
+);
+CREATE TABLE IF NOT EXISTS near_duplicates (pictures TEXT PRIMARY KEY, pairs TEXT) WITHOUT ROWID;
 """
 _FILE_NAME = "remembered-1.sqlite"
 _SECONDS_TO_WAIT = 10.0
@@ -84,6 +88,55 @@ def remember_verdicts(verdicts: Mapping[str, str], decoder: str) -> None:
                 "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?)",
                 [(digest, decoder, reason) for digest, reason in verdicts.items()],
             )
+    except (OSError, sqlite3.Error):
+        return
+
+
+def remembered_facts(digests: Sequence[str], reader: str) -> dict[str, tuple[str, bytes]]:
+    """The facts (as JSON) and the thumbnail of those pictures that were opened before, by digest."""
+    found: dict[str, tuple[str, bytes]] = {}
+    try:
+        with _database() as database:
+            for start in range(0, len(digests), _AT_ONCE):
+                some = digests[start : start + _AT_ONCE]
+                places = ",".join("?" * len(some))
+                rows = database.execute(
+                    f"SELECT digest, facts, thumbnail FROM facts WHERE reader = ? AND digest IN ({places})",
+                    (reader, *some),
+                )
+                found.update({digest: (facts, thumbnail) for digest, facts, thumbnail in rows})
+    except (OSError, sqlite3.Error):
+        return {}
+    return found
+
+
+def remember_facts(facts: Mapping[str, tuple[str, bytes]], reader: str) -> None:
+    """Keep, by digest, what was found when pictures were opened."""
+    try:
+        with _database() as database:
+            database.executemany(
+                "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?)",
+                [(digest, reader, values, thumbnail) for digest, (values, thumbnail) in facts.items()],
+            )
+    except (OSError, sqlite3.Error):
+        return
+
+
+def remembered_near_duplicates(pictures: str) -> str | None:
+    """What was found for a set of pictures, as JSON; None if it was never searched."""
+    try:
+        with _database() as database:
+            row = database.execute("SELECT pairs FROM near_duplicates WHERE pictures = ?", (pictures,)).fetchone()
+            return None if row is None else str(row[0])
+    except (OSError, sqlite3.Error):
+        return None
+
+
+def remember_near_duplicates(pictures: str, pairs: str) -> None:
+    """Keep what was found for a set of pictures."""
+    try:
+        with _database() as database:
+            database.execute("INSERT OR REPLACE INTO near_duplicates VALUES (?, ?)", (pictures, pairs))
     except (OSError, sqlite3.Error):
         return
 
