@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubel.data.randomness import Stream, balanced, philox, shuffled, uniform
+from hubel.data.randomness import Stream, balanced, in_turn, philox, shuffled, through_buffer, uniform
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,35 @@ def test_balanced_epochs_differ_and_take_turns_in_the_odd_picture():
     assert one == again
     assert one != other != seeded != one
     assert abs(np.corrcoef(labels[one], np.arange(101))[0, 1]) < 0.3  # the classes are mixed
+
+
+def test_shards_are_read_whole_in_turn():
+    shards = np.repeat([0, 1, 4, 5], [3, 1, 4, 2])
+    turns = set()
+    for epoch in range(40):
+        read = in_turn(7, epoch, shards)
+        assert sorted(read.tolist()) == list(range(10))
+        of_shard = shards[read]
+        assert (np.diff(of_shard) != 0).sum() == 3  # each is read to its end before the next
+        assert all(np.diff(read[of_shard == shard]).tolist() == [1] * (count - 1) for shard, count in ((0, 3), (4, 4)))
+        turns.add(tuple(dict.fromkeys(of_shard.tolist())))
+    assert len(turns) > 15  # of 24
+    assert in_turn(7, 3, shards).tolist() == in_turn(7, 3, shards).tolist()
+
+
+@pytest.mark.parametrize("buffer", [1, 2, 10, 1000])
+def test_a_buffer_of_the_size_that_is_named_gives_the_order(buffer):
+    read = in_turn(0, 1, np.repeat(np.arange(5), 40))
+    order = through_buffer(0, 1, read, buffer)
+    assert sorted(order.tolist()) == list(range(200))
+    coming, held, most = iter(read.tolist()), set(), 0
+    for index in order.tolist():  # somebody who reads in order and gives in this order
+        while index not in held:
+            held.add(next(coming))
+            most = max(most, len(held))
+        held.remove(index)
+    assert most <= buffer
+    if buffer == 1:
+        assert order.tolist() == read.tolist()
+    if buffer == 1000:
+        assert abs(np.corrcoef(np.arange(200), read.argsort()[order])[0, 1]) < 0.25  # nearly a full shuffle

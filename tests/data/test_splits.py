@@ -320,7 +320,7 @@ def test_labelled_splits_name_a_class_that_the_model_does_not_know(class_folders
 def test_digests_are_remembered_until_a_file_changes(class_folders, monkeypatch):
     root = class_folders(cat=10, dog=10)
     before = open_splits(root).fingerprint
-    monkeypatch.setattr("hubel.data.digests._YOUNGEST_REMEMBERED", 0)
+    monkeypatch.setattr("hubel.data.digests.YOUNGEST_REMEMBERED", 0)
     assert open_splits(root).fingerprint == before
 
     def no_reading(source: Source, name: str) -> bytes:
@@ -334,7 +334,7 @@ def test_digests_are_remembered_until_a_file_changes(class_folders, monkeypatch)
 
 
 def test_a_change_that_keeps_size_and_time_is_noticed(class_folders, monkeypatch):
-    monkeypatch.setattr("hubel.data.digests._YOUNGEST_REMEMBERED", 0)
+    monkeypatch.setattr("hubel.data.digests.YOUNGEST_REMEMBERED", 0)
     root = class_folders(cat=1)
     file = root / "cat/0.png"
     status, before = file.stat(), digests_of(root)

@@ -15,7 +15,7 @@ from hubel.runtime import available_cpus
 DIGEST_BYTES = 16
 
 # A file that changes twice within one tick of the file system's clock keeps its times: younger ones are hashed again.
-_YOUNGEST_REMEMBERED = 2 * 10**9  # ns
+YOUNGEST_REMEMBERED = 2 * 10**9  # ns
 _FILES_PER_TASK = 256
 
 
@@ -40,7 +40,7 @@ def digest_files(root: Path, files: Sequence[File], read: Callable[[str], bytes]
         present = {file.name for file in files}
         remember_digests(
             root,
-            {file: digest for file, digest in computed.items() if file.changed < started - _YOUNGEST_REMEMBERED},
+            {file: digest for file, digest in computed.items() if file.changed < started - YOUNGEST_REMEMBERED},
             gone=[file.name for file in known if file.name not in present],
         )
     return digests

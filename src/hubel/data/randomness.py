@@ -27,6 +27,7 @@ class Stream(IntEnum):
     BALANCE = 2
     ELASTIC = 3
     POLICY = 4
+    SHARDS = 5
 
 
 def philox(counter: npt.NDArray[np.uint32], key: tuple[int, int]) -> npt.NDArray[np.uint32]:
@@ -83,6 +84,43 @@ def shuffled(seed: int, epoch: int, length: int) -> npt.NDArray[np.int64]:
     """The order of an epoch: all indices below `length`, int64, sorted by their random numbers."""
     keys = uniform(seed, epoch, np.arange(length, dtype=np.int64), 2, Stream.ORDER)
     return np.lexsort((keys[:, 1], keys[:, 0]))
+
+
+def in_turn(seed: int, epoch: int, shards: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The order of an epoch in which shards are read whole, one after the other, in an order of the epoch's own.
+
+    Args:
+        seed: The run's.
+        epoch: 0 and up.
+        shards: int64 of shape (N,): the number of each picture's shard, ascending.
+
+    Returns:
+        Indices into `shards`, int64 of shape (N,); within a shard they ascend.
+    """
+    present, starts, lengths = np.unique(shards, return_index=True, return_counts=True)
+    keys = uniform(seed, epoch, present, 2, Stream.SHARDS)
+    turns = np.lexsort((keys[:, 1], keys[:, 0]))
+    before = lengths[turns].cumsum() - lengths[turns]  # how many are read before a shard's turn
+    return np.arange(len(shards)) + np.repeat(starts[turns] - before, lengths[turns])
+
+
+def through_buffer(seed: int, epoch: int, read: npt.NDArray[np.int64], buffer: int) -> npt.NDArray[np.int64]:
+    """Shuffle what is read in some order by holding back at most `buffer` of it at a time.
+
+    What is read as the i-th comes when all before the (i + u)-th have been read, u being its random number in
+    [0, buffer).
+
+    Args:
+        seed: The run's.
+        epoch: 0 and up.
+        read: Indices in the order in which they are read, int64 of shape (N,).
+        buffer: How many may be held back, at least 1; 1 changes nothing.
+
+    Returns:
+        The same indices in the order in which they come.
+    """
+    held = uniform(seed, epoch, read, 1, Stream.ORDER)[:, 0] * buffer
+    return read[np.argsort(np.arange(len(read)) + held, kind="stable")]
 
 
 def balanced(

@@ -20,6 +20,9 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS digests (
     root BLOB, name BLOB, size INTEGER, modified INTEGER, changed INTEGER, digest TEXT, PRIMARY KEY (root, name)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS indexes (
+    path BLOB PRIMARY KEY, size INTEGER, modified INTEGER, changed INTEGER, version INTEGER, content BLOB
+);
 CREATE TABLE IF NOT EXISTS verdicts (
     digest TEXT, decoder TEXT, reason TEXT, PRIMARY KEY (digest, decoder)
 ) WITHOUT ROWID;
@@ -56,6 +59,36 @@ def remember_digests(root: Path, digests: Mapping[File, str], *, gone: Sequence[
             database.executemany(
                 "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)",
                 [(key, os.fsencode(name), *times, digest) for (name, *times), digest in digests.items()],
+            )
+    except (OSError, sqlite3.Error):
+        return
+
+
+def remembered_indexes(paths: Sequence[Path], version: int) -> dict[File, bytes]:
+    """What lies in files that hold pictures, by all that the file system told of them (`File.name` is the path)."""
+    found: dict[File, bytes] = {}
+    try:
+        with _database() as database:
+            for start in range(0, len(paths), _AT_ONCE):
+                some = [os.fsencode(path) for path in paths[start : start + _AT_ONCE]]
+                rows = database.execute(
+                    "SELECT path, size, modified, changed, content FROM indexes WHERE version = ? AND path IN "
+                    f"({','.join('?' * len(some))})",
+                    (version, *some),
+                )
+                found.update((File(os.fsdecode(path), *times), content) for path, *times, content in rows)
+    except (OSError, sqlite3.Error):
+        return {}
+    return found
+
+
+def remember_indexes(indexes: Mapping[File, bytes], version: int) -> None:
+    """Keep what lies in files that hold pictures."""
+    try:
+        with _database() as database:
+            database.executemany(
+                "INSERT OR REPLACE INTO indexes VALUES (?, ?, ?, ?, ?, ?)",
+                [(os.fsencode(path), *times, version, content) for (path, *times), content in indexes.items()],
             )
     except (OSError, sqlite3.Error):
         return
