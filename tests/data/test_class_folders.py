@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from hubel.data.class_folders import find_class_folders
-from hubel.data.sources import Source
+from hubel.data.layouts import find_source
+from hubel.data.sources import Source, split_called
 from hubel.errors import DataError
 
 
@@ -118,3 +119,44 @@ def test_one_class_name_in_two_spellings(tmp_path):
         pytest.skip("this file system takes both spellings for one name")
     with pytest.raises(DataError, match=r"two folders under .* are both called 'caf\u00e9'"):
         find_class_folders(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("train", "train"),
+        ("Training", "train"),
+        ("TRAIN_SET", "train"),
+        ("images-train", "train"),
+        ("valid", "validation"),
+        ("val", "validation"),
+        ("dev", "validation"),
+        ("Validation Data", "validation"),
+        ("testing", "test"),
+        ("eval", "test"),
+        ("test_images", "test"),
+        ("train_test", None),
+        ("trains", None),
+        ("images", None),
+        ("", None),
+    ],
+)
+def test_names_of_splits(name, split):
+    assert split_called(name) == split
+
+
+def test_a_folder_that_holds_nothing_but_a_folder_is_looked_through(tmp_path):
+    touch(tmp_path, "photos/pets/train/a/1.png", "photos/pets/train/b/1.png", "photos/pets/test/a/1.png")
+    touch(tmp_path, "photos/pets/test/b/1.png", "photos/readme.txt")
+    found = find_source(tmp_path)
+    assert set(found.splits) == {"train", "test"}
+    assert of_class(found, "test", "b") == ["photos/pets/test/b/1.png"]
+
+
+def test_only_a_train_folder_is_a_split_nevertheless(tmp_path):
+    found = find_source(touch(tmp_path, "train/a/1.png", "train/b/1.png"))
+    assert set(found.splits) == {"train"}
+
+
+def test_a_single_class_with_pictures_of_its_own_is_not_looked_through(tmp_path):
+    assert find_source(touch(tmp_path, "cat/1.png", "cat/old/2.png", "cat/new/3.png")).classes == ("cat",)

@@ -16,16 +16,16 @@ def find_class_folders(root: Path) -> Source:
     return class_folders_in(list_folder(root))
 
 
-def class_folders_in(listing: Listing, container: Container | None = None) -> Source:
+def class_folders_in(listing: Listing, container: Container | None = None, *, prefix: str = "") -> Source:
     """Tell classes and splits from what lies in a folder or an archive.
 
     A folder called `train` (or another usual name of a split, in any letter case) is a split if its own images lie
-    in folders, and a class like any other if they lie in it directly. Where everything lies in one folder, as in most
-    archives, that one counts.
+    in folders, and a class like any other if they lie in it directly.
 
     Args:
         listing: Of the folder or the archive.
         container: The archive.
+        prefix: Of the names of all that counts, with a slash at its end.
 
     Raises:
         DataError: No images, images outside class folders only, an empty class folder, two folders for the same
@@ -34,10 +34,9 @@ def class_folders_in(listing: Listing, container: Container | None = None) -> So
     if not listing.files:
         seen = f" ({listing.others} other files)" if listing.others else ""
         raise DataError(f"{listing.root} has no images{seen}: {EXPECTED}")
-    notes = []
+    notes = list(listing.notes)
     if listing.others:
         notes.append(f"files passed over that are no images: {listing.others}")
-    prefix = _wrapping(listing)
     split_folders = _split_folders(listing, prefix)
     splits: dict[Split | None, tuple[Entry, ...]] = {}
     loose: list[str] = []
@@ -62,8 +61,8 @@ def _below(listing: Listing, prefix: str) -> Iterator[tuple[str, str, str]]:
     return (file.name[len(prefix) :].partition("/") for file in listing.files if file.name.startswith(prefix))
 
 
-def _wrapping(listing: Listing) -> str:
-    """The folder that everything lies in, with a slash behind it; empty where there is more than one thing."""
+def wrapping(listing: Listing) -> str:
+    """The folder that everything lies in, as in many archives, with a slash at its end; empty where there is none."""
     prefix, depth = "", 0
     while True:
         depth += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 # Index of a class; indices of all classes that a picture has, ascending, maybe none; a number.
 Label = int | tuple[int, ...] | float
+
+# The same by the classes' names, as a source has it.
+NamedLabel = str | tuple[str, ...] | float
 
 # Which of the three all pictures of a data set have.
 Labelling = Literal["class", "classes", "number"]
@@ -44,6 +48,21 @@ def names_in(text: str, labelling: Labelling) -> tuple[str, ...]:
     return (text,) if labelling == "class" else ()
 
 
+def number_in(text: str) -> float:
+    """The number in a table's cell.
+
+    Raises:
+        DataError: It is none, or not finite.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise DataError(f"'{text}' is no value: expected a number such as 3.5")
+    return value
+
+
 def read_label(text: str, labelling: Labelling, index_of: Mapping[str, int]) -> Label:
     """The label in a table's cell.
 
@@ -56,13 +75,7 @@ def read_label(text: str, labelling: Labelling, index_of: Mapping[str, int]) -> 
         DataError: It is no finite number where one was expected.
     """
     if labelling == "number":
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not -float("inf") < value < float("inf"):
-            raise DataError(f"'{text}' is no value: expected a number such as 3.5")
-        return value
+        return number_in(text)
     indices = sorted({index_of[name] for name in names_in(text, labelling)})
     return tuple(indices) if labelling == "classes" else indices[0]
 

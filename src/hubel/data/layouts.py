@@ -2,19 +2,112 @@
 
 from __future__ import annotations
 
+import io
+import posixpath
+from collections.abc import Callable
 from pathlib import Path
 
-from hubel.data.class_folders import find_class_folders
-from hubel.data.sources import Source
+from hubel.data.archives import OTHER_ARCHIVES, is_archive_name, listing_of, open_tar, open_zip
+from hubel.data.class_folders import class_folders_in, wrapping
+from hubel.data.listing import EXPECTED, File, Listing, is_table_name, list_folder
+from hubel.data.manifest import MISSING, listed_names, manifest_table, read_manifest, source_of
+from hubel.data.sources import Container, Source
+from hubel.data.tables import Table
+from hubel.errors import DataError
 
 
-def find_source(data: Path | str) -> Source:
+def find_source(data: Path | str, tell: Callable[[str], None] = lambda text: None) -> Source:
     """Find a data set and list its pictures.
 
     Args:
-        data: A folder of class folders, with or without split folders above them.
+        data: A folder of class folders, with or without split folders above them; a manifest (see
+            `hubel.data.manifest`), or a folder with one; a zip or tar archive of either.
+        tell: Hears of what takes a while.
 
     Raises:
         DataError: There is nothing of the kind.
     """
-    return find_class_folders(Path(data))
+    path = Path(data).expanduser()
+    if not path.exists():
+        raise DataError(f"{path} does not exist: {EXPECTED}")
+    if path.is_dir():
+        return _found_in(list_folder(path))
+    if is_archive_name(path.name):
+        return _found_in(*open_archive(path, tell))
+    if is_table_name(path.name):
+        return read_manifest(path)
+    if path.name.lower().endswith(OTHER_ARCHIVES):
+        raise DataError(f"{path} is an archive that cannot be read: expected .zip or .tar; pack it again, or unpack it")
+    raise DataError(f"{path} is a file: {EXPECTED}")
+
+
+def open_archive(path: Path, tell: Callable[[str], None] = lambda text: None) -> tuple[Listing, Container]:
+    """What lies in a zip or tar archive, and the archive to read it from.
+
+    Raises:
+        DataError: It is damaged, encrypted or hostile.
+    """
+    if path.suffix.lower() == ".zip":
+        archive = open_zip(path)
+        return archive.listing(), archive
+    from hubel.data.compressed_tar import is_compressed, pack_tar  # needs numpy, which takes its time
+
+    if is_compressed(path):
+        pack = pack_tar(path, tell)
+        return listing_of(path, pack.sizes, pack.told["folders"], pack.stamp, pack.told["notes"]), pack
+    archive = open_tar(path)
+    return archive.listing(), archive
+
+
+def _found_in(listing: Listing, container: Container | None = None) -> Source:
+    """The class folders of a folder or an archive; else the manifest in it; else what lies in its only folder."""
+    source: Source | DataError
+    try:
+        source = class_folders_in(listing, container)
+        if len(source.classes) > 1:
+            return source
+    except DataError as error:
+        source = error
+    manifests = [name for name in listing.tables if _lists_pictures(listing, name, container)]
+    if len(manifests) > 1:
+        raise DataError(
+            f"{listing.root} has no class folders but more than one manifest ({', '.join(manifests)}): "
+            + ("give one of them" if container is None else "unpack it and give one of them")
+        )
+    if manifests:
+        return _manifest_in(listing, manifests[0], container)
+    if prefix := wrapping(listing):
+        return class_folders_in(listing, container, prefix=prefix)
+    if isinstance(source, DataError):
+        raise source
+    return source
+
+
+def _lists_pictures(listing: Listing, name: str, container: Container | None) -> bool:
+    """Whether a table in a folder, or right below it, is a manifest."""
+    if name.count("/") > 1:
+        return False
+    try:
+        listed_names(_table_in(listing, name, container))
+    except DataError:
+        return False
+    return True
+
+
+def _table_in(listing: Listing, name: str, container: Container | None) -> Table:
+    file = io.BytesIO(container.read(name)) if container is not None else None
+    return manifest_table(listing.root / name, file)
+
+
+def _manifest_in(listing: Listing, name: str, container: Container | None) -> Source:
+    """What a manifest lists that lies in a folder or, with its pictures, in an archive."""
+    if container is None:
+        return read_manifest(listing.root / name)
+    above = posixpath.dirname(name)
+    inside = {file.name: file for file in listing.files}
+
+    def find(path: str) -> File:
+        of_member = posixpath.normpath(posixpath.join(above, path.replace("\\", "/")))
+        return inside.get(of_member, File(of_member, MISSING, 0, 0))
+
+    return source_of(_table_in(listing, name, container), listing.root, find, base=listing.root, container=container)

@@ -14,6 +14,10 @@ from hubel.errors import DataError
 
 IMAGE_EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 
+CSV_EXTENSIONS = frozenset({".csv", ".tsv"})
+PARQUET_EXTENSIONS = frozenset({".parquet"})
+TABLE_EXTENSIONS = CSV_EXTENSIONS | PARQUET_EXTENSIONS
+
 EXPECTED = (
     "expected a folder with one folder of images per class (or such folders under train, validation and test), "
     "a manifest (.csv, .parquet), an archive (.zip, .tar) or torchvision:NAME"
@@ -45,12 +49,16 @@ class Listing:
         files: Its image files, sorted by name.
         folders: Every folder under it, as relative names with forward slashes, sorted.
         others: How many files are no images by their extension.
+        tables: Those of them that are CSV or Parquet files, as relative names, sorted.
+        notes: One line for each other thing that was passed over.
     """
 
     root: Path
     files: tuple[File, ...]
     folders: tuple[str, ...]
     others: int
+    tables: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def list_folder(root: Path) -> Listing:
@@ -67,6 +75,7 @@ def list_folder(root: Path) -> Listing:
         raise DataError(f"{root} is a file: {EXPECTED}")
     files: list[File] = []
     folders: list[str] = []
+    tables: list[str] = []
     others = 0
 
     def visit(folder: str, prefix: str, above: frozenset[tuple[int, int]]) -> None:
@@ -79,7 +88,7 @@ def list_folder(root: Path) -> Listing:
             folders.append(prefix[:-1])
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith(".") or entry.name == "__MACOSX":
+                if is_passed_over(entry.name):
                     continue
                 if entry.is_dir():
                     visit(entry.path, f"{prefix}{entry.name}/", above | {here})
@@ -88,18 +97,30 @@ def list_folder(root: Path) -> Listing:
                     files.append(File(prefix + entry.name, info.st_size, info.st_mtime_ns, info.st_ctime_ns))
                 else:
                     others += 1
+                    if is_table_name(entry.name):
+                        tables.append(prefix + entry.name)
 
     try:
         visit(str(root), "", frozenset())
     except OSError as error:
         raise DataError(f"cannot read {error.filename or root}: {error.strerror}; grant access or remove it") from error
     files.sort()
-    return Listing(root, tuple(files), tuple(sorted(folders)), others)
+    return Listing(root, tuple(files), tuple(sorted(folders)), others, tuple(sorted(tables)))
 
 
 def is_image_name(name: str) -> bool:
     """Whether a file's extension is one of an image, in any letter case."""
     return os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS  # noqa: PTH122 - see list_folder
+
+
+def is_table_name(name: str) -> bool:
+    """Whether a file's extension is one of a table, in any letter case."""
+    return os.path.splitext(name)[1].lower() in TABLE_EXTENSIONS  # noqa: PTH122
+
+
+def is_passed_over(name: str) -> bool:
+    """Whether a file is hidden, or in a hidden folder, or what macOS adds to archives."""
+    return name.startswith((".", "__MACOSX")) or "/." in name or "/__MACOSX" in name
 
 
 def list_images(patterns: Sequence[str]) -> list[Path]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
-from hubel.data.labels import Label, Labelling
+from hubel.data.labels import Label, Labelling, NamedLabel
 from hubel.data.listing import File
 
 Split = Literal["train", "validation", "test"]
@@ -108,7 +108,7 @@ class Entry(NamedTuple):
     """
 
     file: File
-    label: str | tuple[str, ...] | float
+    label: NamedLabel
 
 
 @dataclass(frozen=True)

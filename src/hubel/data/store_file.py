@@ -63,7 +63,7 @@ class MappedPixels:
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb")
-        _lock(self._file, exclusive=False)
+        lock(self._file, exclusive=False)
         self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         self.pixels: npt.NDArray[np.uint8] = np.frombuffer(self._map, dtype=np.uint8)
 
@@ -125,7 +125,7 @@ def write_pictures(
     handle, name = tempfile.mkstemp(prefix=f"{path.stem}.", suffix=_TEMPORARY_SUFFIX, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file, ThreadPoolExecutor(1) as flusher:
-            _lock(file, exclusive=True)
+            lock(file, exclusive=True)
             written = flushed = 0
             flushes: list[Future[None]] = []
             for picture in pictures:
@@ -188,7 +188,7 @@ def make_room(folder: Path, needed: int, limit: int) -> int:
 def _is_unused(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return _lock(file, exclusive=True)
+            return lock(file, exclusive=True)
     except OSError:
         return False
 
@@ -197,7 +197,7 @@ def _delete_unused(path: Path) -> bool:
     """Delete a file unless a process holds it; returns whether it is gone."""
     try:
         with path.open("rb") as file:
-            if not _lock(file, exclusive=True):
+            if not lock(file, exclusive=True):
                 return False
             if fcntl is not None:
                 path.unlink(missing_ok=True)
@@ -207,7 +207,7 @@ def _delete_unused(path: Path) -> bool:
     return True
 
 
-def _lock(file: IO[bytes], *, exclusive: bool) -> bool:
+def lock(file: IO[bytes], *, exclusive: bool) -> bool:
     """Lock an open file until it is closed; returns whether that was possible without waiting."""
     if fcntl is None:
         return True
