@@ -124,6 +124,12 @@ def test_shapes_show_both_sides(files: Path):
         create_model("resnet50", weights=files / "hubel.safetensors")
 
 
+def test_of_several_networks_that_a_file_has_all_tensors_of_the_largest_is_named(tmp_path: Path):
+    save_file(create_model("resnet34").state_dict(), tmp_path / "deeper.safetensors")  # it has all of resnet18's
+    with pytest.raises(WeightsError, match="; they fit resnet34$"):
+        create_model("resnet50", weights=tmp_path / "deeper.safetensors")
+
+
 def test_weights_of_nothing_we_know_show_both_sides(tmp_path: Path):
     save_file({"encoder.0.weight": torch.zeros(3), "encoder.0.bias": torch.zeros(3)}, tmp_path / "other.safetensors")
     with pytest.raises(

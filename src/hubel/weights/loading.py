@@ -244,8 +244,12 @@ def _first(names: list[str], count: int = 3) -> str:
 
 
 def _hint(tensors: Tensors, network: str) -> str:
-    """Which other one of hubel's networks finds all of its tensors here, apart from its last layer."""
+    """Which other one of hubel's networks finds all of its tensors here, apart from its last layer.
+
+    A file of ResNet-34 has all that ResNet-18 needs, and more: of several networks it is the one with the most tensors.
+    """
     sizes = {name: tensor.shape for name, tensor in tensors.items()}
+    fitting: dict[str, int] = {}
     for name in list_models():
         if name == network:
             continue
@@ -256,8 +260,8 @@ def _hint(tensors: Tensors, network: str) -> str:
         last = naming.file_name("head.out.")
         checked = [key for key in own if not key.startswith(last) and not key.endswith("num_batches_tracked")]
         if all(sizes.get(key) == own[key] for key in checked):
-            return f"; they fit {name}"
-    return ""
+            fitting[name] = len(checked)
+    return f"; they fit {max(fitting, key=lambda name: fitting[name])}" if fitting else ""
 
 
 def _for_channels(preprocess: Preprocess, channels: int) -> Preprocess | None:
