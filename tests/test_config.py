@@ -31,7 +31,7 @@ def test_yaml_round_trip(tmp_path: Path) -> None:
         (["data.size=large"], r"settings: data\.size is 'large': input should be a valid integer"),
         (
             ["augment.preset=wild"],
-            "settings: augment.preset is 'wild': input should be 'none', 'light' or 'standard'",
+            "settings: augment.preset is 'wild': input should be 'none', 'light', 'standard' or 'strong'",
         ),
         (["data.validation_fraction=0.9"], "together leave nothing to train on"),
         (["data.size"], r"setting 'data\.size' has no value: expected key=value"),

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from hubel.data.augmentation import Augment, _Draw
+from hubel.data.augmentation import Augment
+from hubel.data.augmentation.draws import Draw
 from hubel.errors import ConfigError
 
 
@@ -21,7 +22,7 @@ def draws(**values: float) -> np.ndarray:
     """Random numbers for one picture: all 0.5, except those named."""
     row = np.full((1, Augment.DRAWS), 0.5)
     for name, value in values.items():
-        row[0, _Draw[name.upper()]] = value
+        row[0, Draw[name.upper()]] = value
     return row
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import torch
 from hubel import runtime
 from hubel.bundle import inspect_bundle
 from hubel.config import AugmentConfig, DataConfig, TrainConfig
-from hubel.data.augmentation import Augment
+from hubel.data.augmentation import Augment, augment_of
 from hubel.data.groups import Grouping
 from hubel.data.loading import Loader, channel_statistics, default_workers
 from hubel.data.splits import DataSplits, open_division
@@ -166,12 +166,10 @@ def build_augment(
     Raises:
         ConfigError: The settings do not fit together.
     """
-    small = max(preprocess.size) < _SMALLEST_CROPPED_SIZE
-    fields = settings.model_dump(exclude={"preset", "mixup", "cutmix"}, exclude_none=True)
-    if "mirror" not in fields and all(len(name) == 1 for name in classes):
-        fields["mirror"] = 0.0
-        reporter.message("the classes are single characters: no mirror images (--set augment.mirror=0.5 for them)")
-    return replace(Augment.preset(settings.preset or ("light" if small else "standard")), **fields)
+    augment, notes = augment_of(settings, classes, preprocess.size)
+    for note in notes:
+        reporter.message(note)
+    return augment
 
 
 def choose_preprocess(

@@ -1,0 +1,195 @@
+"""Pictures and masks, resampled once.
+
+A window that is only copied or resized, upright or mirrored, is antialiased (bilinear, as Pillow's). Any other
+resampling is bilinear between the four nearest pixels; where a pixel of the output spans two or more of the picture,
+blocks of so many are averaged first (`reduction`). Masks are never blended: each pixel takes the class of the one that
+its centre falls into.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from hubel.data.augmentation.geometry import Geometry
+
+IGNORED = 255  # the class of a mask where it shows nothing, which losses and metrics pass over
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def seen(picture: Pixels, geometry: Geometry, number: int, target: Pixels) -> None:
+    """Write a window of a picture (h, w, C), copied or resized, mirrored or flipped, into a target (H, W, C)."""
+    top, left, rows, columns = (int(value) for value in geometry.windows[number])
+    if (rows, columns) == target.shape[:2]:
+        _copy(picture, top, left, target)
+    else:  # the copy, with its leading axis, makes a channels_last tensor, on which torch is 2.5 times as fast
+        part = torch.from_numpy(picture[None, top : top + rows, left : left + columns].copy()).permute(0, 3, 1, 2)
+        resized = F.interpolate(part, target.shape[:2], mode="bilinear", antialias=True)
+        torch.from_numpy(target[None]).permute(0, 3, 1, 2).copy_(resized)
+
+
+def _copy(picture: Pixels, top: int, left: int, target: Pixels) -> None:
+    """Copy a window; beyond the picture's edge it is black."""
+    (picture_height, picture_width), (height, width) = picture.shape[:2], target.shape[:2]
+    if top < 0 or left < 0 or top + height > picture_height or left + width > picture_width:
+        target[...] = 0
+    above, before = max(0, -top), max(0, -left)
+    part = picture[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
+    target[above : above + part.shape[0], before : before + part.shape[1]] = part
+
+
+def reduction(matrix: npt.NDArray[np.float64]) -> int:
+    """How many pixels of the picture, along an axis, a pixel of the output spans at most: 1 and up."""
+    return max(1, math.floor(float(np.linalg.norm(matrix[:, :2], axis=0).max()) + 1e-9))
+
+
+def reduced(picture: Pixels, by: int) -> Pixels:
+    """The means of blocks of by × by pixels."""
+    image = Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture)
+    return np.asarray(image.reduce(by), dtype=np.uint8).reshape(-1, -(-picture.shape[1] // by), picture.shape[2])
+
+
+def bent(picture: Pixels, geometry: Geometry, number: int, *, reflect: bool) -> Tensor:
+    """A picture (h, w, C) resampled by its matrix and its field: float32 (1, C, H, W), whole values from 0 to 255."""
+    matrix, field = geometry.matrices[number], geometry.field(number)
+    by = reduction(matrix)
+    if by > 1:
+        picture, matrix = reduced(picture, by), matrix / by
+    low, high = reach(matrix, field, geometry.size)
+    start, stop = np.floor(low).astype(int) - 1, np.ceil(high).astype(int) + 1  # what is seen, and a pixel more
+    if not reflect:
+        limits = np.array([picture.shape[1], picture.shape[0]])
+        start = np.clip(start, 0, limits - 1)
+        stop = np.clip(stop, start + 1, limits)
+    part = _part(picture, start, stop)
+    matrix = np.concatenate([matrix[:, :2], matrix[:, 2:] - start[:, None]], axis=1)
+    pixels = torch.from_numpy(part).permute(2, 0, 1).to(torch.float32, memory_format=torch.contiguous_format)
+    return resampled(pixels[None], matrix[None], None if field is None else field[None], geometry.size)
+
+
+def _part(picture: Pixels, start: npt.NDArray[np.int64], stop: npt.NDArray[np.int64]) -> Pixels:
+    """A part of a picture from (x, y) to (x, y), reflected where it reaches beyond the edges."""
+    height, width = picture.shape[:2]
+    (left, top), (right, bottom) = start.tolist(), stop.tolist()
+    picture = picture[_folded(np.arange(top, bottom), height)] if top < 0 or bottom > height else picture[top:bottom]
+    if left >= 0 and right <= width:
+        return picture[:, left:right]
+    inner = picture[:, max(left, 0) : max(0, min(right, width))]
+    margins = (np.arange(left, min(right, 0)), np.arange(max(left, width), right))
+    before, after = (picture[:, _folded(places, width)] for places in margins)
+    return np.concatenate([before, inner, after], axis=1)
+
+
+def _folded(places: npt.NDArray[np.int64], side: int) -> npt.NDArray[np.int64]:
+    """Pixels along an axis, folded back at its ends as often as needed."""
+    around = places % (2 * side)
+    return np.minimum(around, 2 * side - 1 - around)
+
+
+def reach(
+    matrix: npt.NDArray[np.float64], field: npt.NDArray[np.float64] | None, size: tuple[int, int]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The least and the greatest (x, y) of a picture that an output looks at, at most."""
+    more = np.zeros(2) if field is None else np.abs(field).max(axis=(1, 2))
+    corners = np.array([[x, y] for x in (-more[0], size[1] + more[0]) for y in (-more[1], size[0] + more[1])])
+    points = corners @ matrix[:, :2].T + matrix[:, 2]
+    return points.min(axis=0), points.max(axis=0)
+
+
+def resampled(
+    pixels: Tensor,
+    matrices: npt.NDArray[np.float64],
+    fields: npt.NDArray[np.float64] | None,
+    size: tuple[int, int],
+    *,
+    reflected: npt.NDArray[np.int64] | None = None,
+) -> Tensor:
+    """Resample a batch, bilinear.
+
+    Args:
+        pixels: float32 (n, C, H, W) on any device; beyond it, all is black.
+        matrices: From points of the output to points of the picture, (n, 2, 3).
+        fields: Displacements in pixels of the output, (n, 2, G, G); None: none.
+        size: Height and width of the output.
+        reflected: Heights and widths of the pictures, (n, 2), which lie in the top left corners, where they are to be
+            reflected at their edges; None: they are not.
+
+    Returns:
+        float32 (n, C, height, width), whole values, where the pixels are.
+    """
+    device = pixels.device
+    extents = np.array([pixels.shape[3], pixels.shape[2]])
+    # The library counts from -1 to 1 across the batch's height and width.
+    scaled = matrices * (2 / extents[:, None])
+    scaled[:, :, 2] -= 1
+    grid = _grid(scaled, fields, size, device)
+    if reflected is not None:
+        for axis in (0, 1):
+            ends = torch.from_numpy((reflected[:, 1 - axis] / extents[axis]).astype(np.float32)).to(device)
+            places = (grid[..., axis] + 1) / 2
+            grid[..., axis] = _reflected(places, ends[:, None, None], 0.5 / float(extents[axis])) * 2 - 1
+    return F.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False).round_()
+
+
+def _grid(
+    matrices: npt.NDArray[np.float64],
+    fields: npt.NDArray[np.float64] | None,
+    size: tuple[int, int],
+    device: torch.device,
+) -> Tensor:
+    """Where affine maps (n, 2, 3) of displaced points take the pixels' centres: float32 (n, height, width, 2)."""
+    height, width = size
+    across = matrices[:, None, :, 0] * (np.arange(width) + 0.5)[:, None]  # (n, width, 2)
+    down = matrices[:, None, :, 1] * (np.arange(height) + 0.5)[:, None] + matrices[:, None, :, 2]
+    # A point as one complex number, x + i y: twice as fast as two sums into every second place.
+    x, y = (torch.view_as_complex(torch.from_numpy(ends.astype(np.float32)).to(device)) for ends in (across, down))
+    grid = torch.view_as_real(x[:, None, :] + y[:, :, None])
+    if fields is not None:
+        coarse = torch.from_numpy(fields).to(device, torch.float32)
+        moves = F.interpolate(coarse, size, mode="bilinear", align_corners=False)  # (n, 2, height, width)
+        linear = torch.from_numpy(matrices[:, :, :2]).to(device, torch.float32)[..., None, None]
+        for axis in (0, 1):
+            grid[..., axis].addcmul_(linear[:, axis, 0], moves[:, 0]).addcmul_(linear[:, axis, 1], moves[:, 1])
+    return grid
+
+
+def _reflected(places: Tensor, ends: Tensor, half_pixel: float) -> Tensor:
+    """Coordinates folded back into 0 to `ends`, as often as needed, then onto the centres of the outermost pixels."""
+    folded = ends - (ends - places.remainder(2 * ends)).abs()
+    return folded.clamp_(min=half_pixel).minimum(ends - half_pixel)
+
+
+def resampled_mask(mask: Pixels, geometry: Geometry, number: int, *, reflect: bool) -> Pixels:
+    """A mask (h, w) moved as its picture: uint8 (H, W); `IGNORED` where it shows what lies beyond the edge."""
+    height, width = geometry.size
+    if not geometry.bent[number]:
+        top, left, window_height, window_width = geometry.windows[number].tolist()
+        rows = _nearest(top + (np.arange(height) + 0.5) * (window_height / height), mask.shape[0], reflect=False)
+        columns = _nearest(left + (np.arange(width) + 0.5) * (window_width / width), mask.shape[1], reflect=False)
+        rows = rows[::-1] if geometry.flipped[number] else rows
+        columns = columns[::-1] if geometry.mirrored[number] else columns
+        moved = mask[rows[:, None], columns]
+        moved[rows < 0], moved[:, columns < 0] = IGNORED, IGNORED
+        return moved
+    y, x = np.mgrid[:height, :width] + 0.5
+    points = geometry.sources(number, np.stack([x.ravel(), y.ravel()], axis=1))
+    columns = _nearest(points[:, 0], mask.shape[1], reflect=reflect)
+    rows = _nearest(points[:, 1], mask.shape[0], reflect=reflect)
+    inside = (rows >= 0) & (columns >= 0)
+    return np.where(inside, mask[rows, columns], IGNORED).astype(np.uint8).reshape(height, width)
+
+
+def _nearest(places: npt.NDArray[np.float64], side: int, *, reflect: bool) -> npt.NDArray[np.int64]:
+    """The pixels that coordinates fall into; beyond an axis, -1 or the reflected one."""
+    if reflect:
+        places = side - np.abs(side - np.mod(places, 2 * side))
+        return np.clip(np.floor(places), 0, side - 1).astype(np.int64)
+    pixels = np.floor(places).astype(np.int64)
+    return np.where((pixels >= 0) & (pixels < side), pixels, -1)

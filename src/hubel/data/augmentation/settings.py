@@ -1,0 +1,68 @@
+"""From the settings of a run to its augmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from hubel.config import AugmentConfig
+from hubel.data.augmentation.augment import Augment
+from hubel.data.augmentation.label_keeping import doubts
+
+# Below this side of the network's input nobody resizes crops: every pixel counts.
+_SMALLEST_RESIZED = 64
+
+_OFF: dict[str, Any] = {"scale": None}
+_CALLED = {
+    "mirror": "mirror images",
+    "flip": "upside-down images",
+    "rotate": "rotation",
+    "scale": "resized crops",
+    "zoom": "zoom",
+    "hue": "change of hue",
+    "pca": "change of colour",
+}
+# A policy comes with crops and mirror images only: what else a preset does, the policy does, too.
+_INSTEAD_OF_A_POLICY = (
+    *("rotate", "zoom", "shear", "translate", "brightness", "contrast", "saturation", "hue", "blur", "noise", "erase"),
+    "elastic",
+)
+
+
+def augment_of(
+    settings: AugmentConfig, classes: Sequence[str], size: tuple[int, int], task: str = "classification"
+) -> tuple[Augment, list[str]]:
+    """The augmentation that settings describe; what they leave open follows from the input's size and the classes.
+
+    Args:
+        settings: What is None is the preset's.
+        classes: Names of the classes; what these speak against is off unless it is set.
+        size: Height and width of the network's input.
+        task: What is learnt: it has presets of its own.
+
+    Returns:
+        The augmentation, and a line for everything that is off because of the names of the classes.
+
+    Raises:
+        ConfigError: The settings do not fit together.
+    """
+    fields = settings.model_dump(exclude={"preset", "mixup", "cutmix"}, exclude_none=True)
+    preset = Augment.preset(settings.preset or ("light" if max(size) < _SMALLEST_RESIZED else "standard"), task)
+    if settings.policy is not None:
+        preset = replace(preset, **dict.fromkeys(_INSTEAD_OF_A_POLICY, 0.0))
+    augment = replace(preset, **fields)
+    notes = []
+    for doubt in doubts(classes):
+        off = {name: _OFF.get(name, 0.0) for name in doubt.fields if name not in fields}
+        off = {name: value for name, value in off.items() if getattr(augment, name) not in (None, 0)}
+        never: tuple[str, ...] = ()
+        if augment.policy is not None and settings.excluded is None:
+            never = tuple(name for name in doubt.operations if name not in augment.excluded)
+        if off or never:
+            augment = replace(augment, **off, excluded=(*augment.excluded, *never))
+            named = [_CALLED.get(name, f"change of {name}") for name in off]
+            named += [f"operation {name}" for name in never]
+            first = f"augment.{next(iter(off))}=" if off else "augment.excluded="
+            notes.append(f"{doubt.because}: no {', no '.join(named)} (--set {first} puts it back)")
+    return augment, notes
