@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hubel.cli import demo, evaluate, models, predict, probe, train
+from hubel.cli import data, demo, evaluate, models, predict, probe, train
 from hubel.errors import HubelError
 from hubel.version import __version__
 
@@ -25,6 +25,7 @@ app.command(name="train")(train.train)
 app.command(name="evaluate")(evaluate.evaluate)
 app.command(name="predict")(predict.predict)
 app.command(name="probe")(probe.probe)
+app.command(name="data")(data.data)
 app.command(name="demo")(demo.demo)
 app.add_typer(models.app, name="models")
 

@@ -1,0 +1,112 @@
+"""`hubel data`: what is wrong with a data set, before anybody trains on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from hubel.data.doctor.diagnosis import Diagnosis
+
+_CASES_PRINTED = 3
+_STYLES = {"problem": "bold red", "warning": "bold yellow", "note": "bold"}
+
+
+def data(
+    data: Annotated[
+        str, typer.Argument(help="A folder of class folders, a manifest or an archive, as for `hubel train`.")
+    ],
+    group: Annotated[
+        str | None,
+        typer.Option(
+            "--group",
+            help="Which pictures belong together and should never be in two splits: a regular expression for the "
+            r"files' names, such as '^(patient\d+)_', or a CSV file with the columns path and group.",
+        ),
+    ] = None,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Write cleaned.csv, a manifest without what is wrong; no picture is touched.")
+    ] = False,
+    out: Annotated[Path, typer.Option("--out", help="The folder for data.html and cleaned.csv.")] = Path(),
+    json_: Annotated[bool, typer.Option("--json", help="Print all findings as JSON.")] = False,
+) -> None:
+    """Examine a data set: unreadable pictures, copies across splits, wrong labels, missing classes, and more."""
+    from hubel.cli.progress import evaluation_progress
+    from hubel.data.doctor.cleaning import clean, write_manifest
+    from hubel.data.doctor.diagnosis import diagnose
+    from hubel.data.doctor.examination import examine
+    from hubel.data.doctor.page import write_page
+    from hubel.data.groups import Grouping
+
+    table = group is not None and group.endswith(".csv")
+    grouping = Grouping(None if table else group, Path(group) if group and table else None)
+    with evaluation_progress() as progress:
+        examination = examine(
+            data,
+            grouping=grouping,
+            progress=lambda done, total: progress("opening pictures", done, total),
+        )
+    diagnosis = diagnose(examination)
+    cleaning = clean(examination) if fix else None
+    manifest, page = out / "cleaned.csv", out / "data.html"
+    if cleaning is not None:
+        write_manifest(manifest, examination, cleaning)
+    write_page(page, diagnosis)
+    if json_:
+        import json
+
+        values = diagnosis.to_dict() | {"page": str(page)} | ({"manifest": str(manifest)} if fix else {})
+        typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
+        return
+    from hubel.cli.text import output
+
+    console = output()
+    _print(diagnosis, console)
+    if cleaning is not None:
+        console.print(f"\ncleaned  {manifest}: {cleaning.summary()}")
+    console.print(f"\npage     {page}")
+
+
+def _print(diagnosis: Diagnosis, console: Console) -> None:
+    from rich.table import Table
+
+    from hubel.data.doctor.examination import WHOLE
+
+    examination = diagnosis.examination
+    unreadable = len(examination.pictures) - len(examination.readable)
+    console.print(f"{len(examination.pictures):,} pictures" + f", {unreadable:,} cannot be read" * bool(unreadable))
+    for note in examination.notes:
+        console.print(note)
+    if examination.classes:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("\nclass")
+        for split in examination.splits:
+            table.add_column(f"\n{split or WHOLE}", justify="right")
+        counts = examination.counts()
+        for name in examination.classes:
+            table.add_row(name, *(f"{of_class[name]:,}" for of_class in counts.values()))
+        table.add_row("", *(f"{sum(p.split == split for p in examination.readable):,}" for split in examination.splits))
+        console.print(table)
+    if examination.readable:
+        width, height = diagnosis.sizes["width"], diagnosis.sizes["height"]
+        console.print(
+            f"\nsizes    {width['least']:,} to {width['greatest']:,} × {height['least']:,} to {height['greatest']:,} "
+            f"pixels, median {width['median']:,.0f}×{height['median']:,.0f}"
+        )
+        for title, attribute in (("formats", "format"), ("modes", "mode")):
+            told = ", ".join(f"{value} {number:,}" for value, number in diagnosis.of_files(attribute).items())
+            console.print(f"{title:<9}{told}")
+    for finding in diagnosis.findings:
+        console.print(f"\n{finding.level:<9}{finding.title}", style=_STYLES[finding.level])
+        console.print(f"         {finding.advice}")
+        for case in finding.cases[:_CASES_PRINTED]:
+            names = " and ".join(f"{p.name} ({examination.label_of(p)})" for p in case.pictures[:_CASES_PRINTED])
+            console.print(f"         - {names}" + f": {case.remark}" * bool(case.remark))
+        if (more := len(finding.cases) - _CASES_PRINTED) > 0:
+            console.print(f"           and {more:,} more")
+    if not diagnosis.findings:
+        console.print("\nnothing is wrong with this data set")

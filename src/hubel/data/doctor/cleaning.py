@@ -1,0 +1,117 @@
+"""`hubel data --fix`: a manifest without what is wrong; the pictures themselves are never touched."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hubel.data.doctor.examination import Examination, Picture
+from hubel.data.labels import COLUMN_OF, label_text
+from hubel.data.near_duplicates import near_duplicate_units
+from hubel.data.sources import SPLITS, Split
+from hubel.errors import DataError
+from hubel.files import write_whole
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What a cleaned manifest has, and how it differs from the data set.
+
+    Attributes:
+        rows: The pictures that stay, with the split each is in.
+        left_out: The pictures that do not stay, with the reason.
+        moved: The pictures that are in another split than before.
+    """
+
+    rows: tuple[tuple[Picture, Split | None], ...]
+    left_out: tuple[tuple[Picture, str], ...]
+    moved: tuple[Picture, ...]
+
+    def summary(self) -> str:
+        """What was done, as a line."""
+        reasons = Counter(reason for _, reason in self.left_out)
+        out = ", ".join(f"{number:,} {reason}" for reason, number in reasons.most_common())
+        return (
+            f"{len(self.rows):,} pictures stay; left out: {len(self.left_out):,}{f' ({out})' * bool(out)}; "
+            f"moved to another split: {len(self.moved):,}"
+        )
+
+
+def clean(examination: Examination) -> Cleaning:
+    """Leave out what cannot be used or is there twice, and bring together what belongs together.
+
+    Unreadable pictures are left out. Of identical files one stays: that of test before validation before train, as
+    when hubel reads the data set itself; none where their labels differ, for one at least is wrong. Near duplicates
+    and the pictures of a group go to one split: that which has most of them, of equals the earlier one, for training
+    suffers least from pictures that are alike.
+    """
+    left_out = [(picture, "unreadable") for picture in examination.pictures if not picture.readable]
+    copies: dict[str, list[Picture]] = defaultdict(list)
+    for picture in examination.readable:
+        copies[picture.sample.digest].append(picture)
+    kept = []
+    for pictures in copies.values():
+        if len({picture.sample.label for picture in pictures}) > 1:
+            left_out += [(picture, "identical with different labels") for picture in pictures]
+            continue
+        last = max(pictures, key=lambda picture: SPLITS.index(picture.split) if picture.split else 0)
+        kept.append(last)
+        left_out += [(picture, "identical to another") for picture in pictures if picture is not last]
+    unit_of = _units(examination, kept)
+    members: dict[str, Counter[Split]] = defaultdict(Counter)
+    for picture in kept:
+        if picture.split is not None:
+            members[unit_of[picture.name]][picture.split] += 1
+    home = {unit: max(SPLITS, key=lambda split, held=held: held[split]) for unit, held in members.items()}  # type: ignore[misc]
+    rows = [(picture, home.get(unit_of[picture.name])) for picture in kept]
+    moved = [picture for picture, split in rows if split != picture.split]
+    return Cleaning(tuple(rows), tuple(left_out), tuple(moved))
+
+
+def _units(examination: Examination, pictures: list[Picture]) -> Mapping[str, str]:
+    """What each picture must stay with, by its name: its near duplicates, its group, and theirs."""
+    alike = near_duplicate_units(examination.near_duplicates)
+    united: dict[str, str] = {}
+
+    def first_of(unit: str) -> str:
+        while (other := united.get(unit, unit)) != unit:
+            unit = other
+        return unit
+
+    own = {}
+    for picture in pictures:
+        units = [f"picture {alike.get(picture.sample.digest, picture.sample.digest)}"]
+        units += [f"group {picture.group}"] * (picture.group is not None)
+        ends = {first_of(unit) for unit in units}
+        united.update(dict.fromkeys(ends, min(ends)))
+        own[picture.name] = units[0]
+    return {name: first_of(unit) for name, unit in own.items()}
+
+
+def write_manifest(path: Path, examination: Examination, cleaning: Cleaning) -> None:
+    """Write the pictures that stay as CSV: `path` relative to the file's folder, label, and split and group if any.
+
+    Raises:
+        DataError: The pictures lie in an archive or a table, where no path leads to them.
+    """
+    divided, column = examination.splits != (None,), COLUMN_OF[examination.labelling]
+    columns = ["path", column, *(["split"] * divided), *(["group"] * examination.grouped)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    folder = path.resolve().parent
+    for picture, split in sorted(cleaning.rows, key=lambda row: row[0].name):
+        if picture.sample.path is None:
+            raise DataError(
+                f"--fix writes a table of paths, but the pictures lie inside {examination.root}: unpack it, and give "
+                "the folder"
+            )
+        relative = os.path.relpath(picture.sample.path.resolve(), folder).replace(os.sep, "/")
+        label = label_text(picture.sample.label, examination.classes)
+        writer.writerow([relative, label, *([split or ""] * divided), *([picture.group or ""] * examination.grouped)])
+    write_whole(path, text.getvalue())

@@ -1,0 +1,137 @@
+"""`data.html`: a data set on one page, with the pictures that something is wrong with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hubel.data.doctor.diagnosis import Diagnosis
+from hubel.data.doctor.examination import WHOLE, Examination, Picture
+from hubel.data.doctor.findings import Case, Finding
+from hubel.data.labels import classes_of
+from hubel.data.thumbnails import thumbnail
+from hubel.files import write_whole
+from hubel.pages import render_page
+from hubel.version import __version__
+
+_CASES_SHOWN = 24
+_PICTURES_OF_A_CASE = 4
+_SAMPLES_PER_CLASS = 8
+_MOST_CLASSES_WITH_SAMPLES = 30
+_MOST_CLASSES_COUNTED = 200
+_MOST_SIZES = 400
+_VALUE_BINS = 24
+
+
+def write_page(path: Path, diagnosis: Diagnosis) -> None:
+    """Write the page, whole or not at all."""
+    examination = diagnosis.examination
+    text = render_page(
+        "hubel.data.doctor",
+        "data.html.j2",
+        name=examination.root.resolve().name,
+        version=__version__,
+        diagnosis=diagnosis,
+        examination=examination,
+        splits=[split or WHOLE for split in examination.splits],
+        findings=[_finding(examination, finding) for finding in diagnosis.findings],
+        classes=_class_rows(examination),
+        values=_value_rows(examination) if examination.labelling == "number" else [],
+        sizes=_sizes(examination.readable),
+        samples=_samples(examination),
+    )
+    write_whole(path, text)
+
+
+def _finding(examination: Examination, finding: Finding) -> dict[str, Any]:
+    return {
+        "finding": finding,
+        "cases": [_case(examination, case) for case in finding.cases[:_CASES_SHOWN]],
+        "single": all(len(case.pictures) == 1 for case in finding.cases),
+        "more": max(len(finding.cases) - _CASES_SHOWN, 0),
+    }
+
+
+def _case(examination: Examination, case: Case) -> dict[str, Any]:
+    return {
+        "remark": case.remark,
+        "pictures": [
+            {
+                "address": thumbnail(picture.sample) if picture.readable else None,
+                "name": picture.name,
+                "label": examination.label_of(picture),
+                "split": picture.split,
+                "facts": picture.facts,
+            }
+            for picture in case.pictures[:_PICTURES_OF_A_CASE]
+        ],
+        "more": max(len(case.pictures) - _PICTURES_OF_A_CASE, 0),
+    }
+
+
+def _class_rows(examination: Examination) -> list[dict[str, Any]]:
+    """For each class its name, its pictures by split, and their sum as a share of the largest class's."""
+    counts = examination.counts()
+    totals = {name: sum(of_class[name] for of_class in counts.values()) for name in examination.classes}
+    largest = max(totals.values(), default=0) or 1
+    return [
+        {"name": name, "counts": [of_class[name] for of_class in counts.values()], "share": totals[name] / largest}
+        for name in examination.classes[:_MOST_CLASSES_COUNTED]
+    ]
+
+
+def _value_rows(examination: Examination) -> list[dict[str, Any]]:
+    """A histogram of the values of each split: the edges' texts and the bars' heights."""
+    values = {split: [p.sample.label for p in examination.readable if p.split == split] for split in examination.splits}
+    _, edges = np.histogram([value for of_split in values.values() for value in of_split], bins=_VALUE_BINS)
+    rows = []
+    for split, of_split in values.items():
+        bars, _ = np.histogram(of_split, bins=edges)
+        highest = max(int(bars.max()), 1)
+        bins = zip(bars.tolist(), edges[:-1], edges[1:], strict=True)
+        rows.append(
+            {
+                "split": split or WHOLE,
+                "pictures": len(of_split),
+                "bars": [
+                    {"height": number / highest, "title": f"{low:.4g} to {high:.4g}: {number:,}"}
+                    for number, low, high in bins
+                ],
+                "least": f"{edges[0]:.4g}",
+                "greatest": f"{edges[-1]:.4g}",
+            }
+        )
+    return rows
+
+
+def _sizes(pictures: Sequence[Picture]) -> dict[str, Any]:
+    """The most frequent sizes as points of a drawing: widths to the right and heights up, areas as counts."""
+    counted = Counter((picture.facts.width, picture.facts.height) for picture in pictures)
+    if not counted:
+        return {"points": [], "side": 0}
+    side = max(max(size) for size in counted)
+    most = max(counted.values())
+    points = [
+        {
+            "x": width / side,
+            "y": height / side,
+            "radius": 1.5 + 8.5 * (number / most) ** 0.5,
+            "title": f"{width}×{height}: {number:,} pictures",
+        }
+        for (width, height), number in counted.most_common(_MOST_SIZES)
+    ]
+    return {"points": points, "side": side, "common": counted.most_common(5)}
+
+
+def _samples(examination: Examination) -> list[tuple[str, list[str]]]:
+    """A few pictures of each class, evenly spaced."""
+    rows = []
+    for index, name in enumerate(examination.classes[:_MOST_CLASSES_WITH_SAMPLES]):
+        of_class = [picture for picture in examination.readable if index in classes_of(picture.sample.label)]
+        chosen = np.linspace(0, len(of_class) - 1, min(_SAMPLES_PER_CLASS, len(of_class))).astype(int)
+        rows.append((name, [address for at in chosen if (address := thumbnail(of_class[at].sample))]))
+    return rows
