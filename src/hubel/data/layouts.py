@@ -9,11 +9,14 @@ from pathlib import Path
 
 from hubel.data.archives import OTHER_ARCHIVES, is_archive_name, listing_of, open_tar, open_zip
 from hubel.data.class_folders import class_folders_in, wrapping
-from hubel.data.listing import EXPECTED, File, Listing, is_table_name, list_folder
+from hubel.data.listing import EXPECTED, PARQUET_EXTENSIONS, File, Listing, is_table_name, list_folder
 from hubel.data.manifest import MISSING, listed_names, manifest_table, read_manifest, source_of
 from hubel.data.sources import Container, Source
 from hubel.data.tables import Table
 from hubel.errors import DataError
+
+TORCHVISION = "torchvision:"
+SAVED_DATA_SET = ("dataset_dict.json", "state.json")  # what the save_to_disk of `datasets` writes
 
 
 def find_source(data: Path | str, tell: Callable[[str], None] = lambda text: None) -> Source:
@@ -21,24 +24,41 @@ def find_source(data: Path | str, tell: Callable[[str], None] = lambda text: Non
 
     Args:
         data: A folder of class folders, with or without split folders above them; a manifest (see
-            `hubel.data.manifest`), or a folder with one; a zip or tar archive of either.
+            `hubel.data.manifest`), or a folder with one; a zip or tar archive of either; a Hugging Face data set with
+            the pictures in its tables; `torchvision:` and a name.
         tell: Hears of what takes a while.
 
     Raises:
+        ConfigError: A library is needed that is not installed, or torchvision has no such data set.
         DataError: There is nothing of the kind.
     """
+    # What packs need takes its time to import: numpy, and torchvision more.
+    if str(data).startswith(TORCHVISION):
+        from hubel.data.torchvision_sets import find_torchvision_set
+
+        return find_torchvision_set(str(data).removeprefix(TORCHVISION), tell)
     path = Path(data).expanduser()
     if not path.exists():
         raise DataError(f"{path} does not exist: {EXPECTED}")
     if path.is_dir():
-        return _found_in(list_folder(path))
+        return _found_in_folder(path, tell)
     if is_archive_name(path.name):
         return _found_in(*open_archive(path, tell))
+    if path.suffix.lower() in PARQUET_EXTENSIONS:
+        from hubel.data.hugging_face import holds_pictures, read_hugging_face
+
+        if holds_pictures(path):
+            return read_hugging_face(path, [path], tell)
     if is_table_name(path.name):
         return read_manifest(path)
     if path.name.lower().endswith(OTHER_ARCHIVES):
         raise DataError(f"{path} is an archive that cannot be read: expected .zip or .tar; pack it again, or unpack it")
     raise DataError(f"{path} is a file: {EXPECTED}")
+
+
+def settled(data: str) -> str:
+    """A data set's path made absolute; a name that is no path as it is."""
+    return data if data.startswith(TORCHVISION) else str(Path(data).expanduser().resolve())
 
 
 def open_archive(path: Path, tell: Callable[[str], None] = lambda text: None) -> tuple[Listing, Container]:
@@ -50,13 +70,29 @@ def open_archive(path: Path, tell: Callable[[str], None] = lambda text: None) ->
     if path.suffix.lower() == ".zip":
         archive = open_zip(path)
         return archive.listing(), archive
-    from hubel.data.compressed_tar import is_compressed, pack_tar  # needs numpy, which takes its time
+    from hubel.data.compressed_tar import is_compressed, pack_tar
 
     if is_compressed(path):
         pack = pack_tar(path, tell)
         return listing_of(path, pack.sizes, pack.told["folders"], pack.stamp, pack.told["notes"]), pack
     archive = open_tar(path)
     return archive.listing(), archive
+
+
+def _found_in_folder(folder: Path, tell: Callable[[str], None]) -> Source:
+    """What lies in a folder, which may be a Hugging Face data set."""
+    if any((folder / name).is_file() for name in SAVED_DATA_SET):
+        from hubel.data.hugging_face import read_hugging_face
+
+        return read_hugging_face(folder, [], tell)
+    listing = list_folder(folder)
+    parquet = [folder / name for name in listing.tables if name.lower().endswith(tuple(PARQUET_EXTENSIONS))]
+    if parquet and not listing.files:
+        from hubel.data.hugging_face import holds_pictures, read_hugging_face
+
+        if holds_pictures(parquet[0]):
+            return read_hugging_face(folder, parquet, tell)
+    return _found_in(listing)
 
 
 def _found_in(listing: Listing, container: Container | None = None) -> Source:
