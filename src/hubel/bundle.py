@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,19 @@ BUNDLE_NAME = "best.safetensors"
 
 
 @dataclass(frozen=True)
+class TargetScale:
+    """How a network's output becomes a number: output × standard deviation + mean.
+
+    Attributes:
+        mean: Of the training values.
+        standard_deviation: Of the training values, above 0.
+    """
+
+    mean: float
+    standard_deviation: float
+
+
+@dataclass(frozen=True)
 class Bundle:
     """Everything of a trained model but its tensors.
 
@@ -39,13 +52,15 @@ class Bundle:
         network: The network's name in the registry.
         arguments: Arguments of its builder beside `num_classes` and `in_channels`.
         preprocess: From a picture to its input.
-        classes: The classes' names; the order is that of its outputs.
+        classes: The names of the classes or labels; the order is that of its outputs. None for a number.
         metrics: One object per measured split, as in `metrics.json`.
         fingerprint: Of the data and its division into splits.
         config: The resolved configuration that trained it.
         version: Of the hubel that wrote it.
         temperature: What its outputs are divided by, so that probabilities mean what they say (temperature scaling:
             Guo et al. 2017, arXiv:1706.04599, section 4.2); 1 where it was not calibrated.
+        thresholds: The probability from which on a picture is given each label, where it may have several; else empty.
+        scale: Of the number that it predicts; None where it predicts classes.
     """
 
     task: str
@@ -58,10 +73,21 @@ class Bundle:
     config: Mapping[str, Any] = field(default_factory=dict)
     version: str = __version__
     temperature: float = 1.0
+    thresholds: tuple[float, ...] = ()
+    scale: TargetScale | None = None
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs the network has: one for each class, or one for a number."""
+        return len(self.classes) or 1
 
     def to_dict(self) -> dict[str, Any]:
         """This value as the JSON document in the file's header."""
-        calibrated = {} if self.temperature == 1 else {"temperature": self.temperature}
+        some: dict[str, Any] = {} if self.temperature == 1 else {"temperature": self.temperature}
+        if self.thresholds:
+            some["thresholds"] = list(self.thresholds)
+        if self.scale is not None:
+            some["scale"] = asdict(self.scale)
         return {
             "format": FORMAT,
             "hubel": self.version,
@@ -72,7 +98,7 @@ class Bundle:
             "metrics": dict(self.metrics),
             "fingerprint": self.fingerprint,
             "config": dict(self.config),
-            **calibrated,
+            **some,
         }
 
     @classmethod
@@ -89,6 +115,8 @@ class Bundle:
             config=document["config"],
             version=document["hubel"],
             temperature=document.get("temperature", 1.0),
+            thresholds=tuple(document.get("thresholds", ())),
+            scale=TargetScale(**document["scale"]) if "scale" in document else None,
         )
 
 
@@ -141,7 +169,7 @@ def load_bundle(path: Path) -> tuple[Bundle, nn.Module]:
     bundle = inspect_bundle(path)
     network = build_model(
         bundle.network,
-        num_classes=len(bundle.classes),
+        num_classes=bundle.outputs,
         in_channels=bundle.preprocess.channels,
         **bundle.arguments,
     )

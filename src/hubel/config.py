@@ -213,7 +213,8 @@ class TrainConfig(Settings):
         augment: How training pictures are varied.
         optimizer: The optimiser.
         transfer: What is done with frozen layers.
-        task: What is learnt.
+        task: What is learnt: `classification` (one class a picture), `multilabel` (several labels a picture, perhaps
+            none) or `regression` (a number); None: what the data's labels say.
         recipe: A name of `hubel.training.recipes`, or a YAML file of phases; None: `gradual` with weights, `scratch`
             without.
         phases: The recipe spelled out; it goes before `recipe`'s name, and a run's own config.yaml has it.
@@ -223,9 +224,13 @@ class TrainConfig(Settings):
         batch_size: Pictures a step.
         average_decay: Decay of the moving average of the weights that is validated and kept instead of the weights
             themselves (Polyak and Juditsky 1992), such as 0.999; 0: no average.
-        label_smoothing: Share of the probability that is spread over all classes (Szegedy et al. 2016, section 7).
+        label_smoothing: Share of the probability that is spread over all classes (Szegedy et al. 2016, section 7), or
+            over a label's being there and not; None: 0.1 for one class a picture, else 0.
+        label_threshold: Where a picture may have several labels, the probability from which on it is given one; `f1`:
+            for each label, the one with the highest F1 on the validation pictures, chosen when training has ended.
         imbalance: What is done about training classes of unequal size: `none`; `weights`, in the loss, N / (K · n) for
-            a class with n of N pictures in K classes; `sampling`, every class equally often in every epoch; `focal`,
+            a class with n of N pictures in K classes, (N - n) / n for the positives of one of several labels;
+            `sampling`, every class (of several labels, a picture's rarest one) equally often in every epoch; `focal`,
             the focal loss (Lin et al. 2017) with γ = 2. With any but `none` the epoch is chosen by its macro F1.
         patience: Epochs without a better validation result after which a phase ends; 0: never early.
         seed: Of the initial weights, the order, the augmentation and dropout.
@@ -241,14 +246,15 @@ class TrainConfig(Settings):
     augment: AugmentConfig = AugmentConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     transfer: TransferConfig = TransferConfig()
-    task: Literal["classification"] = "classification"
+    task: Literal["classification", "multilabel", "regression"] | None = None
     recipe: str | None = None
     phases: tuple[Phase, ...] | None = None
     epochs: Annotated[int, Field(ge=1)] | None = None
     learning_rate: float | Literal["find"] | None = None
     batch_size: Annotated[int, Field(ge=2)] = 32
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] | None = None
+    label_threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["f1"] = 0.5
     imbalance: Literal["none", "weights", "sampling", "focal"] = "none"
     patience: Annotated[int, Field(ge=0)] = 10
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0

@@ -17,7 +17,9 @@ from hubel.inference.predictor import Predictor
 from hubel.inference.views import Views
 from hubel.models.registry import build_model
 from hubel.preprocessing import Preprocess
+from hubel.tasks.classification import ClassificationTask
 
+TASK = ClassificationTask(("cat", "dog"))
 USUAL = Preprocess(size=(24, 24), resize_to=28, mean=(0.5,) * 3, std=(0.5,) * 3)
 
 
@@ -131,13 +133,13 @@ def test_averages_by_hand() -> None:
     # two views of one picture: probabilities (3/4, 1/4) and (1/4, 3/4); a second model says (1/2, 1/2) in one view
     first = torch.log(torch.tensor([[[3.0, 1.0], [1.0, 3.0]]]))
     second = torch.zeros(1, 1, 2)
-    assert averaged([first, second]) == pytest.approx(np.array([[0.5, 0.5]]))
+    assert averaged([first, second], [TASK, TASK]) == pytest.approx(np.array([[0.5, 0.5]]))
     # (0.9, 0.1) and (0.5, 0.5): arithmetic (0.7, 0.3); geometric 3 : 1, for √(0.9 · 0.5) : √(0.1 · 0.5) = 3 : 1
     both = torch.log(torch.tensor([[[9.0, 1.0], [1.0, 1.0]]]))
-    assert averaged([both]) == pytest.approx(np.array([[0.7, 0.3]]))
-    assert averaged([both], "logits") == pytest.approx(np.array([[0.75, 0.25]]))
+    assert averaged([both], [TASK]) == pytest.approx(np.array([[0.7, 0.3]]))
+    assert averaged([both], [TASK], "logits") == pytest.approx(np.array([[0.75, 0.25]]))
     shifted = both + torch.tensor([5.0, -2.0])[None, :, None]
-    assert averaged([shifted], "logits") == pytest.approx(np.array([[0.75, 0.25]]), abs=1e-6)
+    assert averaged([shifted], [TASK], "logits") == pytest.approx(np.array([[0.75, 0.25]]), abs=1e-6)
     with pytest.raises(ConfigError, match="unknown average 'logit': did you mean logits"):
         check_average("logit")
 

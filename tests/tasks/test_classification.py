@@ -79,7 +79,8 @@ def test_the_loss_by_hand() -> None:
 
 def test_results_are_decoded_in_order() -> None:
     task = ClassificationTask(("a", "b", "c"))
-    first, second = task.decode(torch.tensor([[0.0, 2.0, 1.0], [5.0, 0.0, 0.0]]), ["x.jpg", None])
+    predictions = task.predictions(torch.tensor([[0.0, 2.0, 1.0], [5.0, 0.0, 0.0]]))
+    first, second = task.results(predictions, ["x.jpg", None])
     assert (first.label, first.path, second.label, second.path) == ("b", "x.jpg", "a", None)
     assert [name for name, _ in first.top(2)] == ["b", "c"]
     assert first.probabilities.sum() == pytest.approx(1)

@@ -32,9 +32,25 @@ def data(
         bool, typer.Option("--fix", help="Write cleaned.csv, a manifest without what is wrong; no picture is touched.")
     ] = False,
     out: Annotated[Path, typer.Option("--out", help="The folder for data.html and cleaned.csv.")] = Path(),
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            help="Also look for wrong labels, with a network's features: a bundle, a run's folder, or (with --weights) a "
+            "network's name.",
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option("--weights", help="Published weights of that network, such as imagenet.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="For the network: auto, cpu, cuda, mps.")] = "auto",
     json_: Annotated[bool, typer.Option("--json", help="Print all findings as JSON.")] = False,
 ) -> None:
     """Examine a data set: unreadable pictures, copies across splits, wrong labels, missing classes, and more."""
+    from hubel.errors import ConfigError
+
+    if weights is not None and model is None:
+        raise ConfigError(f"--weights {weights} are of a network: say of which with --model")
     from hubel.cli.progress import evaluation_progress
     from hubel.data.doctor.cleaning import clean, write_manifest
     from hubel.data.doctor.diagnosis import diagnose
@@ -50,7 +66,15 @@ def data(
             grouping=grouping,
             progress=lambda done, total: progress("opening pictures", done, total),
         )
-    diagnosis = diagnose(examination)
+        diagnosis = diagnose(examination)
+        if model is not None:
+            from hubel import runtime
+            from hubel.evaluation.label_errors import find_label_errors
+
+            runtime.start()
+            errors = find_label_errors(examination, model, weights=weights, device=device, progress=progress)
+            if errors is not None:
+                diagnosis = diagnosis.adding(errors)
     cleaning = clean(examination) if fix else None
     manifest, page = out / "cleaned.csv", out / "data.html"
     if cleaning is not None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
+
+if TYPE_CHECKING:
+    from hubel.results import Classification
 
 # Mild crops, for the digits fill their pictures; so small a network is fastest on one thread.
 _SETTINGS = {
@@ -51,7 +54,8 @@ def demo(
     held_out = DataSplits.from_csv((run.dir / "splits.csv").read_text(), pictures).test
     model = load(run.bundle, device=device)
     typer.echo("five of the held-out pictures:")
-    for result in model.predict(held_out[:: max(1, len(held_out) // 5)][:5]):
+    some = held_out[:: max(1, len(held_out) // 5)][:5]
+    for result in cast("list[Classification]", model.predict(some)):
         typer.echo(f"  {result.path}  is a {result.label} ({result.probability:.3f})")
     test = run.metrics["test"]
     typer.echo(

@@ -2,69 +2,66 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from hubel.cli.text import percent
+from hubel.results.naming import TITLES, figure_text, headline_name
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from hubel.evaluation.binary import BinaryReading, Share
     from hubel.evaluation.measured import Evaluation, TemperatureFit, ViewsGain
-    from hubel.results import ClassificationMetrics, Interval
-    from hubel.tasks.paired import PairedDifference
+    from hubel.results import ClassificationMetrics, ClassScores, Interval, Metrics, MultiLabelMetrics
 
 # A wider confusion matrix does not fit a terminal; its largest confusions are listed instead.
 _MOST_COLUMNS = 20
 
+_SCORES = ("pictures", "precision", "95 %", "recall", "95 %", "F1")
+
 
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     """Print all that was measured."""
-    metrics = evaluation.metrics
     for note in evaluation.notes:
         console.print(note)
-    console.print(f"{metrics.images:,} pictures ({evaluation.split})\n")
+    console.print(f"{evaluation.metrics.images:,} pictures ({evaluation.split})\n")
     if evaluation.compared:
         _print_comparison(evaluation, console)
         return
-    console.print(f"accuracy  {percent(metrics.accuracy, metrics.accuracy_ci95)}")
-    for baseline in evaluation.baselines:
-        console.print(f"baseline  {percent(baseline.accuracy, baseline.ci95)}: {baseline.name}")
-    if metrics.top5_accuracy is not None:
-        console.print(f"top-5     {percent(metrics.top5_accuracy, metrics.top5_accuracy_ci95)}")
-    console.print(f"macro F1  {metrics.macro_f1:.4f}{_interval(metrics.macro_f1_ci95)}")
-    console.print(f"loss      {metrics.loss:.4f}{_interval(metrics.loss_ci95)}")
-    calibration = evaluation.calibration
-    console.print(
-        f"calibration error {calibration.error:.4f} (by chance, a model that means what it says would show "
-        f"{calibration.by_chance:.3f}, seldom over {calibration.by_chance_95:.3f})"
-    )
+    _print_figures(evaluation, console)
+    if (calibration := evaluation.calibration) is not None:
+        console.print(
+            f"calibration error {calibration.error:.4f} (by chance, a model that means what it says would show "
+            f"{calibration.by_chance:.3f}, seldom over {calibration.by_chance_95:.3f})"
+        )
     if evaluation.temperature is not None:
         _print_temperature(evaluation.temperature, console)
     if evaluation.views is not None:
-        _print_views(evaluation.views, evaluation.average, console)
+        _print_views(evaluation.views, _what_is_averaged(evaluation), console)
     if evaluation.members:
         _print_members(evaluation, console)
     if evaluation.binary is not None:
         _print_binary(evaluation.binary, console)
-    console.print()
-    _print_classes(metrics, console)
-    console.print()
-    if len(metrics.per_class) <= _MOST_COLUMNS:
-        _print_confusion(metrics, console)
-    else:
-        _print_largest_confusions(metrics, console)
+    print_details = _DETAILS[evaluation.task.name]
+    print_details(evaluation.metrics, console)
 
 
-def difference_text(difference: PairedDifference) -> str:
-    """`+1.34 points (95 % interval -0.3 to 3.0, exact McNemar p = 0.18): not distinguishable`."""
-    low, high = (100 * end for end in difference.ci95)
-    points = f"{100 * difference.difference:+.2f} points"
-    verdict = "distinguishable" if difference.distinguishable else "not distinguishable"
-    if not difference.distinguishable and not low <= 0 <= high:
-        verdict += " by the exact test, which is the stricter one"
-    p = "p < 0.0001" if difference.p_value < 0.0001 else f"p = {difference.p_value:.2g}"
-    return f"{points} (95 % interval {low:+.1f} to {high:+.1f}, exact McNemar {p}): {verdict}"
+def _print_figures(evaluation: Evaluation, console: Console) -> None:
+    """The headline with its baselines, then the other figures."""
+    figures = evaluation.metrics.to_dict()
+    first = headline_name(figures)
+    names = [first, *(name for name in TITLES if name in figures and name != first)]
+    width = max(len(title) for title in ("baseline", *(TITLES[name] for name in names)))
+    for name in names:
+        text = figure_text(name, figures[name], figures[f"{name}_ci95"])
+        console.print(f"{TITLES[name]:<{width}}  {text}")
+        if name == first:
+            for baseline in evaluation.baselines:
+                console.print(f"{'baseline':<{width}}  {figure_text(name, *baseline.figures[name])}: {baseline.name}")
+
+
+def _what_is_averaged(evaluation: Evaluation) -> str:
+    return evaluation.average if evaluation.classes else "numbers"
 
 
 def _interval(ends: Interval | None) -> str:
@@ -75,44 +72,43 @@ def _print_comparison(evaluation: Evaluation, console: Console) -> None:
     """Several models beside each other, on the same pictures."""
     from rich.table import Table
 
+    names = [*list(evaluation.metrics.figures())[:2], "loss"]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("model", "accuracy", "macro F1", "loss"):
+    for heading in ("model", *(TITLES[name] for name in names)):
         table.add_column(heading, justify="left" if heading == "model" else "right", overflow="fold")
     for number, member in enumerate(evaluation.members, start=1):
-        m = member.metrics
-        low, high = m.macro_f1_ci95
-        accuracy = percent(m.accuracy, m.accuracy_ci95)
-        table.add_row(
-            f"{number} {member.name}", accuracy, f"{m.macro_f1:.4f} ({low:.3f} to {high:.3f})", f"{m.loss:.4f}"
-        )
+        figures = member.metrics.to_dict()
+        intervals = [figures[f"{name}_ci95"] if name != "loss" else None for name in names]
+        cells = (figure_text(name, figures[name], ci95) for name, ci95 in zip(names, intervals, strict=True))
+        table.add_row(f"{number} {member.name}", *cells)
     for baseline in evaluation.baselines:
-        table.add_row(baseline.name, percent(baseline.accuracy, baseline.ci95), "", "")
+        cells = (figure_text(name, *baseline.figures[name]) if name in baseline.figures else "" for name in names)
+        table.add_row(baseline.name, *cells)
     console.print(table)
     console.print()
     for number, member in enumerate(evaluation.members, start=1):
         if member.against is not None:
-            console.print(
-                f"{number} against 1: {difference_text(member.against)}; "
-                f"{member.against.only_first} pictures only {number} has right, {member.against.only_second} only 1"
-            )
+            aside = member.against.aside(str(number), "1")
+            console.print(f"{number} against 1: {member.against.text()}{f'; {aside}' if aside else ''}")
     if len(evaluation.members) > 2:
         console.print("(each test for itself: with many models, some differences come by chance)")
 
 
 def _print_members(evaluation: Evaluation, console: Console) -> None:
     """Each of the averaged models alone, and what averaging gains over the best of them."""
-    console.print(f"\naverage of the {evaluation.average} of {len(evaluation.members)} models; each alone:")
+    averaged = _what_is_averaged(evaluation)
+    console.print(f"\naverage of the {averaged} of {len(evaluation.members)} models; each alone:")
     for member in evaluation.members:
-        console.print(f"  {percent(member.metrics.accuracy, member.metrics.accuracy_ci95)}  {member.name}")
+        console.print(f"  {_headline(member.metrics)}  {member.name}")
     best = evaluation.best_member()
     if best.against is not None:
-        console.print(f"all against the best of them (the best on these pictures): {difference_text(best.against)}")
+        console.print(f"all against the best of them (the best on these pictures): {best.against.text()}")
 
 
 def _print_views(views: ViewsGain, average: str, console: Console) -> None:
     console.print(f"\n{views.name}: the {average} of {views.count} views of each picture, averaged")
-    console.print(f"  without it {percent(views.plain.accuracy, views.plain.accuracy_ci95)}")
-    console.print(f"  gain       {difference_text(views.gain)}")
+    console.print(f"  without it {_headline(views.plain)}")
+    console.print(f"  gain       {views.gain.text()}")
     console.print(
         f"  cost       {views.cost.views:.4f} instead of {views.cost.plain:.4f} seconds a picture "
         f"({views.cost.views / views.cost.plain:.1f} times)"
@@ -144,19 +140,56 @@ def _print_binary(binary: BinaryReading, console: Console) -> None:
         console.print(f"    {name:<26} {value}")
 
 
+def _headline(metrics: Metrics) -> str:
+    """The headline figure with its interval, without its name."""
+    figures = metrics.to_dict()
+    name = headline_name(figures)
+    return figure_text(name, figures[name], figures[f"{name}_ci95"])
+
+
 def _print_classes(metrics: ClassificationMetrics, console: Console) -> None:
+    """Every class, and which is taken for which."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("class")
-    for heading in ("pictures", "precision", "95 %", "recall", "95 %", "F1"):
+    for heading in _SCORES:
         table.add_column(heading, justify="right")
-    for s in metrics.per_class:
-        cells = []
-        for value, ends in ((s.precision, s.precision_ci95), (s.recall, s.recall_ci95)):
-            cells += ["–", ""] if ends is None else [f"{value:.3f}", f"{ends[0]:.2f} to {ends[1]:.2f}"]
-        table.add_row(s.name, f"{s.support:,}", *cells, f"{s.f1:.3f}")
+    for scores in metrics.per_class:
+        table.add_row(scores.name, *_cells(scores))
+    console.print()
     console.print(table)
+    console.print()
+    if len(metrics.per_class) <= _MOST_COLUMNS:
+        _print_confusion(metrics, console)
+    else:
+        _print_largest_confusions(metrics, console)
+
+
+def _print_labels(metrics: MultiLabelMetrics, console: Console) -> None:
+    """Every label, over all thresholds and at its own."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("label")
+    for heading in ("average precision", "95 %", "threshold", *_SCORES):
+        table.add_column(heading, justify="right")
+    for scores in metrics.per_label:
+        value, ends = scores.average_precision, scores.average_precision_ci95
+        average = ["–" if value is None else f"{value:.3f}", "" if ends is None else f"{ends[0]:.2f} to {ends[1]:.2f}"]
+        table.add_row(scores.name, *average, f"{scores.threshold:.3g}", *_cells(scores.at_threshold))
+    console.print()
+    console.print(table)
+    if metrics.unseen:
+        console.print(f"\nno picture has {', '.join(metrics.unseen)}: the means are over the other labels")
+
+
+def _cells(scores: ClassScores) -> list[str]:
+    """A class's pictures, precision, recall and F1, as `_SCORES` heads them."""
+    cells = [f"{scores.support:,}"]
+    for value, ends in ((scores.precision, scores.precision_ci95), (scores.recall, scores.recall_ci95)):
+        cells += ["–", ""] if ends is None else [f"{value:.3f}", f"{ends[0]:.2f} to {ends[1]:.2f}"]
+    return [*cells, f"{scores.f1:.3f}"]
 
 
 def _print_confusion(metrics: ClassificationMetrics, console: Console) -> None:
@@ -180,3 +213,10 @@ def _print_largest_confusions(metrics: ClassificationMetrics, console: Console) 
     console.print("the most frequent confusions (true, taken for, pictures)")
     for true, given, count in largest_confusions(metrics):
         console.print(f"  {true}, {given}, {count}")
+
+
+_DETAILS: dict[str, Callable[[Any, Console], None]] = {
+    "classification": _print_classes,
+    "multilabel": _print_labels,
+    "regression": lambda metrics, console: None,
+}

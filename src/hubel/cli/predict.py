@@ -1,17 +1,17 @@
-"""`hubel predict`: pictures in, their classes out."""
+"""`hubel predict`: pictures in; their classes, labels or numbers out."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from hubel.cli.text import TTA_HELP
 
 if TYPE_CHECKING:
-    from hubel.results import Classification
+    from hubel.results import Result
 
 
 def predict(
@@ -23,7 +23,7 @@ def predict(
             "(with all below them) or globs.",
         ),
     ],
-    top: Annotated[int, typer.Option("--top", min=1, help="Classes to tell for each picture.")] = 3,
+    top: Annotated[int, typer.Option("--top", min=1, help="Classes or labels to tell for each picture.")] = 3,
     format_: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
     json_: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
     output: Annotated[
@@ -36,23 +36,23 @@ def predict(
         str, typer.Option("--average", help="What is averaged over views and models: probabilities or logits.")
     ] = "probabilities",
 ) -> None:
-    """Classify pictures with a trained model, or several. Unreadable pictures are named on stderr and left out."""
+    """Predict pictures with a trained model, or several. Unreadable pictures are named on stderr and left out."""
     from hubel.errors import ConfigError, DataError
 
     style = _choose_format("json" if json_ else format_, output)
     from hubel import runtime
     from hubel.data.listing import list_images
-    from hubel.inference.ensemble import check_average, check_same_classes, mirror_note, named_views, predict_each
+    from hubel.inference.ensemble import check_average, check_same_task, mirror_note, named_views, predict_each
     from hubel.inference.predictor import load
 
     models, images = split_models(models_and_images)
     if not images:
         raise ConfigError(f"no images came, only {', '.join(models)}: expected a model and then files or folders")
     views = named_views(tta)
-    check_average(average)
+    way = check_average(average)
     runtime.start()
     predictors = [load(model, device=device) for model in models]
-    check_same_classes(predictors)
+    check_same_task(predictors, way)
     files = list_images(images)
     for note in {mirror_note(predictor.bundle, views) for predictor in predictors} if views else ():
         if note:
@@ -65,7 +65,7 @@ def predict(
 
     each = predict_each(predictors, files, batch_size=batch_size, tta=views, average=average, on_unreadable=leave_out)
     results = [result for _, result in each]
-    top = min(top, len(predictors[0].classes))
+    top = min(top, max(len(predictors[0].classes), 1))
     if not results:
         raise DataError(
             f"none of the {len(files)} pictures can be read: expected JPEG, PNG, WebP, BMP, TIFF or GIF files"
@@ -102,14 +102,14 @@ def _choose_format(named: str, output: Path | None) -> str:
     return suffix if named == "table" and suffix in formats else named
 
 
-def _write(results: list[Classification], style: str, top: int, output: Path | None) -> None:
+def _write(results: list[Result], style: str, top: int, output: Path | None) -> None:
     if style == "table" and output is None:
         _print_table(results, top)
         return
     import json
 
     if style == "json":
-        values = [r.to_dict() | {"probabilities": dict(r.top(top))} for r in results]
+        values = [result.to_dict(top) for result in results]
         text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
     else:
         text = _csv(results, top)
@@ -122,33 +122,28 @@ def _write(results: list[Classification], style: str, top: int, output: Path | N
         print(f"{len(results)} predictions in {output}", file=sys.stderr)
 
 
-def _csv(results: list[Classification], top: int) -> str:
+def _csv(results: list[Result], top: int) -> str:
     import csv
     import io
 
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    header = ["path", "label", "probability"]
-    writer.writerow(header + [f"{field}_{rank}" for rank in range(2, top + 1) for field in ("label", "probability")])
-    for result in results:
-        cells = [cell for name, value in result.top(top) for cell in (name, f"{value:.6f}")]
-        writer.writerow([result.path, *cells])
+    rows = [result.csv_row(top) for result in results]
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     return text.getvalue()
 
 
-def _print_table(results: list[Classification], top: int) -> None:
+def _print_table(results: list[Result], top: int) -> None:
     from rich.table import Table
 
     from hubel.cli.text import output
 
+    rows = [result.table_row(top) for result in results]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("picture", overflow="fold")
-    table.add_column("class")
-    table.add_column("probability", justify="right")
-    if top > 1:
-        table.add_column("then")
-    for result in results:
-        (name, value), *others = result.top(top)
-        cells = [str(result.path), name, f"{value:.4f}"]
-        table.add_row(*cells, *([", ".join(f"{n} {p:.3f}" for n, p in others)] if top > 1 else []))
+    for heading in rows[0]:
+        justify: Literal["left", "right"] = "right" if heading in ("probability", "value") else "left"
+        table.add_column(heading, justify=justify, overflow="fold" if heading == "picture" else "ellipsis")
+    for row in rows:
+        table.add_row(*row.values())
     output().print(table)

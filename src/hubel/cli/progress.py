@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from hubel.cli.text import duration
+from hubel.results.naming import TITLES
 from hubel.training.progress import Reporter, StepReport
 
 _SECONDS_PER_PLAIN_LINE = 10.0
@@ -34,12 +35,21 @@ def progress_reporter() -> Iterator[Reporter]:
 
 def epoch_line(row: dict[str, Any], *, best: bool) -> str:
     """An epoch's figures as a line."""
-    validation = f"validation loss {row['validation_loss']:.4f}  accuracy {row['validation_accuracy']:.4f}"
     return (
-        f"epoch {row['epoch']:>3}  {row['phase']:<8} "
-        f"loss {row['train_loss']:.4f}  accuracy {row['train_accuracy']:.4f}  {validation}  "
+        f"epoch {row['epoch']:>3}  {row['phase']:<8} {_figures(row, 'train_')}  "
+        f"validation {_figures(row, 'validation_')}  "
         f"{row['images_per_second']:,.0f} images/s  {duration(row['seconds'])}{'  best' if best else ''}"
     )
+
+
+def _figures(row: dict[str, Any], split: str) -> str:
+    """The loss and the first figure of a split in an epoch's row: `loss 0.1234  accuracy 0.9876`."""
+    names = [name for name in row if name.startswith(split)][:2]
+    return "  ".join(f"{TITLES[name.removeprefix(split)]} {_short(row[name])}" for name in names)
+
+
+def _short(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 100 else f"{value:.5g}"  # an error may be in thousands
 
 
 def megabytes(done: int, total: int) -> str:
@@ -51,7 +61,7 @@ def step_figures(report: StepReport) -> str:
     """Where the loop is, as a line."""
     return (
         f"{report.images_per_second:,.0f} images/s  {duration(report.seconds_left)} left  "
-        f"loss {report.loss:.4f}  accuracy {report.accuracy:.4f}"
+        f"loss {report.loss:.4f}  {TITLES[report.score_name]} {_short(report.score)}"
     )
 
 

@@ -18,7 +18,10 @@ def train(
     model: Annotated[
         str | None, typer.Option("--model", help="The network: `hubel models list`, or timm/NAME. [resnet18]")
     ] = None,
-    task: Annotated[str | None, typer.Option("--task", help="What to learn. [classification]")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", help="classification, multilabel or regression. [what the labels say]"),
+    ] = None,
     recipe: Annotated[
         str | None,
         typer.Option("--recipe", help="scratch, head, mid, full, gradual, auto, or a file. [gradual with weights]"),
@@ -148,7 +151,7 @@ def _run(
 def _print_end(run: Any, as_json: bool) -> None:
     import json
 
-    from hubel.cli.text import percent
+    from hubel.results.naming import TITLES, figure_text, headline, headline_name
 
     if as_json:
         typer.echo(json.dumps({"dir": str(run.dir), **run.metrics}, indent=2))
@@ -159,10 +162,10 @@ def _print_end(run: Any, as_json: bool) -> None:
     for split in ("validation", "test"):
         if split in run.metrics:
             figures = run.metrics[split]
-            typer.echo(
-                f"{split} accuracy {percent(figures['accuracy'], figures['accuracy_ci95'])} "
-                f"on {figures['images']:,} pictures, macro F1 {figures['macro_f1']:.3f}"
-            )
+            first = headline_name(figures)
+            others = [name for name in TITLES if name in figures and name not in (first, "top5_accuracy", "loss")]
+            more = ", ".join(f"{TITLES[name]} {figure_text(name, figures[name])}" for name in others)
+            typer.echo(f"{split} {headline(figures)} on {figures['images']:,} pictures, {more}")
     if "wait_share" in run.metrics:  # an older run that is finished already has none
         typer.echo(f"training waited for pictures {100 * run.metrics['wait_share']:.1f} % of its time")
     typer.echo(f"\nmodel   {run.bundle}\nreport  {run.report}\n\nnext:\n  hubel predict {run.bundle} PICTURES...")
@@ -172,34 +175,51 @@ def _print_end(run: Any, as_json: bool) -> None:
 def _print_folds(run: Any) -> None:
     from rich.table import Table
 
-    from hubel.cli.text import output, percent
+    from hubel.cli.text import output
+    from hubel.results.naming import TITLES, figure_text
 
     console = output()
     metrics = run.metrics
-    names = {"accuracy": "accuracy", "macro_f1": "macro F1", "roc_auc": "ROC AUC"}
-    names = {name: title for name, title in names.items() if name in metrics["mean"]}
+    names = list(metrics["mean"])
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("fold", "pictures", *names.values()):
+    for title in ("fold", "pictures", *(TITLES[name] for name in names)):
         table.add_column(title, justify="left" if title == "fold" else "right")
     for row in metrics["folds"]:
-        table.add_row(str(row["fold"]), f"{row['images']:,}", *(f"{row[name]:.4f}" for name in names))
-    spread = (f"{metrics['mean'][name]:.4f} ± {metrics['standard_deviation'][name]:.4f}" for name in names)
+        table.add_row(str(row["fold"]), f"{row['images']:,}", *(_short(row[name]) for name in names))
+    spread = (f"{_short(metrics['mean'][name])} ± {_short(metrics['standard_deviation'][name])}" for name in names)
     table.add_row("mean ± standard deviation", "", *spread)
     console.print(table)
     pooled = metrics["out_of_fold"]
     by = f", intervals over {pooled['groups']:,} groups" if "groups" in pooled else ""
     console.print(f"\nout of fold, {pooled['images']:,} pictures, each predicted by the model that has not seen it{by}")
-    console.print(f"accuracy  {percent(pooled['accuracy'], pooled['accuracy_ci95'])}")
-    for name in list(names)[1:]:
-        low, high = pooled[f"{name}_ci95"]
-        console.print(f"{names[name]:<9} {pooled[name]:.4f} (95 % interval {low:.3f} to {high:.3f})")
+    width = max(len(TITLES[name]) for name in names)
+    for name in names:
+        console.print(f"{TITLES[name]:<{width}} {figure_text(name, pooled[name], pooled[f'{name}_ci95'])}")
+        if name == names[0]:
+            for baseline in metrics["baselines"]:
+                text = figure_text(name, baseline[name], baseline[f"{name}_ci95"])
+                console.print(f"{'baseline':<{width}} {text}: {baseline['name']}")
+    own = pooled.get("per_class") or pooled.get("per_label")
+    if own:
+        _print_classes_of_folds(own, console)
+    console.print(f"\npredictions  {run.predictions}\nfolds        {run.dir}/fold1 to fold{len(metrics['folds'])}")
+
+
+def _short(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4f}" if abs(value) < 100 else f"{value:.5g}"
+
+
+def _print_classes_of_folds(of_classes: dict[str, Any], console: Any) -> None:
+    from rich.table import Table
+
     classes = Table(box=None, pad_edge=False, header_style="bold")
     classes.add_column("class")
     for title in ("pictures", "precision", "recall", "F1"):
         classes.add_column(title, justify="right")
-    for name, scores in pooled["per_class"].items():
+    for name, scores in of_classes.items():
         figures = (f"{scores[key]:.3f}" for key in ("precision", "recall", "f1"))
         classes.add_row(name, f"{scores['support']:,}", *figures)
     console.print("")
     console.print(classes)
-    console.print(f"\npredictions  {run.predictions}\nfolds        {run.dir}/fold1 to fold{len(metrics['folds'])}")

@@ -55,8 +55,9 @@ class Loader:
         augment: How pictures are varied; None: the centre crop.
         seed: Of order and augmentation.
         shuffle: Whether every epoch has an order of its own; otherwise, the store's.
-        balance: Whether every epoch draws from all classes equally often, in an order of its own; a picture that comes
-            more than once in an epoch is varied anew each time.
+        balance: int64 of shape (N,): the group of each picture, such as its class; every epoch then draws from all
+            groups equally often, in an order of its own; a picture that comes more than once in an epoch is varied
+            anew each time. None: every picture once.
         workers: Processes that load; 0: the calling one.
         drop_last: Leave out a last batch that is smaller than the others.
         pin_memory: Give batches in page-locked memory, for copies to a GPU.
@@ -76,7 +77,7 @@ class Loader:
         augment: Augment | None = None,
         seed: int = 0,
         shuffle: bool = False,
-        balance: bool = False,
+        balance: npt.NDArray[np.int64] | None = None,
         workers: int = 0,
         drop_last: bool = False,
         pin_memory: bool = False,
@@ -89,7 +90,7 @@ class Loader:
             store.labels, batch_size, augment, seed, shuffle=shuffle, balance=balance, drop_last=drop_last
         )
         self._pictures = _Pictures(
-            store, augment or Augment.preset("none"), preprocess.size, workers, in_order=not (shuffle or balance)
+            store, augment or Augment.preset("none"), preprocess.size, workers, in_order=not shuffle and balance is None
         )
         self._loader: DataLoader[_Loaded | _Failure] | None = None
         self._lost: dict[int, str] = {}  # reasons by position
@@ -264,7 +265,7 @@ class _Requests(Sampler[_Request]):
         seed: int,
         *,
         shuffle: bool,
-        balance: bool,
+        balance: npt.NDArray[np.int64] | None,
         drop_last: bool,
     ) -> None:
         self.labels, self.batch_size, self.augment, self.seed = labels, batch_size, augment, seed
@@ -282,8 +283,8 @@ class _Requests(Sampler[_Request]):
     def __iter__(self) -> Iterator[_Request]:
         epoch, length = self.epoch, len(self.labels)
         order, repeats = np.arange(length), np.zeros(length, dtype=np.int64)
-        if self.balance:
-            order, repeats = balanced(self.seed, epoch, self.labels)
+        if self.balance is not None:
+            order, repeats = balanced(self.seed, epoch, self.balance)
         elif self.shuffle:
             order = shuffled(self.seed, epoch, length)
         for first in range(self.start, self.batches, _BATCHES_DRAWN_AT_ONCE):

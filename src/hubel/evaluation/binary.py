@@ -1,7 +1,7 @@
 """One class against the rest, as a clinic reads it: is it there or not, at which threshold, how often is that right.
 
 The threshold is a choice, and a choice made on the pictures that are then measured flatters. So it is a given number,
-or it is chosen on validation pictures (Youden 1950, Cancer 3:32, or a wanted sensitivity or specificity).
+or it is chosen on validation pictures (Youden 1950, Cancer 3:32, the highest F1, a wanted sensitivity or specificity).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from hubel.tasks.classification import wilson_interval
 from hubel.tasks.ranking import Curve, average_precision, roc_auc, trace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy.typing as npt
 
-    Floats = npt.NDArray[np.float64]
-    Labels = npt.NDArray[np.int64]
+    from hubel.tasks.task import Floats, Task
+
+    Booleans = npt.NDArray[np.bool_]
 
 _WANTED = ("sensitivity", "specificity")
+_OPTIMA = ("youden", "f1")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Rule:
     Attributes:
         text: As it was given.
         number: A threshold, or the wanted share.
-        kind: `given`, `youden`, `sensitivity` or `specificity`.
+        kind: `given`, `youden`, `f1`, `sensitivity` or `specificity`.
     """
 
     text: str
@@ -83,22 +83,22 @@ class Rule:
 
     @classmethod
     def parse(cls, text: str) -> Rule:
-        """Read `0.5`, `youden`, `sensitivity=0.95` or `specificity=0.9`.
+        """Read `0.5`, `youden`, `f1`, `sensitivity=0.95` or `specificity=0.9`.
 
         Raises:
             ConfigError: It is none of these.
         """
         kind, equals, number = text.partition("=")
-        if text == "youden":
-            return cls(text, "youden")
+        if text in _OPTIMA:
+            return cls(text, text)
         if not equals and _is_share(text):
             return cls(text, "given", float(text))
         if equals and kind in _WANTED and _is_share(number):
             return cls(text, kind, float(number))
         if kind.isalpha() and kind not in _WANTED:
-            raise unknown_name("threshold", kind, ("youden", *_WANTED))
+            raise unknown_name("threshold", kind, (*_OPTIMA, *_WANTED))
         raise ConfigError(
-            f"threshold is '{text}': expected a probability between 0 and 1, youden, sensitivity=0.95 or "
+            f"threshold is '{text}': expected a probability between 0 and 1, youden, f1, sensitivity=0.95 or "
             "specificity=0.95"
         )
 
@@ -110,18 +110,19 @@ class Rule:
     def choose(self, curve: Curve) -> float:
         """The threshold that the rule finds on a curve: half-way between the scores that it separates.
 
-        `youden`: the greatest sum of sensitivity and specificity. `sensitivity=s`: the highest threshold that finds the
-        share s of the positives. `specificity=s`: the lowest that leaves the share s of the negatives alone.
+        `youden`: the greatest sum of sensitivity and specificity. `f1`: the greatest F1. `sensitivity=s`: the highest
+        threshold that finds the share s of the positives. `specificity=s`: the lowest that leaves the share s of the
+        negatives alone.
         """
         if self.kind == "youden":
             at = int((curve.sensitivity + curve.specificity).argmax())
+        elif self.kind == "f1":
+            at = int(curve.f1.argmax())
         elif self.kind == "sensitivity":
             at = int((curve.sensitivity >= self.number - 1e-12).argmax())
         else:
             at = int(np.flatnonzero(curve.specificity >= self.number - 1e-12)[-1])
-        scores = curve.thresholds
-        lower = scores[at + 1] if at + 1 < len(scores) else 0.0
-        return float((min(scores[at], 1.0) + lower) / 2)
+        return curve.halfway(at)
 
 
 def _is_share(text: str) -> bool:
@@ -197,32 +198,35 @@ class BinaryReading:
         return text.getvalue()
 
 
-def positive_class(classes: Sequence[str], named: str | None) -> int | None:
-    """Which class is told from the rest: the named one, else the second of two, else none.
+def positive_class(task: Task, named: str | None) -> int | None:
+    """Which class is told from the rest: the named one, else the second of two of which one is right, else none.
 
     Raises:
         ConfigError: There is no class of that name.
     """
+    classes = task.classes
     if named is None:
-        return 1 if len(classes) == 2 else None
+        return 1 if task.calibrates and len(classes) == 2 else None
+    if not classes:
+        raise ConfigError(f"--positive came with '{named}', but the model predicts a number: it has no classes")
     if named not in classes:
         raise unknown_name("class", named, classes)
     return list(classes).index(named)
 
 
-def scores_of(probabilities: Floats, labels: Labels, positive: int) -> tuple[Floats, Floats]:
-    """The class's probabilities of the pictures that are of it, and of all others."""
-    scores, of_it = probabilities[:, positive], labels == positive
-    return scores[of_it], scores[~of_it]
-
-
-def choose_threshold(rule: Rule, probabilities: Floats, labels: Labels, positive: int, chosen_on: str) -> Threshold:
+def choose_threshold(rule: Rule, scores: Floats, of_class: Booleans, chosen_on: str) -> Threshold:
     """Choose a threshold on validation pictures.
+
+    Args:
+        rule: How.
+        scores: float64 of shape (N,): each picture's probability of the class.
+        of_class: bool of shape (N,): which pictures are of it.
+        chosen_on: What the pictures are, for people.
 
     Raises:
         DataError: One side has no picture there.
     """
-    positives, negatives = scores_of(probabilities, labels, positive)
+    positives, negatives = scores[of_class], scores[~of_class]
     if not len(positives) or not len(negatives):
         raise DataError(
             f"{chosen_on}: {len(positives)} pictures of the class and {len(negatives)} others came to choose a "
@@ -232,18 +236,22 @@ def choose_threshold(rule: Rule, probabilities: Floats, labels: Labels, positive
     return Threshold(rule.choose(trace(positives, negatives)), rule.text, note)
 
 
-def read_binary(
-    probabilities: Floats, labels: Labels, classes: Sequence[str], positive: int, threshold: Threshold
-) -> BinaryReading:
+def read_binary(name: str, scores: Floats, of_class: Booleans, threshold: Threshold) -> BinaryReading:
     """Measure how well a class is told from the rest.
+
+    Args:
+        name: The class.
+        scores: float64 of shape (N,): each picture's probability of it.
+        of_class: bool of shape (N,): which pictures are of it.
+        threshold: From which probability on a picture is taken for it.
 
     Raises:
         DataError: The class, or everything else, has no picture.
     """
-    of_it, others = scores_of(probabilities, labels, positive)
+    of_it, others = scores[of_class], scores[~of_class]
     if not len(of_it) or not len(others):
         raise DataError(
-            f"{len(of_it)} of the measured pictures are of class '{classes[positive]}' and {len(others)} are not: "
+            f"{len(of_it)} of the measured pictures are of class '{name}' and {len(others)} are not: "
             "expected some of both"
         )
     found, missed = int((of_it >= threshold.value).sum()), int((of_it < threshold.value).sum())
@@ -251,7 +259,7 @@ def read_binary(
     auc, auc_ci95 = roc_auc(of_it, others)
     precision, precision_ci95 = average_precision(of_it, others)
     return BinaryReading(
-        positive=classes[positive],
+        positive=name,
         positives=len(of_it),
         negatives=len(others),
         auc=auc,

@@ -16,21 +16,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from hubel.config import TrainConfig
 from hubel.data.groups import Grouping
-from hubel.data.labels import label_text
+from hubel.data.labels import COLUMN_OF, classes_of, label_text
 from hubel.data.loading import Loader, default_workers
 from hubel.data.sources import Sample
 from hubel.data.splits import Folds, open_folds
 from hubel.data.store import prepare_store
 from hubel.errors import ConfigError, TrainingError
+from hubel.evaluation.binary import positive_class
 from hubel.files import write_json, write_whole
 from hubel.inference.predictor import Predictor
-from hubel.tasks.classification import measure, softmax
-from hubel.tasks.grouped import accuracy_interval, drawn_groups, macro_f1_interval, roc_auc_interval
+from hubel.results.base import interval_fields
+from hubel.results.naming import headline
 from hubel.tasks.ranking import roc_auc
+from hubel.tasks.task import Floats, Labels, Task
 from hubel.training.api import whole_configuration
 from hubel.training.folder import RunFolder, claim_folder, find_folder, refuse_taken
 from hubel.training.interruption import Interrupted
@@ -38,7 +39,6 @@ from hubel.training.progress import Reporter
 from hubel.training.run import Run, finished_run, make_ready, resume, with_absolute_paths
 
 _BYTES_PER_GB = 10**9
-_HEADLINES = ("accuracy", "macro_f1", "roc_auc")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class CrossValidation:
 
     Attributes:
         dir: Its folder, with a run's folder for each fold.
-        metrics: What its `metrics.json` says: `folds`, `mean`, `standard_deviation`, `out_of_fold`.
+        metrics: What its `metrics.json` says: `folds`, `mean`, `standard_deviation`, `out_of_fold`,
+            `baselines`.
         predictions: The table of every picture's out-of-fold prediction.
     """
 
@@ -58,15 +59,13 @@ class CrossValidation:
 
 @dataclass(frozen=True, eq=False)
 class _Predictions:
-    """What a fold's model says of the pictures that it has not seen: samples, and probabilities (N, num_classes)."""
+    """What a fold's model says of the pictures that it has not seen: samples, labels, and predictions (N, outputs)."""
 
     fold: int
+    task: Task
     samples: tuple[Sample, ...]
-    probabilities: npt.NDArray[np.float64]
-
-    @property
-    def labels(self) -> npt.NDArray[np.int64]:
-        return np.array([sample.label for sample in self.samples], dtype=np.int64)
+    labels: Labels
+    predictions: Floats
 
 
 def cross_validate(
@@ -226,8 +225,7 @@ def _go_on(folder: RunFolder, config: TrainConfig, folds: Folds, reporter: Repor
     table = folder.path / "out_of_fold.csv"
     write_whole(table, _table(predictions, folds))
     metrics = _measured(runs, predictions, folds)
-    pooled = metrics["out_of_fold"]
-    _tell(folder, reporter, f"out of fold: accuracy {pooled['accuracy']:.4f} on {pooled['images']:,} pictures")
+    _tell(folder, reporter, f"out of fold: {headline(metrics['out_of_fold'])}")
     folder.write_metrics(metrics)  # last: a folder with a metrics.json is finished
     return _finished(folder)
 
@@ -243,75 +241,72 @@ def _predict(run: Run, held_out: Sequence[Sample], fold: int, config: TrainConfi
         held_out,
         predictor.preprocess,
         classes=predictor.classes,
+        labelling=predictor.task.labelling,
         purpose="evaluation",
         cache_bytes=int(config.data.cache_gb * _BYTES_PER_GB),
         max_unreadable=1.0,  # the fold's run has judged it
     )
     workers = default_workers(store, predictor.device) if config.data.workers is None else config.data.workers
     loader = Loader(store, batch_size=config.batch_size, preprocess=predictor.preprocess, workers=workers)
-    return _Predictions(fold, store.samples, softmax(predictor.logits_of(loader)))
+    predictions = predictor.task.predictions(predictor.logits_of(loader))
+    return _Predictions(fold, predictor.task, store.samples, store.labels, predictions)
 
 
 def _measured(runs: Sequence[Run], predictions: Sequence[_Predictions], folds: Folds) -> dict[str, Any]:
     """What `metrics.json` says."""
     rows = []
     for run, of_fold in zip(runs, predictions, strict=True):
-        figures = _figures(of_fold.probabilities, of_fold.labels, folds.classes)
+        figures = _figures(of_fold.task, of_fold.predictions, of_fold.labels)
         rows.append({"fold": of_fold.fold, **figures, "best_epoch": run.metrics["best_epoch"], "dir": run.dir.name})
-    names = [name for name in _HEADLINES if name in rows[0]]
-    values = {name: np.array([row[name] for row in rows]) for name in names}
-    probabilities = np.concatenate([of_fold.probabilities for of_fold in predictions])
+    task = predictions[0].task
+    if task.thresholds:  # each fold may have chosen its own
+        task = task.with_thresholds(np.mean([of_fold.task.thresholds for of_fold in predictions], axis=0).tolist())
+    together = np.concatenate([of_fold.predictions for of_fold in predictions])
     labels = np.concatenate([of_fold.labels for of_fold in predictions])
-    pooled = _figures(probabilities, labels, folds.classes)
+    pooled = _figures(task, together, labels)
+    headlines = [name for name in (*task.measure(together, labels).figures(), "roc_auc") if name in rows[0]]
+    values = {name: np.array([row[name] for row in rows if row[name] is not None]) for name in headlines}
     if folds.groups:
-        names_of_groups = [folds.groups[sample.name] for of_fold in predictions for sample in of_fold.samples]
-        pooled |= _grouped_intervals(probabilities, labels, names_of_groups)
+        names = [folds.groups[sample.name] for of_fold in predictions for sample in of_fold.samples]
+        distinct, groups = np.unique(np.array(names), return_inverse=True)
+        for name, ci95 in task.grouped_intervals(together, labels, groups).items():
+            pooled[f"{name}_ci95"] = None if ci95 is None else list(ci95)
+        pooled["groups"] = len(distinct)
     return {
         "folds": rows,
-        "mean": {name: float(value.mean()) for name, value in values.items()},
-        "standard_deviation": {name: float(value.std(ddof=1)) for name, value in values.items()},
+        "mean": {name: float(value.mean()) for name, value in values.items() if len(value)},
+        "standard_deviation": {name: float(value.std(ddof=1)) for name, value in values.items() if len(value)},
         "out_of_fold": pooled,
+        "baselines": [baseline.to_dict() for baseline in task.baselines(labels, None)],
         "seconds": round(sum(run.metrics["seconds"] for run in runs), 1),
     }
 
 
-def _figures(
-    probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], classes: Sequence[str]
-) -> dict[str, Any]:
-    """All figures of some predictions; for two classes with the area under the ROC curve of the second one."""
-    figures = measure(probabilities, labels, classes).to_full_dict()
-    if len(classes) == 2 and len(set(labels.tolist())) == 2:
-        area, interval = roc_auc(probabilities[labels == 1, 1], probabilities[labels == 0, 1])
-        figures |= {"roc_auc": area, "roc_auc_ci95": list(interval)}
+def _figures(task: Task, predictions: Floats, labels: Labels) -> dict[str, Any]:
+    """All figures of some predictions; where one of two classes is right, with the ROC curve's area of the second."""
+    figures = task.measure(predictions, labels).to_full_dict()
+    positive = positive_class(task, None)
+    if positive is not None and 0 < (of_it := task.has(labels, positive)).sum() < len(of_it):
+        scores = predictions[:, positive]
+        figures |= interval_fields("roc_auc", *roc_auc(scores[of_it], scores[~of_it]))
     return figures
 
 
-def _grouped_intervals(
-    probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], names: Sequence[str]
-) -> dict[str, Any]:
-    """Intervals that heed groups, in place of those that take every picture for independent of the others."""
-    distinct, groups = np.unique(np.array(names), return_inverse=True)
-    drawn, predicted = drawn_groups(groups), probabilities.argmax(axis=1)
-    intervals = {
-        "accuracy_ci95": list(accuracy_interval(predicted == labels, groups, drawn)),
-        "macro_f1_ci95": list(macro_f1_interval(labels, predicted, groups, drawn)),
-    }
-    if probabilities.shape[1] == 2:
-        intervals["roc_auc_ci95"] = list(roc_auc_interval(probabilities[:, 1], labels == 1, groups, drawn))
-    return {**intervals, "groups": len(distinct)}
-
-
 def _table(predictions: Sequence[_Predictions], folds: Folds) -> str:
-    """`out_of_fold.csv`: every picture with its class, its group, its fold and each class's probability."""
+    """`out_of_fold.csv`: every picture with its label, its group, its fold and what is predicted."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
+    task = predictions[0].task
     group = ["group"] * bool(folds.groups)
-    writer.writerow(["path", "label", *group, "fold", "predicted", *(f"probability {name}" for name in folds.classes)])
+    shares = [f"probability {name}" for name in task.classes]
+    writer.writerow(["path", COLUMN_OF[task.labelling], *group, "fold", "predicted", *shares])
     for of_fold in predictions:
-        for sample, row in zip(of_fold.samples, of_fold.probabilities, strict=True):
+        results = of_fold.task.results(of_fold.predictions, [sample.name for sample in of_fold.samples])
+        for sample, row, result in zip(of_fold.samples, of_fold.predictions, results, strict=True):
             own = [folds.groups[sample.name]] if folds.groups else []
-            label, predicted = label_text(sample.label, folds.classes), folds.classes[int(row.argmax())]
-            shares = [f"{probability:.6f}" for probability in row]
+            _, predicted, *_ = result.csv_row(1).values()
+            shares = [f"{probability:.6f}" for probability in row] if task.classes else []
+            label = label_text(sample.label, folds.classes)
             writer.writerow([sample.name, label, *own, of_fold.fold, predicted, *shares])
     return text.getvalue()
 
@@ -325,8 +320,10 @@ def _described(folds: Folds, config: TrainConfig) -> dict[str, Any]:
         "groups": len(set(folds.groups.values())) or None,
         "pictures": {
             str(fold): {
-                name: sum(sample.label == label for sample in samples) for label, name in enumerate(folds.classes)
+                name: sum(label in classes_of(sample.label) for sample in samples)
+                for label, name in enumerate(folds.classes)
             }
+            or len(samples)
             for fold, samples in numbered
         },
         "fold_of": {sample.name: fold for fold, samples in numbered for sample in samples},

@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from hubel.bundle import load_tensors, save_bundle
+from hubel.data.labels import label_array
 from hubel.errors import ConfigError
 from hubel.evaluation.binary import (
     Rule,
@@ -22,22 +21,18 @@ from hubel.evaluation.measured import Evaluation, Member, TemperatureFit, ViewsG
 from hubel.evaluation.outputs import Cost, Outputs, Settings, plain_outputs, view_outputs
 from hubel.evaluation.selection import Selection, select_samples
 from hubel.evaluation.validation import overlap, refuse_overlap, select_validation
-from hubel.inference.ensemble import check_average, check_same_classes, mirror_note, named_views
+from hubel.inference.ensemble import check_average, check_same_task, mirror_note, named_views
 from hubel.inference.predictor import Predictor
 from hubel.inference.views import Views
-from hubel.results import ClassificationMetrics
-from hubel.tasks.baselines import majority_baseline
 from hubel.tasks.calibration import (
     calibration_error,
     expected_calibration_error,
     fit_temperature,
 )
-from hubel.tasks.classification import measure, softmax
-from hubel.tasks.paired import paired_difference
+from hubel.tasks.classification import softmax
+from hubel.tasks.task import Floats, Labels, Task
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from hubel.data.sources import Sample
 
 Models = str | Path | Predictor | Sequence[str | Path | Predictor]
@@ -75,8 +70,9 @@ def evaluate(
         compare: Measure several models beside each other, each against the first, instead of averaging them.
         positive: A class to tell from the rest: ROC AUC, sensitivity, specificity. Of two classes, the second
             one without asking.
-        threshold: From which probability on a picture is taken for that class: a number, `"youden"`,
-            `"sensitivity=0.95"` or `"specificity=0.95"`, chosen on validation pictures; None: 0.5.
+        threshold: From which probability on a picture is taken for that class: a number, `"youden"`, `"f1"`,
+            `"sensitivity=0.95"` or `"specificity=0.95"`, chosen on validation pictures; None: 0.5. Of several labels
+            without `positive`, from which on a picture is given each; None: the bundle's.
         validation: A folder of pictures to choose the threshold, or fit the temperature, on; None: the validation
             split of the model's run.
         calibrate: Fit a temperature on validation pictures, write it into the bundle, and measure with it.
@@ -96,21 +92,27 @@ def evaluate(
     rule = Rule.parse(str(threshold)) if threshold is not None else Rule("0.5", "given", 0.5)
     _check_options(several, views, compare=compare, calibrate=calibrate)
     predictors = [m if isinstance(m, Predictor) else Predictor.load(m, device=device) for m in several]
-    check_same_classes(predictors)
-    classes = predictors[0].classes
-    of_class = positive_class(classes, positive)
-    if of_class is None and threshold is not None:
-        raise ConfigError(f"a threshold is for one class: name it with --positive, one of {', '.join(classes)}")
+    check_same_task(predictors, way)
+    task = predictors[0].task
+    of_class = positive_class(task, positive)
+    each_label = of_class is None and threshold is not None
+    if each_label:
+        task = task.with_thresholds([rule.number] * len(task.classes))
+    if calibrate and not task.calibrates:
+        raise ConfigError(
+            f"--calibrate came for a model of the task {task.name}: a temperature is for one class of several"
+        )
+    choosing = (of_class is not None or each_label) and rule.needs_validation
     settings = Settings(batch_size, workers, cache_gb, max_unreadable, progress or (lambda what, done, total: None))
     selection = select_samples(Path(data), predictors, split)
     notes = list(selection.notes)
     notes += [note for p in predictors if views and (note := mirror_note(p.bundle, views)) and note not in notes]
 
     chosen_on, name = None, ""
-    if calibrate or (of_class is not None and rule.needs_validation):
+    if calibrate or choosing:
         given = Path(validation) if validation is not None else None
         chosen_on, name = select_validation(Path(data), predictors, given)
-    if chosen_on is not None and of_class is not None and rule.needs_validation:
+    if chosen_on is not None and choosing:
         refuse_overlap(selection.samples, chosen_on.samples, "threshold")
     temperature = None
     if chosen_on is not None and calibrate:
@@ -125,38 +127,65 @@ def evaluate(
         plain = plain_outputs(predictors, samples, settings, average=way)
         return (plain, plain, None) if views is None else (plain, *view_outputs(predictors, plain, views, settings))
 
-    def shown(of: Outputs) -> npt.NDArray[np.float64]:
-        return of.probabilities_of(0) if compare else of.probabilities()
+    def shown(of: Outputs) -> Floats:
+        return of.predictions_of(0) if compare else of.predictions()
 
     limit = Threshold(rule.number)
-    if chosen_on is not None and of_class is not None and rule.needs_validation:
+    if chosen_on is not None and choosing:
         _, validated, _ = run(chosen_on.samples)
-        limit = choose_threshold(rule, shown(validated), validated.labels, of_class, name)
+        scores = shown(validated)
+        if of_class is not None:
+            limit = choose_threshold(rule, scores[:, of_class], task.has(validated.labels, of_class), name)
+        else:
+            task = _with_chosen_thresholds(predictors[0].task, rule, scores, validated.labels, name)
+            notes.append(f"each label's threshold is chosen by {rule.text} on {name}")
     plain, outputs, cost = run(selection.samples)
-    labels, probabilities = outputs.labels, shown(outputs)
+    labels, predictions = outputs.labels, shown(outputs)
     binary = None
-    if of_class is not None and (positive is not None or threshold is not None or len(np.unique(labels)) > 1):
-        binary = read_binary(probabilities, labels, classes, of_class, limit)
+    if of_class is not None:
+        of_it = task.has(labels, of_class)
+        if positive is not None or threshold is not None or 0 < of_it.sum() < len(of_it):
+            binary = read_binary(task.classes[of_class], predictions[:, of_class], of_it, limit)
     gain = None
     if views is not None and cost is not None:
-        gain = _gain(views, cost, measure(shown(plain), labels, classes), shown(plain), probabilities, labels)
+        before = shown(plain)
+        gain = ViewsGain(
+            views.name, views.count, task.measure(before, labels), task.compare(predictions, before, labels), cost
+        )
     return Evaluation(
-        metrics=measure(probabilities, labels, classes),
+        task=task,
+        metrics=task.measure(predictions, labels),
         samples=outputs.samples,
-        probabilities=probabilities,
-        classes=classes,
+        labels=labels,
+        predictions=predictions,
         split=selection.split,
         notes=tuple(notes),
         unreadable=outputs.unreadable,
         average=way,
-        baselines=(majority_baseline(labels, classes, selection.training_labels),),
-        calibration=calibration_error(probabilities, labels),
-        members=_members(several, outputs, classes, probabilities, compare=compare),
+        baselines=task.baselines(labels, _training_labels(selection, task)),
+        calibration=calibration_error(predictions, labels) if task.calibrates else None,
+        members=_members(several, outputs, task, predictions, compare=compare),
         compared=compare,
         views=gain,
         binary=binary,
         temperature=None if temperature is None or chosen_on is None else _fitted(temperature, name, chosen_on, plain),
     )
+
+
+def _training_labels(selection: Selection, task: Task) -> Labels | None:
+    if selection.training_labels is None:
+        return None
+    return label_array(selection.training_labels, task.labelling, len(task.classes))
+
+
+def _with_chosen_thresholds(task: Task, rule: Rule, scores: Floats, labels: Labels, chosen_on: str) -> Task:
+    """The task with a threshold for each label; a label that all or none of the pictures have keeps its own."""
+    chosen = []
+    for position, own in enumerate(task.thresholds):
+        of_label = task.has(labels, position)
+        told = 0 < of_label.sum() < len(of_label)
+        chosen.append(choose_threshold(rule, scores[:, position], of_label, chosen_on).value if told else own)
+    return task.with_thresholds(chosen)
 
 
 def _check_options(models: Sequence[Any], views: Views | None, *, compare: bool, calibrate: bool) -> None:
@@ -196,37 +225,18 @@ def _fitted(temperature: float, name: str, chosen_on: Selection, plain: Outputs)
 
 
 def _members(
-    several: Sequence[str | Path | Predictor],
-    outputs: Outputs,
-    classes: Sequence[str],
-    together: npt.NDArray[np.float64],
-    *,
-    compare: bool,
+    several: Sequence[str | Path | Predictor], outputs: Outputs, task: Task, together: Floats, *, compare: bool
 ) -> tuple[Member, ...]:
     """Each of several models alone, and against the first or against all of them together."""
     if len(several) == 1:
         return ()
-    right = outputs.labels == together.argmax(axis=1)
     members = []
     for number, model in enumerate(several):
-        alone = outputs.probabilities_of(number)
-        right_alone = alone.argmax(axis=1) == outputs.labels
+        alone = outputs.predictions_of(number)
         if compare:
-            against = paired_difference(right_alone, right) if number else None
+            against = task.compare(alone, together, outputs.labels) if number else None
         else:
-            against = paired_difference(right, right_alone)
+            against = task.compare(together, alone, outputs.labels)
         name = str(model.path or f"model {number + 1}") if isinstance(model, Predictor) else str(model)
-        members.append(Member(name, measure(alone, outputs.labels, classes), against))
+        members.append(Member(name, task.measure(alone, outputs.labels), against))
     return tuple(members)
-
-
-def _gain(
-    views: Views,
-    cost: Cost,
-    metrics: ClassificationMetrics,
-    plain: npt.NDArray[np.float64],
-    probabilities: npt.NDArray[np.float64],
-    labels: npt.NDArray[np.int64],
-) -> ViewsGain:
-    gain = paired_difference(probabilities.argmax(axis=1) == labels, plain.argmax(axis=1) == labels)
-    return ViewsGain(views.name, views.count, metrics, gain, cost)

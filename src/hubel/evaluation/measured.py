@@ -7,20 +7,17 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from hubel.data.labels import label_text
+from hubel.data.labels import COLUMN_OF, label_text
 from hubel.data.store import Unreadable
+from hubel.errors import ConfigError
 from hubel.evaluation.binary import BinaryReading
 from hubel.evaluation.outputs import Cost
-from hubel.results import ClassificationMetrics
+from hubel.results import Difference, Metrics
 from hubel.tasks.baselines import Baseline
 from hubel.tasks.calibration import CalibrationError, Reliability, reliability
-from hubel.tasks.paired import PairedDifference
+from hubel.tasks.task import Floats, Labels, Task
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from hubel.data.sources import Sample
 
 
@@ -31,13 +28,13 @@ class Member:
     Attributes:
         name: As it was given.
         metrics: Its figures.
-        against: It against the first model (where models are compared), or what all of them together are against it
-            (where they are averaged); None for the first of those compared.
+        against: The headline figure of it against the first model (where models are compared), or of all of them
+            together against it (where they are averaged); None for the first of those compared.
     """
 
     name: str
-    metrics: ClassificationMetrics
-    against: PairedDifference | None
+    metrics: Metrics
+    against: Difference | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,14 +45,14 @@ class ViewsGain:
         name: Of the views.
         count: Views of each picture.
         plain: The figures without them.
-        gain: Accuracy with them minus accuracy without.
+        gain: The headline figure with them minus that without.
         cost: Seconds a picture.
     """
 
     name: str
     count: int
-    plain: ClassificationMetrics
-    gain: PairedDifference
+    plain: Metrics
+    gain: Difference
     cost: Cost
 
 
@@ -83,16 +80,17 @@ class Evaluation:
     """What was measured, on which pictures.
 
     Attributes:
+        task: What the model was trained for.
         metrics: The figures: of the model, of the average of several, or of the first of those compared.
         samples: The pictures, in order.
-        probabilities: float64 of shape (N, num_classes), in the same order.
-        classes: The classes' names, in the model's order.
+        labels: Theirs, as `hubel.data.labels.label_array` makes them of `samples`.
+        predictions: float64 of shape (N, outputs), in the same order: probabilities of the classes, or numbers.
         split: Which part of the folder was measured: `test`, `validation`, `train` or `all`.
         notes: What a reader should know of the choice of pictures.
         unreadable: The pictures left out.
         average: What was averaged over views and models.
         baselines: What a model should beat, on the same pictures.
-        calibration: The calibration error, and what it would be by chance.
+        calibration: The calibration error, and what it would be by chance; None where the task has no confidence.
         members: Each of several models alone; empty for one model.
         compared: Whether the models were compared instead of averaged.
         views: What test-time augmentation gains and costs; None without it.
@@ -100,16 +98,17 @@ class Evaluation:
         temperature: The temperature fitted now; None where none was asked for.
     """
 
-    metrics: ClassificationMetrics
+    task: Task
+    metrics: Metrics
     samples: tuple[Sample, ...]
-    probabilities: npt.NDArray[np.float64]
-    classes: tuple[str, ...]
+    labels: Labels
+    predictions: Floats
     split: str
     notes: tuple[str, ...]
     unreadable: tuple[Unreadable, ...]
     average: str
     baselines: tuple[Baseline, ...]
-    calibration: CalibrationError
+    calibration: CalibrationError | None
     members: tuple[Member, ...] = ()
     compared: bool = False
     views: ViewsGain | None = None
@@ -117,28 +116,36 @@ class Evaluation:
     temperature: TemperatureFit | None = None
 
     @property
-    def labels(self) -> npt.NDArray[np.int64]:
-        """The pictures' true classes, int64 of shape (N,)."""
-        return np.array([sample.label for sample in self.samples], dtype=np.int64)
+    def classes(self) -> tuple[str, ...]:
+        """The classes' names, in the model's order; none for a number."""
+        return self.task.classes
 
     def reliability(self) -> Reliability:
-        """The reliability diagram."""
-        return reliability(self.probabilities, self.labels)
+        """The reliability diagram of a classifier.
+
+        Raises:
+            ConfigError: The task is another one.
+        """
+        if not self.task.calibrates:
+            raise ConfigError(f"a reliability diagram is of one class of several, the model's task is {self.task.name}")
+        return reliability(self.predictions, self.labels)
 
     def best_member(self) -> Member:
-        """The most accurate of several models; it is the best on these very pictures, which flatters it."""
-        return max(self.members, key=lambda member: member.metrics.accuracy)
+        """The best of several models by the headline figure; it is the best on these very pictures, which flatters."""
+        return max(self.members, key=lambda member: self.task.rank(member.metrics))
 
     def to_csv(self) -> str:
-        """Every picture with its class, the predicted class and that one's probability, as CSV text."""
+        """Every picture with its label and what is predicted, as CSV text."""
+        rows = []
+        results = self.task.results(self.predictions, [sample.location for sample in self.samples])
+        for sample, result in zip(self.samples, results, strict=True):
+            (_, path), (_, predicted), *others = result.csv_row(1).items()
+            label = {COLUMN_OF[self.task.labelling]: label_text(sample.label, self.classes)}
+            rows.append({"path": path, **label, "predicted": predicted, **dict(others)})
         text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["path", "label", "predicted", "probability"])
-        for sample, row in zip(self.samples, self.probabilities, strict=True):
-            best = int(row.argmax())
-            writer.writerow(
-                [sample.location, label_text(sample.label, self.classes), self.classes[best], f"{row[best]:.6f}"]
-            )
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
         return text.getvalue()
 
     def to_dict(self) -> dict[str, Any]:
@@ -148,8 +155,9 @@ class Evaluation:
             "notes": list(self.notes),
             **self.metrics.to_full_dict(),
             "baselines": [baseline.to_dict() for baseline in self.baselines],
-            "calibration": {**vars(self.calibration)},
         }
+        if self.calibration is not None:
+            values["calibration"] = {**vars(self.calibration)}
         if self.members:
             values["average"] = None if self.compared else self.average
             values["models"] = [

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from hubel.data.loading import Loader, default_workers
@@ -16,10 +15,9 @@ from hubel.data.store import Unreadable, prepare_store, refuse_share
 from hubel.inference.ensemble import Average, averaged, view_logits_of
 from hubel.inference.predictor import Predictor
 from hubel.inference.views import Views
+from hubel.tasks.task import Floats, Labels, Task
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from hubel.data.sources import Sample
 
 _BYTES_PER_GB = 10**9
@@ -51,25 +49,27 @@ class Outputs:
 
     Attributes:
         samples: The pictures, in order.
-        labels: int64 of shape (N,).
+        labels: Of the pictures, as a `PictureStore` has them.
         unreadable: The pictures left out.
-        logits: Of each model, float32 of shape (N, views, num_classes); one view is the plain crop.
+        logits: Of each model, float32 of shape (N, views, outputs); one view is the plain crop.
+        tasks: Of each model.
         average: How views and models are averaged.
     """
 
     samples: tuple[Sample, ...]
-    labels: npt.NDArray[np.int64]
+    labels: Labels
     unreadable: tuple[Unreadable, ...]
     logits: tuple[torch.Tensor, ...]
+    tasks: tuple[Task, ...]
     average: Average
 
-    def probabilities(self) -> npt.NDArray[np.float64]:
-        """Those of all models together, (N, num_classes)."""
-        return averaged(self.logits, self.average)
+    def predictions(self) -> Floats:
+        """Those of all models together, (N, outputs)."""
+        return averaged(self.logits, self.tasks, self.average)
 
-    def probabilities_of(self, number: int) -> npt.NDArray[np.float64]:
-        """Those of one of the models, (N, num_classes)."""
-        return averaged([self.logits[number]], self.average)
+    def predictions_of(self, number: int) -> Floats:
+        """Those of one of the models, (N, outputs)."""
+        return averaged([self.logits[number]], [self.tasks[number]], self.average)
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ def plain_outputs(
             samples,
             predictor.preprocess,
             classes=predictor.classes,
+            labelling=predictor.task.labelling,
             purpose="evaluation",
             cache_bytes=int(settings.cache_gb * _BYTES_PER_GB),
             max_unreadable=1.0,
@@ -118,7 +119,8 @@ def plain_outputs(
         logits.append(predictor.logits_of(loader, partial(settings.progress, "evaluating"))[:, None])
     store, _ = loader.without_lost(logits[-1])  # a picture that vanishes stays away: the last model has missed them all
     logits = [loader.without_lost(rows)[1] for rows in logits]
-    return Outputs(tuple(store.samples), store.labels, tuple(store.unreadable), tuple(logits), average)
+    tasks = tuple(predictor.task for predictor in predictors)
+    return Outputs(tuple(store.samples), store.labels, tuple(store.unreadable), tuple(logits), tasks, average)
 
 
 def view_outputs(
@@ -138,5 +140,4 @@ def view_outputs(
 
     _, plain_seconds = run(plain.samples[:: -(-len(plain.samples) // _PICTURES_TIMED)], None)
     logits, seconds = run(plain.samples, views)
-    outputs = Outputs(plain.samples, plain.labels, plain.unreadable, tuple(logits), plain.average)
-    return outputs, Cost(plain=plain_seconds, views=seconds)
+    return replace(plain, logits=tuple(logits)), Cost(plain=plain_seconds, views=seconds)

@@ -9,7 +9,7 @@ from pathlib import Path
 from hubel.config import TrainConfig
 from hubel.data.collecting import labelled_splits
 from hubel.data.groups import Grouping
-from hubel.data.labels import classes_of
+from hubel.data.labels import Label
 from hubel.data.layouts import find_source
 from hubel.data.sources import SPLITS, Sample, Source
 from hubel.data.splits import DataSplits, open_division
@@ -25,13 +25,13 @@ class Selection:
         samples: With labels in the model's order.
         split: `train`, `validation`, `test` or `all`.
         notes: What a reader should know of the choice.
-        training_labels: The classes of the first model's training pictures, where they are known.
+        training_labels: Those of the first model's training pictures, where they are known.
     """
 
     samples: tuple[Sample, ...]
     split: str
     notes: tuple[str, ...]
-    training_labels: tuple[int, ...] | None = None
+    training_labels: tuple[Label, ...] | None = None
 
 
 def select_samples(root: Path, predictors: Sequence[Predictor], split: str) -> Selection:
@@ -54,11 +54,11 @@ def select_samples(root: Path, predictors: Sequence[Predictor], split: str) -> S
     trained = _listed_splits(predictors[0])
     labels = None
     if trained is not None and trained.classes == predictors[0].classes:
-        labels = tuple(label for sample in trained.train for label in classes_of(sample.label))
+        labels = tuple(sample.label for sample in trained.train)
     division = None if split == "all" else _division_in_training(root, source, predictors[0])
     unasked = split == "auto"
     if division is not None:
-        labels = tuple(label for sample in division.train for label in classes_of(sample.label))
+        labels = tuple(sample.label for sample in division.train)
         if split == "auto":
             split = "test" if division.test else "validation"
             notes.append(f"the model was trained on pictures of this folder: its held-out {split} split is measured")

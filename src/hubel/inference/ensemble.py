@@ -1,4 +1,4 @@
-"""One model or several, one view of a picture or several: all outputs are averaged into one probability per class."""
+"""One model or several, one view of a picture or several: all outputs are averaged into one prediction."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from hubel.data.sources import Sample
 from hubel.errors import ConfigError, DataError, unknown_name
 from hubel.inference.views import Views
 from hubel.preprocessing import Preprocess
-from hubel.results import Classification
-from hubel.tasks.classification import softmax
+from hubel.results import Result
+from hubel.tasks.task import Floats, Task
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -32,27 +32,27 @@ Item = TypeVar("Item")
 Read = TypeVar("Read")
 
 
-def averaged(logits: Sequence[torch.Tensor], average: Average = "probabilities") -> npt.NDArray[np.float64]:
+def averaged(outputs: Sequence[torch.Tensor], tasks: Sequence[Task], average: Average = "probabilities") -> Floats:
     """Average the outputs of models over their views, and then over the models.
 
     Args:
-        logits: Of each model, (N, views, num_classes); the models may have different numbers of views.
-        average: `"probabilities"` (the arithmetic mean: one view that is sure cannot overrule the others), or
-            `"logits"` (the geometric mean of the probabilities, made to sum to 1: a class that one view excludes is
-            excluded).
+        outputs: Of each model, (N, views, outputs of its task); the models may have different numbers of views.
+        tasks: Of each model; they are alike (see `check_same_task`).
+        average: `"probabilities"` (the arithmetic mean: one view that is sure cannot overrule the others; of numbers
+            it is their mean), or `"logits"` (the geometric mean of the probabilities, made to sum to 1 where one of
+            several classes is right: a class that one view excludes is excluded).
 
     Returns:
-        Probabilities, float64 of shape (N, num_classes).
+        Predictions, float64 of shape (N, outputs).
     """
     if average == "logits":
-        return softmax(torch.stack([of_one.double().mean(dim=1) for of_one in logits]).mean(dim=0))
+        return tasks[0].predictions(torch.stack([of_one.double().mean(dim=1) for of_one in outputs]).mean(dim=0))
     total = np.zeros(())
-    for of_one in logits:
-        count, views, classes = of_one.shape
-        each = softmax(of_one.reshape(count * views, classes)).reshape(count, views, classes)
+    for of_one, task in zip(outputs, tasks, strict=True):
+        each = task.predictions(of_one.flatten(0, 1)).reshape(of_one.shape)
         total = total + each.mean(axis=1)
-    probabilities: npt.NDArray[np.float64] = total / len(logits)
-    return probabilities
+    predictions: Floats = total / len(outputs)
+    return predictions
 
 
 def check_average(name: str) -> Average:
@@ -67,29 +67,36 @@ def check_average(name: str) -> Average:
     raise unknown_name("average", name, get_args(Average))
 
 
-def check_same_classes(predictors: Sequence[Predictor]) -> None:
-    """Make sure that the outputs of models mean the same.
+def check_same_task(predictors: Sequence[Predictor], average: Average = "probabilities") -> None:
+    """Make sure that the outputs of models mean the same, and can be averaged.
 
     Raises:
-        ConfigError: There is no model.
-        DataError: The models' classes differ.
+        ConfigError: There is no model, or logits of numbers would be averaged.
+        DataError: The models' tasks or classes differ.
     """
     if not predictors:
         raise ConfigError("no model came: expected at least one")
-    first = predictors[0].classes
+    first = predictors[0]
     for other in predictors[1:]:
-        if other.classes != first:
+        if other.task.name != first.task.name:
             raise DataError(
-                f"the models' classes differ ({_listed(first)} and {_listed(other.classes)}): "
+                f"the models' tasks differ ({first.task.name} and {other.task.name}): only models of the same task can "
+                "be averaged or compared"
+            )
+        if other.classes != first.classes:
+            raise DataError(
+                f"the models' classes differ ({_listed(first.classes)} and {_listed(other.classes)}): "
                 "only models of the same classes in the same order can be averaged or compared"
             )
+    if average == "logits" and not first.classes:
+        raise ConfigError("average is logits, but the model predicts a number: numbers themselves are averaged")
 
 
 def mirror_note(bundle: Bundle, views: Views) -> str | None:
     """What to say where views are mirrored, but the model never saw a mirror image in training; else None."""
     augment = bundle.config.get("augment", {})
     mirror = augment.get("mirror")
-    letters = all(len(name) == 1 for name in bundle.classes)
+    letters = bool(bundle.classes) and all(len(name) == 1 for name in bundle.classes)
     without = mirror == 0 or (mirror is None and (letters or augment.get("preset") == "none"))
     if not views.mirrored or not without:
         return None
@@ -105,11 +112,11 @@ def predict_each(
     tta: str | Views | None = None,
     average: str = "probabilities",
     on_unreadable: Callable[[Picture, UnreadableImage], None] | None = None,
-) -> Iterator[tuple[Picture, Classification]]:
-    """Classify many pictures with one model or several, reading the next while some are computed.
+) -> Iterator[tuple[Picture, Result]]:
+    """Predict many pictures with one model or several, reading the next while some are computed.
 
     Args:
-        predictors: The models, of the same classes; their networks, sizes and preprocessing may differ.
+        predictors: The models, of the same task and classes; their networks, sizes and preprocessing may differ.
         images: Paths, files' bytes, PIL images or uint8 arrays.
         batch_size: Inputs computed together.
         tta: Views of each picture (see `Views.named`); None: the plain crop.
@@ -120,10 +127,11 @@ def predict_each(
         Each picture with its result, in order.
 
     Raises:
-        HubelError: Unknown views or average, or models whose classes differ.
+        HubelError: Unknown views or average, or models whose tasks or classes differ.
     """
-    check_same_classes(predictors)
     way, views = check_average(average), named_views(tta)
+    check_same_task(predictors, way)
+    tasks = [predictor.task for predictor in predictors]
 
     def read(picture: Picture) -> list[npt.NDArray[np.uint8]] | UnreadableImage:
         try:
@@ -142,9 +150,11 @@ def predict_each(
                 on_unreadable(picture, arrays)
         if readable:
             stacks = [np.stack(arrays) for arrays in zip(*(arrays for _, arrays in readable), strict=True)]
-            logits = [p.view_logits(stack, batch_size=batch_size) for p, stack in zip(predictors, stacks, strict=True)]
-            for (picture, _), row in zip(readable, averaged(logits, way), strict=True):
-                yield picture, Classification(predictors[0].classes, row, _path_of(picture))
+            outputs = [p.view_logits(stack, batch_size=batch_size) for p, stack in zip(predictors, stacks, strict=True)]
+            pictures = [picture for picture, _ in readable]
+            predictions = averaged(outputs, tasks, way)
+            results = tasks[0].results(predictions, [_path_of(picture) for picture in pictures])
+            yield from zip(pictures, results, strict=True)
 
 
 def view_logits_of(

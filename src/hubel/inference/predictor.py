@@ -17,8 +17,8 @@ from hubel.inference.ensemble import predict_each
 from hubel.inference.views import Views
 from hubel.models.folding import fold_batch_norm
 from hubel.preprocessing import Preprocess
-from hubel.results import Classification
-from hubel.tasks.classification import ClassificationTask
+from hubel.results import Result
+from hubel.tasks.registry import task_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +71,7 @@ class Predictor:
         self.device = runtime.choose_device(device)
         folded = fold_batch_norm(network, (bundle.preprocess.channels, *bundle.preprocess.size))
         self.network = folded.to(self.device).to(memory_format=runtime.memory_format(self.device))
-        self.task = ClassificationTask(bundle.classes)
+        self.task = task_of(bundle)
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "auto") -> Predictor:
@@ -90,7 +90,7 @@ class Predictor:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes' names in the order of the outputs."""
+        """The classes' names in the order of the outputs; none for a number."""
         return self.bundle.classes
 
     @property
@@ -101,7 +101,7 @@ class Predictor:
     @overload
     def predict(  # type: ignore[overload-overlap]
         self, images: Picture, *, tta: str | Views | None = None, average: str = "probabilities"
-    ) -> Classification: ...
+    ) -> Result: ...
     @overload
     def predict(
         self,
@@ -110,7 +110,7 @@ class Predictor:
         batch_size: int = 32,
         tta: str | Views | None = None,
         average: str = "probabilities",
-    ) -> list[Classification]: ...
+    ) -> list[Result]: ...
     def predict(
         self,
         images: Picture | Sequence[Picture],
@@ -118,18 +118,19 @@ class Predictor:
         batch_size: int = 32,
         tta: str | Views | None = None,
         average: str = "probabilities",
-    ) -> Classification | list[Classification]:
-        """Classify one picture, or several.
+    ) -> Result | list[Result]:
+        """Predict one picture, or several.
 
         Args:
             images: A path, a file's bytes, a PIL image or a uint8 array (H, W) or (H, W, C); or a list of these.
             batch_size: Inputs computed together.
             tta: Views of each picture whose outputs are averaged (test-time augmentation): `"flip"`, `"five-crop"`,
                 `"ten-crop"`, `"multi-scale"`, `"grid:3"`, `"144-crop"`; see `hubel.inference.views`. None: one view.
-            average: What is averaged over the views: `"probabilities"` or `"logits"`.
+            average: What is averaged over the views: `"probabilities"` (of numbers, they themselves) or `"logits"`.
 
         Returns:
-            A result for a single picture, a list of them for a list.
+            A result for a single picture, a list of them for a list: as the model's task has it, a
+            `hubel.results.Classification`, `MultiLabel` or `Number`.
 
         Raises:
             UnreadableImage: A picture cannot be read.
@@ -148,8 +149,8 @@ class Predictor:
         tta: str | Views | None = None,
         average: str = "probabilities",
         on_unreadable: Callable[[Picture, UnreadableImage], None] | None = None,
-    ) -> Iterator[tuple[Picture, Classification]]:
-        """Classify many pictures, a batch at a time; the next batch is decoded while one is computed.
+    ) -> Iterator[tuple[Picture, Result]]:
+        """Predict many pictures, a batch at a time; the next batch is decoded while one is computed.
 
         Args:
             images: As for `predict`.
@@ -195,7 +196,7 @@ class Predictor:
         return logits if self.bundle.temperature == 1 else logits / self.bundle.temperature
 
     def __repr__(self) -> str:
-        return f"Predictor({self.bundle.network}, {len(self.classes)} classes, {self.path}, on {self.device})"
+        return f"Predictor({self.bundle.network}, {self.task.name}, {self.path}, on {self.device})"
 
 
 def load(path: str | Path, *, weights: str | Path | None = None, device: str = "auto") -> Predictor:

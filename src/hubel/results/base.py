@@ -53,7 +53,7 @@ class Difference(Protocol):
         """The first one's minus the second one's."""
 
     @property
-    def ci95(self) -> Interval:
+    def ci95(self) -> Interval | None:
         """Its 95 % interval."""
 
     @property
@@ -62,6 +62,9 @@ class Difference(Protocol):
 
     def text(self) -> str:
         """The difference for people, with its interval and the test."""
+
+    def aside(self, first: str, second: str) -> str:
+        """What else is to be said where the two have names; may be empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """This value for JSON."""

@@ -1,57 +1,35 @@
-"""What an accuracy must be compared with: that of knowing nothing but how often each class occurs."""
+"""What figures must be compared with: those of a guess that never looks at a picture."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from hubel.results import Interval
-from hubel.tasks.classification import wilson_interval
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
+from hubel.results.base import interval_fields
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A way to classify that a model should beat, measured on the same pictures.
+    """A way to guess that a model should beat, measured on the same pictures.
 
     Attributes:
         name: What it is.
-        accuracy: The share that it has right.
-        ci95: Its 95 % interval (Wilson).
+        figures: Each figure by its usual name with its 95 % interval, the headline first.
     """
 
     name: str
-    accuracy: float
-    ci95: Interval
+    figures: Mapping[str, tuple[float, Interval | None]]
 
     def to_dict(self) -> dict[str, Any]:
         """This value for JSON."""
-        return {"name": self.name, "accuracy": self.accuracy, "accuracy_ci95": list(self.ci95)}
+        values: dict[str, Any] = {"name": self.name}
+        for name, (value, ci95) in self.figures.items():
+            values |= interval_fields(name, value, ci95)
+        return values
 
 
-def majority_baseline(
-    labels: npt.NDArray[np.int64], classes: Sequence[str], training_labels: Sequence[int] | None
-) -> Baseline:
-    """Always saying the most frequent class.
-
-    Args:
-        labels: int64 of shape (N,): the measured pictures' classes.
-        classes: Names.
-        training_labels: The training pictures' classes, whose most frequent one is said; None: they are not known,
-            and the measured pictures' own is said, which no honest guess can beat.
-    """
-    known = training_labels is not None
-    counts = np.bincount(training_labels if training_labels is not None else labels, minlength=len(classes))
-    said = int(counts.argmax())
-    right = int((labels == said).sum())
-    source = "the training pictures" if known else "these pictures"
-    return Baseline(
-        f"always '{classes[said]}', the most frequent class of {source}",
-        right / len(labels),
-        wilson_interval(right, len(labels)),
-    )
+def whose(known: bool) -> str:
+    """Whose labels a baseline says."""
+    return "the training pictures" if known else "these pictures"

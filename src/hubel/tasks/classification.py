@@ -5,20 +5,32 @@ The functions work on arrays; `ClassificationTask` is the thin shell that the tr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from hubel.results import Classification, ClassificationMetrics, ClassScores, Interval
+from hubel.data.labels import Labelling
+from hubel.errors import ConfigError
+from hubel.results import Classification, ClassificationMetrics, ClassScores, Interval, Metrics
+from hubel.tasks.baselines import Baseline, whose
 from hubel.tasks.calibration import expected_calibration_error
-from hubel.tasks.losses import classification_loss
+from hubel.tasks.grouped import accuracy_interval, drawn_groups, macro_f1_interval, roc_auc_interval
+from hubel.tasks.losses import FOCAL_GAMMA, classification_loss, inverse_frequencies
+from hubel.tasks.paired import PairedDifference, paired_difference
+
+if TYPE_CHECKING:
+    from hubel.bundle import Bundle
+    from hubel.config import TrainConfig
+    from hubel.tasks.task import Floats, Labels
 
 # The top-5 accuracy says little when five is half of the classes or more.
 _FEWEST_CLASSES_FOR_TOP5 = 10
+
+_LABEL_SMOOTHING = 0.1  # Szegedy et al. 2016, arXiv:1512.00567, section 7
 
 Counts = npt.NDArray[np.int64] | npt.NDArray[np.float32]
 
@@ -45,33 +57,112 @@ class ClassificationTask:
     watch: Literal["accuracy", "macro_f1"] = "accuracy"
 
     name: ClassVar[str] = "classification"
+    labelling: ClassVar[Labelling] = "class"
+    score_name: ClassVar[str] = "accuracy"
+    thresholds: ClassVar[tuple[float, ...]] = ()
+    calibrates: ClassVar[bool] = True
 
-    def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    @classmethod
+    def for_training(cls, classes: tuple[str, ...], labels: Labels, config: TrainConfig) -> Self:
+        """The task of a run, with the loss and the watched metric that the setting `imbalance` asks for."""
+        counts = np.bincount(labels, minlength=len(classes)).tolist()
+        smoothing = config.label_smoothing
+        return cls(
+            classes,
+            label_smoothing=_LABEL_SMOOTHING if smoothing is None else smoothing,
+            class_weights=inverse_frequencies(counts) if config.imbalance == "weights" else None,
+            focal_gamma=FOCAL_GAMMA if config.imbalance == "focal" else 0.0,
+            watch="accuracy" if config.imbalance == "none" else "macro_f1",
+        )
+
+    @classmethod
+    def of_bundle(cls, bundle: Bundle) -> Self:
+        """The task of a trained model."""
+        return cls(bundle.classes)
+
+    def in_bundle(self) -> Mapping[str, Any]:
+        """What a bundle keeps of it."""
+        return {"classes": self.classes}
+
+    @property
+    def outputs(self) -> int:
+        """A logit for each class."""
+        return len(self.classes)
+
+    def describe(self) -> str:
+        """`of 10 classes`."""
+        return f"of {len(self.classes)} classes"
+
+    def loss(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Mean loss in nats: logits (N, num_classes) and int64 labels (N,) to a scalar."""
         return classification_loss(
-            logits,
+            outputs,
             labels,
             label_smoothing=self.label_smoothing,
             class_weights=self.class_weights,
             focal_gamma=self.focal_gamma,
         )
 
-    def correct(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def score(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """How many of a batch are right: int64 scalar on the batch's device."""
-        return (logits.argmax(dim=1) == labels).sum()
+        return (outputs.argmax(dim=1) == labels).sum()
 
-    def decode(self, logits: torch.Tensor, paths: Sequence[str | None]) -> list[Classification]:
-        """A result for each row of logits (N, num_classes)."""
-        probabilities = softmax(logits)
-        return [Classification(self.classes, row, path) for row, path in zip(probabilities, paths, strict=True)]
+    def sampling_groups(self, labels: Labels) -> npt.NDArray[np.int64]:
+        """Each picture's class."""
+        return labels
 
-    def measure(self, logits: torch.Tensor, labels: npt.NDArray[np.int64]) -> ClassificationMetrics:
-        """Metrics of logits (N, num_classes) against labels (N,)."""
-        return measure(softmax(logits), labels, self.classes)
+    def predictions(self, outputs: torch.Tensor) -> Floats:
+        """Probabilities (N, num_classes)."""
+        return softmax(outputs)
 
-    def rank(self, metrics: ClassificationMetrics) -> tuple[float, ...]:
-        """What makes one epoch better than another: the watched metric, then the lower loss."""
-        return (metrics.accuracy if self.watch == "accuracy" else metrics.macro_f1), -metrics.loss
+    def results(self, predictions: Floats, paths: Sequence[str | None]) -> list[Classification]:
+        """A result for each row of probabilities (N, num_classes)."""
+        return [Classification(self.classes, row, path) for row, path in zip(predictions, paths, strict=True)]
+
+    def measure(self, predictions: Floats, labels: Labels) -> ClassificationMetrics:
+        """Metrics of probabilities (N, num_classes) against labels (N,)."""
+        return measure(predictions, labels, self.classes)
+
+    def rank(self, metrics: Metrics) -> tuple[float, ...]:
+        """The watched figure, then the lower loss."""
+        return metrics.figures()[self.watch], -metrics.loss
+
+    def tuned(self, predictions: Floats, labels: Labels) -> Self:
+        """Nothing is chosen when training has ended."""
+        return self
+
+    def with_thresholds(self, thresholds: Sequence[float]) -> Self:
+        """The most probable class is taken, whatever its probability."""
+        raise ConfigError(f"a threshold is for one class: name it with --positive, one of {', '.join(self.classes)}")
+
+    def baselines(self, labels: Labels, training_labels: Labels | None) -> tuple[Baseline, ...]:
+        """Always saying the most frequent class."""
+        known = training_labels if training_labels is not None else labels
+        said = int(np.bincount(known, minlength=len(self.classes)).argmax())
+        right = int((labels == said).sum())
+        name = f"always '{self.classes[said]}', the most frequent class of {whose(training_labels is not None)}"
+        return (Baseline(name, {"accuracy": (right / len(labels), wilson_interval(right, len(labels)))}),)
+
+    def compare(self, first: Floats, second: Floats, labels: Labels) -> PairedDifference:
+        """The difference of the accuracies."""
+        return paired_difference(first.argmax(axis=1) == labels, second.argmax(axis=1) == labels)
+
+    def grouped_intervals(
+        self, predictions: Floats, labels: Labels, groups: npt.NDArray[np.int64]
+    ) -> dict[str, Interval | None]:
+        """The intervals of accuracy and macro F1, and of two classes of the area under the ROC curve."""
+        drawn, predicted = drawn_groups(groups), predictions.argmax(axis=1)
+        found: dict[str, Interval | None] = {
+            "accuracy": accuracy_interval(predicted == labels, groups, drawn),
+            "macro_f1": macro_f1_interval(labels, predicted, groups, drawn),
+        }
+        if len(self.classes) == 2:
+            found["roc_auc"] = roc_auc_interval(predictions[:, 1], labels == 1, groups, drawn)
+        return found
+
+    def has(self, labels: Labels, position: int) -> npt.NDArray[np.bool_]:
+        """Which pictures are of a class."""
+        return np.asarray(labels == position)
 
 
 def softmax(logits: torch.Tensor) -> npt.NDArray[np.float64]:
@@ -136,17 +227,29 @@ def per_class_scores(matrix: npt.NDArray[np.int64], classes: Sequence[str]) -> t
     """Precision, recall and F1 of every class from a confusion matrix."""
     hits, support, predicted = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
     return tuple(
-        ClassScores(
-            name=name,
-            support=int(of_class),
-            predicted=int(given),
-            precision=float(hit / given) if given else 0.0,
-            recall=float(hit / of_class) if of_class else 0.0,
-            precision_ci95=wilson_interval(int(hit), int(given)) if given else None,
-            recall_ci95=wilson_interval(int(hit), int(of_class)) if of_class else None,
-            f1=float(2 * hit / (given + of_class)) if given + of_class else 0.0,
-        )
+        class_scores(name, int(hit), int(of_class), int(given))
         for name, hit, of_class, given in zip(classes, hits, support, predicted, strict=True)
+    )
+
+
+def class_scores(name: str, hits: int, support: int, predicted: int) -> ClassScores:
+    """Precision, recall and F1 of a class.
+
+    Args:
+        name: The class.
+        hits: How many of its pictures were given it.
+        support: How many pictures are of it.
+        predicted: How many pictures were given it.
+    """
+    return ClassScores(
+        name=name,
+        support=support,
+        predicted=predicted,
+        precision=hits / predicted if predicted else 0.0,
+        recall=hits / support if support else 0.0,
+        precision_ci95=wilson_interval(hits, predicted) if predicted else None,
+        recall_ci95=wilson_interval(hits, support) if support else None,
+        f1=2 * hits / (predicted + support) if predicted + support else 0.0,
     )
 
 

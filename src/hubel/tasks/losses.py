@@ -1,4 +1,4 @@
-"""Losses of classification, and what they do about classes of unequal size."""
+"""Losses of one class and of several labels, and what they do about classes of unequal size."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import torch
 from torch.nn import functional as F
+
+FOCAL_GAMMA = 2.0  # what Lin et al. 2017 (arXiv:1708.02002) took
 
 
 def classification_loss(
@@ -45,6 +47,54 @@ def classification_loss(
     if class_weights is not None:
         losses = torch.tensor(class_weights, device=logits.device)[labels] * losses
     return losses.mean()
+
+
+def multilabel_loss(
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    *,
+    label_smoothing: float = 0.0,
+    positive_weights: Sequence[float] | None = None,
+    focal_gamma: float = 0.0,
+) -> torch.Tensor:
+    """The mean over pictures and labels of w · (1 - p[y])^γ · binary cross entropy, in nats.
+
+    Here p[y] is the probability of what is true of a picture and a label, γ the exponent of the focal loss (Lin et al.
+    2017, arXiv:1708.02002, equation 4), and w the label's weight where the picture has it, 1 elsewhere. With label
+    smoothing ε, the targets of the cross entropy are ε / 2 and 1 - ε / 2 instead of 0 and 1.
+
+    Args:
+        logits: Float of shape (N, num_classes).
+        labels: Float of the same shape; between 0 and 1 where pictures are mixed.
+        label_smoothing: ε.
+        positive_weights: One for each label; None: 1.
+        focal_gamma: γ; 0: no focal loss.
+
+    Returns:
+        A float32 scalar.
+    """
+    logits, labels = logits.float(), labels.float()
+    targets = labels * (1 - label_smoothing) + label_smoothing / 2
+    weights = None if positive_weights is None else torch.tensor(positive_weights, device=logits.device)
+    losses = F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights, reduction="none")
+    if focal_gamma:
+        probabilities = logits.sigmoid()
+        right = labels * probabilities + (1 - labels) * (1 - probabilities)
+        losses = (1 - right) ** focal_gamma * losses
+    return losses.mean()
+
+
+def negatives_per_positive(counts: Sequence[float], pictures: int) -> tuple[float, ...]:
+    """A weight for each label's positives: w[c] = (N - n[c]) / n[c] for n[c] of N pictures.
+
+    Both sides of every label then count the same. Labels that all pictures have keep weight 1.
+
+    Raises:
+        ValueError: No picture has a label.
+    """
+    if min(counts) < 1:
+        raise ValueError(f"the labels have {', '.join(map(str, counts))} pictures: expected at least one of each")
+    return tuple((pictures - count) / count if count < pictures else 1.0 for count in counts)
 
 
 def inverse_frequencies(counts: Sequence[int]) -> tuple[float, ...]:

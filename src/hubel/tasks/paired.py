@@ -1,7 +1,8 @@
-"""Two classifiers on the same pictures: the difference of their accuracies, its interval, and an exact test.
+"""Two models on the same pictures: the difference of their figures, its interval, and a test.
 
-Both decide on the same pictures, so only those count on which one is right and the other wrong. Comparing the two
-accuracies' own intervals would throw that away, and would call clear differences unclear.
+Two classifiers decide on the same pictures, so only those count on which one is right and the other wrong. Comparing
+the two accuracies' own intervals would throw that away, and would call clear differences unclear. Other figures
+are compared by what each picture adds to them.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hubel.results import Interval
+from hubel.results.base import interval_fields
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
 
 _SIGNIFICANCE = 0.05
 # The normal distribution's 97.5 % quantile, for intervals of 95 %.
@@ -47,6 +51,19 @@ class PairedDifference:
         """Whether the interval leaves 0 out, and the exact test agrees."""
         return not self.ci95[0] <= 0 <= self.ci95[1] and self.p_value < _SIGNIFICANCE
 
+    def text(self) -> str:
+        """`+1.34 points (95 % interval -0.3 to 3.0, exact McNemar p = 0.18): not distinguishable`."""
+        low, high = (100 * end for end in self.ci95)
+        verdict = "distinguishable" if self.distinguishable else "not distinguishable"
+        if not self.distinguishable and not low <= 0 <= high:
+            verdict += " by the exact test, which is the stricter one"
+        interval = f"95 % interval {low:+.1f} to {high:+.1f}, exact McNemar {_p_text(self.p_value)}"
+        return f"{100 * self.difference:+.2f} points ({interval}): {verdict}"
+
+    def aside(self, first: str, second: str) -> str:
+        """`3 pictures only the one has right, 5 only the other`."""
+        return f"{self.only_first} pictures only {first} has right, {self.only_second} only {second}"
+
     def to_dict(self) -> dict[str, Any]:
         """This value for JSON."""
         return {
@@ -57,6 +74,83 @@ class PairedDifference:
             "only_second": self.only_second,
             "distinguishable": self.distinguishable,
         }
+
+
+@dataclass(frozen=True)
+class MeanDifference:
+    """A mean over pictures of one model, minus that of another on the same pictures.
+
+    Attributes:
+        figure: Of what, such as `mae`.
+        images: How many pictures there were.
+        difference: The first one's mean minus the second one's.
+        ci95: Its 95 % interval (Student's t of the differences picture by picture); None for a single picture.
+        p_value: Of the paired t-test, two-sided; 1 for a single picture.
+    """
+
+    figure: str
+    images: int
+    difference: float
+    ci95: Interval | None
+    p_value: float
+
+    @property
+    def distinguishable(self) -> bool:
+        """Whether the interval leaves 0 out."""
+        return self.ci95 is not None and not self.ci95[0] <= 0 <= self.ci95[1]
+
+    def text(self) -> str:
+        """`-0.31 (95 % interval -0.52 to -0.1, paired t-test p = 0.0041): distinguishable`."""
+        if self.ci95 is None:
+            return f"{self.difference:+.3g} on a single picture"
+        low, high = self.ci95
+        verdict = "distinguishable" if self.distinguishable else "not distinguishable"
+        interval = f"95 % interval {low:+.3g} to {high:+.3g}, paired t-test {_p_text(self.p_value)}"
+        return f"{self.difference:+.3g} ({interval}): {verdict}"
+
+    def aside(self, first: str, second: str) -> str:
+        """Nothing."""
+        return ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """This value for JSON."""
+        return {
+            "figure": self.figure,
+            **interval_fields("difference", self.difference, self.ci95),
+            "p_value": self.p_value,
+            "distinguishable": self.distinguishable,
+        }
+
+
+def _p_text(p_value: float) -> str:
+    return "p < 0.0001" if p_value < 0.0001 else f"p = {p_value:.2g}"
+
+
+def mean_difference(figure: str, first: Floats, second: Floats) -> MeanDifference:
+    """Compare two models by what each picture adds to a mean.
+
+    Args:
+        figure: The mean's name.
+        first: float64 of shape (N,): what each picture adds to the first one's mean.
+        second: The same of the second one, picture by picture.
+
+    Raises:
+        ValueError: The shapes differ, or there is no picture.
+    """
+    from scipy.special import stdtr, stdtrit
+
+    if first.shape != second.shape or first.size == 0:
+        raise ValueError(
+            f"shapes {first.shape} and {second.shape} came: expected one shape twice, and at least one picture"
+        )
+    differences = first - second
+    count, mean = len(differences), float(differences.mean())
+    if count == 1:
+        return MeanDifference(figure, 1, mean, None, 1.0)
+    error = float(differences.std(ddof=1)) / math.sqrt(count)
+    half = float(stdtrit(count - 1, 0.975)) * error
+    p_value = float(2 * stdtr(count - 1, -abs(mean) / error)) if error else float(mean == 0)
+    return MeanDifference(figure, count, mean, (mean - half, mean + half), p_value)
 
 
 def paired_difference(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> PairedDifference:

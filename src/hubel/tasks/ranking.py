@@ -57,6 +57,16 @@ class Curve:
         found = self.true_positives + self.false_positives
         return np.where(found > 0, self.true_positives / np.maximum(found, 1), 1.0)
 
+    @property
+    def f1(self) -> Scores:
+        """The harmonic mean of precision and recall, at each threshold."""
+        return 2 * self.true_positives / (self.true_positives + self.false_positives + self.positives)
+
+    def halfway(self, at: int) -> float:
+        """A threshold that does the same as the one at a position, half-way to the next lower score, or to 0."""
+        lower = self.thresholds[at + 1] if at + 1 < len(self.thresholds) else 0.0
+        return float((min(self.thresholds[at], 1.0) + lower) / 2)
+
 
 def trace(positives: Scores, negatives: Scores) -> Curve:
     """The curve of all thresholds."""
@@ -142,8 +152,28 @@ def _jackknife_variance(hits: npt.NDArray[np.int64], misses: npt.NDArray[np.int6
         hits: int64 of shape (T,): how many positives have each score, falling.
         misses: The same of the negatives.
     """
+    without_positive, without_negative = leave_one_out(hits, misses)
+
+    def spread(values: Scores, times: npt.NDArray[np.int64]) -> float:
+        count = int(times.sum())
+        mean = (times * values).sum() / count
+        return float((count - 1) / count * (times * (values - mean) ** 2).sum())
+
+    return spread(without_positive, hits) + spread(without_negative, misses)
+
+
+def leave_one_out(hits: npt.NDArray[np.int64], misses: npt.NDArray[np.int64]) -> tuple[Scores, Scores]:
+    """The average precision without one of the positives at each score, and without one of the negatives at each.
+
+    Args:
+        hits: int64 of shape (T,): how many positives have each score, falling.
+        misses: The same of the negatives.
+
+    Returns:
+        Both float64 of shape (T,); 0 without the only positive, meaningless where there is no picture to leave out.
+    """
     true, false = hits.cumsum(), misses.cumsum()
-    many, few = int(true[-1]), int(false[-1])
+    many = int(true[-1])
 
     def above(terms: Scores) -> Scores:
         """The sum of all terms before each."""
@@ -160,12 +190,7 @@ def _jackknife_variance(hits: npt.NDArray[np.int64], misses: npt.NDArray[np.int6
     fewer_false = hits * true / np.maximum(true + false - 1, 1)
     without_positive = (above(whole) + (hits - 1) * fewer_true + below(hits * fewer_true)) / max(many - 1, 1)
     without_negative = (above(whole) + fewer_false + below(fewer_false)) / many
-
-    def spread(values: Scores, times: npt.NDArray[np.int64], count: int) -> float:
-        mean = (times * values).sum() / count
-        return float((count - 1) / count * (times * (values - mean) ** 2).sum())
-
-    return spread(without_positive, hits, many) + spread(without_negative, misses, few)
+    return without_positive, without_negative
 
 
 def _guarded_interval(value: float, variance: float, fewest: int) -> Interval:
@@ -181,11 +206,16 @@ def _guarded_interval(value: float, variance: float, fewest: int) -> Interval:
         variance: As estimated.
         fewest: How many pictures the smaller side has.
     """
+    return logit_interval(value, variance + value * (1 - value) / fewest**2, fewest - 1)
+
+
+def logit_interval(value: float, variance: float, freedom: int) -> Interval:
+    """A 95 % interval on the logit scale of a figure between 0 and 1, by Student's t with some degrees of freedom."""
     from scipy.special import stdtrit
 
-    most = value * (1 - value)
-    error = math.sqrt(variance + most / fewest**2)
-    centre, half = math.log(value / (1 - value)), float(stdtrit(max(fewest - 1, 1), 0.975)) * error / most
+    slope = value * (1 - value)
+    centre = math.log(value / (1 - value))
+    half = float(stdtrit(max(freedom, 1), 0.975)) * math.sqrt(variance) / slope
     low, high = (1 / (1 + math.exp(-min(max(end, -700.0), 700.0))) for end in (centre - half, centre + half))
     return low, high
 

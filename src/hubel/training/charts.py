@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from hubel.results.naming import HEADLINES, TITLES
 from hubel.tasks.calibration import Reliability
+from hubel.tasks.ranking import trace
 from hubel.tasks.reliability_chart import reliability_figure
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_MOST_CURVES = 10
+_MOST_POINTS = 2000
 _TRAIN, _VALIDATION, _PLAIN = "#7a8ca3", "#c2410c", "#0f766e"
 
 STYLE: dict[Any, Any] = {
@@ -33,7 +39,7 @@ STYLE: dict[Any, Any] = {
 
 
 def draw_curves(history: Sequence[dict[str, Any]], best_epoch: int) -> dict[str, str]:
-    """Curves of loss, accuracy and learning rate over the epochs.
+    """Curves of the loss, of what the task scores, of its headline figure and of the learning rate over the epochs.
 
     Args:
         history: The rows of `metrics.csv`.
@@ -46,14 +52,8 @@ def draw_curves(history: Sequence[dict[str, Any]], best_epoch: int) -> dict[str,
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    drawings = {
-        "Loss": {"training": ("train_loss", _TRAIN), "validation": ("validation_loss", _VALIDATION)},
-        "Accuracy": {
-            "training": ("train_accuracy", _TRAIN),
-            "validation": ("validation_accuracy", _VALIDATION),
-        },
-        "Learning rate": {"head, end of epoch": ("learning_rate", _PLAIN)},
-    }
+    drawings = {_title(name): _lines(name, history[0]) for name in _drawn(history[0])}
+    drawings["Learning rate"] = {"head, end of epoch": ("learning_rate", _PLAIN)}
     epochs = [row["epoch"] for row in history]
     svgs = {}
     with mpl.rc_context(STYLE):
@@ -74,6 +74,68 @@ def draw_curves(history: Sequence[dict[str, Any]], best_epoch: int) -> dict[str,
             axes.legend(frameon=False, fontsize=9)
             svgs[title] = _svg(figure)
     return svgs
+
+
+def _drawn(row: Mapping[str, Any]) -> list[str]:
+    """The figures of an epoch's row that are drawn: the loss, the headline, and what was measured in training."""
+    validated = [name.removeprefix("validation_") for name in row if name.startswith("validation_")]
+    return [name for name in validated if name in HEADLINES or f"train_{name}" in row]
+
+
+def _lines(name: str, row: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    lines = {"training": (f"train_{name}", _TRAIN), "validation": (f"validation_{name}", _VALIDATION)}
+    return {label: (column, colour) for label, (column, colour) in lines.items() if column in row}
+
+
+def _title(name: str) -> str:
+    return TITLES[name][0].upper() + TITLES[name][1:]
+
+
+def draw_precision_recall(
+    probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.float32], names: Sequence[str]
+) -> str:
+    """The precision-recall curve of each label, or of the ten with the fewest pictures, as an SVG element.
+
+    Args:
+        probabilities: float64 of shape (N, num_classes).
+        labels: Of the same shape, 1 where a picture has a label and 0 elsewhere.
+        names: The labels.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    counts = labels.sum(axis=0)
+    shown = [at for at in counts.argsort(kind="stable").tolist() if counts[at]][:_MOST_CURVES]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.6, 3.8), layout="constrained")
+        axes = figure.subplots()
+        for at in sorted(shown):
+            scores, has = probabilities[:, at], labels[:, at] > 0
+            curve = trace(scores[has], scores[~has])
+            axes.step(curve.sensitivity, curve.precision, where="pre", label=names[at], linewidth=1.5)
+        axes.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
+        axes.grid()
+        if shown:
+            axes.legend(frameon=False, fontsize=9, loc="lower left")
+        return _svg(figure)
+
+
+def draw_numbers(values: npt.NDArray[np.float64], numbers: npt.NDArray[np.float64]) -> str:
+    """Predicted numbers over true values, both of shape (N,), as an SVG element; of very many pictures some."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    step = -(-len(values) // _MOST_POINTS)
+    ends = float(min(values.min(), numbers.min())), float(max(values.max(), numbers.max()))
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.2, 4.2), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(ends, ends, color=_TRAIN, linestyle="--", linewidth=1, label="what it should be")
+        axes.plot(values[::step], numbers[::step], "o", ms=3.5, alpha=0.55, color=_PLAIN, mew=0, label="a picture")
+        axes.set(xlabel="true", ylabel="predicted", aspect="equal")
+        axes.grid()
+        axes.legend(frameon=False, fontsize=9, loc="upper left")
+        return _svg(figure)
 
 
 def draw_rate_search(rows: Sequence[dict[str, float]], learning_rate: float) -> str:

@@ -28,7 +28,7 @@ class Progress:
         total_epochs: Finished epochs of the whole run.
         total_steps: Finished steps of the whole run.
         loss_sum: Sum of the losses of the current epoch's pictures.
-        correct: Right ones among them.
+        score_sum: Sum of what the task scores of them, such as how many are right.
         images: Their number.
         seconds: Time that the current epoch has taken.
         wait_seconds: Of these, spent waiting for pictures.
@@ -45,7 +45,7 @@ class Progress:
     total_epochs: int = 0
     total_steps: int = 0
     loss_sum: float = 0.0
-    correct: int = 0
+    score_sum: float = 0.0
     images: int = 0
     seconds: float = 0.0
     wait_seconds: float = 0.0
@@ -57,8 +57,8 @@ class Progress:
 
     def start_epoch(self) -> None:
         """Forget the sums of the epoch that has ended."""
-        self.batch, self.images, self.correct = 0, 0, 0
-        self.loss_sum, self.seconds, self.wait_seconds = 0.0, 0.0, 0.0
+        self.batch, self.images = 0, 0
+        self.loss_sum, self.score_sum, self.seconds, self.wait_seconds = 0.0, 0.0, 0.0, 0.0
 
     def start_phase(self, phase: int) -> None:
         """Begin a phase at its first epoch."""

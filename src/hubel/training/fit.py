@@ -18,8 +18,8 @@ from hubel.errors import TrainingError
 from hubel.inference.predictor import logits_of
 from hubel.models.network import ClassificationNetwork
 from hubel.preprocessing import Preprocess
-from hubel.results import ClassificationMetrics
-from hubel.tasks.classification import ClassificationTask
+from hubel.results import Metrics
+from hubel.tasks.task import Task
 from hubel.training.averaging import moving_average
 from hubel.training.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
 from hubel.training.computed_once import ComputedOnce, compute_once, pays
@@ -87,13 +87,13 @@ class Fit:
     def __init__(
         self,
         network: ClassificationNetwork,
-        task: ClassificationTask,
+        task: Task,
         preprocess: Preprocess,
         train: Loader,
         validation: Loader,
         settings: FitSettings,
         *,
-        save_best: Callable[[Mapping[str, torch.Tensor], ClassificationMetrics], None],
+        save_best: Callable[[Mapping[str, torch.Tensor], Metrics], None],
         load_best: Callable[[], Mapping[str, torch.Tensor]],
         write_history: Callable[[list[dict[str, Any]]], None],
         reporter: Reporter,
@@ -228,7 +228,7 @@ class Fit:
         self._optimizer.step()
         if self._average is not None:
             self._average.update_parameters(self.network)
-        self._unread.append((loss.detach(), self.task.correct(logits.detach(), labels), batch))
+        self._unread.append((loss.detach(), self.task.score(logits.detach(), labels), batch))
 
     def _loss(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Loss and logits (N, num_classes) of uint8 pictures (N, H, W, C).
@@ -257,7 +257,7 @@ class Fit:
             TrainingError: A loss is not a number; the step and the batch's files are named.
         """
         first_step = self.progress.total_steps - len(self._unread)
-        for number, (loss_tensor, correct, batch) in enumerate(self._unread):
+        for number, (loss_tensor, score, batch) in enumerate(self._unread):
             loss = loss_tensor.item()
             if loss - loss != 0:  # NaN or infinite
                 samples = self.train.store.samples
@@ -268,7 +268,7 @@ class Fit:
                     f"lower the learning rate, or look at this batch's pictures: {files}"
                 )
             self.progress.loss_sum += loss * len(batch.labels)
-            self.progress.correct += int(correct.item())
+            self.progress.score_sum += score.item()
             self.progress.images += len(batch.labels)
         self._unread.clear()
 
@@ -295,7 +295,7 @@ class Fit:
                 "learning rate; what was saved before is whole"
             )
         store, logits = self.validation.without_lost(logits)
-        metrics = self.task.measure(logits, store.labels)
+        metrics = self.task.measure(self.task.predictions(logits), store.labels)
         self._validation_seconds = time.perf_counter() - began
         progress.epoch += 1
         progress.total_epochs += 1
@@ -328,17 +328,16 @@ class Fit:
         bfloat16 = self.settings.bfloat16
         return logits_of(self._kept, self.preprocess, self.validation, device=self.device, bfloat16=bfloat16)
 
-    def _row(self, metrics: ClassificationMetrics) -> dict[str, Any]:
+    def _row(self, metrics: Metrics) -> dict[str, Any]:
         progress = self.progress
         return {
             "epoch": progress.total_epochs,
             "phase": self.phase.name,
             "learning_rate": self._optimizer.param_groups[0]["lr"],
             "train_loss": progress.loss_sum / progress.images,
-            "train_accuracy": progress.correct / progress.images,
+            f"train_{self.task.score_name}": progress.score_sum / progress.images,
             "validation_loss": metrics.loss,
-            "validation_accuracy": metrics.accuracy,
-            "validation_macro_f1": metrics.macro_f1,
+            **{f"validation_{name}": value for name, value in metrics.figures().items()},
             "seconds": round(progress.seconds + self._validation_seconds, 3),
             "images_per_second": round(progress.images / progress.seconds, 1),
             "wait_share": round(progress.wait_seconds / progress.seconds, 4),
@@ -358,7 +357,8 @@ class Fit:
             step=progress.batch,
             steps=steps,
             loss=progress.loss_sum / progress.images,
-            accuracy=progress.correct / progress.images,
+            score=progress.score_sum / progress.images,
+            score_name=self.task.score_name,
             images_per_second=progress.images / progress.seconds,
             seconds_left=steps_left * seconds_per_step + epochs_left * self._validation_seconds,
         )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from hubel import runtime
@@ -15,6 +14,7 @@ from hubel.bundle import inspect_bundle
 from hubel.config import AugmentConfig, DataConfig, TrainConfig
 from hubel.data.augmentation import Augment, augment_of
 from hubel.data.groups import Grouping
+from hubel.data.labels import label_array
 from hubel.data.loading import Loader, channel_statistics, default_workers
 from hubel.data.splits import DataSplits, open_division
 from hubel.data.store import PictureStore, Unreadable, prepare_store, refuse_share
@@ -22,8 +22,8 @@ from hubel.errors import ConfigError, TrainingError, WeightsError
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import model_entry
 from hubel.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocess
-from hubel.tasks.classification import ClassificationTask
-from hubel.tasks.losses import inverse_frequencies
+from hubel.tasks.registry import TASK_OF, TASKS
+from hubel.tasks.task import Task
 from hubel.training.precision import choose_precision
 from hubel.training.progress import Reporter
 from hubel.training.recipes import AUTO, recipe_of
@@ -38,8 +38,6 @@ _BYTES_PER_GB = 10**9
 # How many times larger the largest class is than the smallest where a run says that something can be done about it.
 _NOTABLE_IMBALANCE = 3
 
-_FOCAL_GAMMA = 2.0  # what Lin et al. 2017 (arXiv:1708.02002) took
-
 
 @dataclass(frozen=True)
 class Prepared:
@@ -48,6 +46,7 @@ class Prepared:
     Attributes:
         config: The configuration with its recipe spelled out, but for `auto`.
         splits: The division of the pictures.
+        task: What is learnt, with the loss and the watched figure that the settings ask for.
         stores: The readable pictures of each split; `test` is missing where the data has no test split.
         unreadable: The pictures left out, with reasons.
         network: On its device, with its starting weights.
@@ -58,6 +57,7 @@ class Prepared:
 
     config: TrainConfig
     splits: DataSplits
+    task: Task
     stores: dict[str, PictureStore]
     unreadable: tuple[Unreadable, ...]
     network: ClassificationNetwork
@@ -76,23 +76,12 @@ class Prepared:
             augment=self.augment if training else None,
             seed=self.config.seed,
             shuffle=training,
-            balance=training and self.config.imbalance == "sampling",
+            balance=self.task.sampling_groups(store.labels)
+            if training and self.config.imbalance == "sampling"
+            else None,
             drop_last=training and len(store) % self.config.batch_size == 1,  # BatchNorm needs two
             workers=default_workers(store, self.device) if workers is None else workers,
             pin_memory=self.device.type == "cuda",
-        )
-
-    @property
-    def task(self) -> ClassificationTask:
-        """What is learnt, with the loss and the watched metric that the setting `imbalance` asks for."""
-        imbalance = self.config.imbalance
-        counts = class_counts(self.stores["train"], self.splits.classes)
-        return ClassificationTask(
-            self.splits.classes,
-            self.config.label_smoothing,
-            class_weights=inverse_frequencies(counts) if imbalance == "weights" else None,
-            focal_gamma=_FOCAL_GAMMA if imbalance == "focal" else 0.0,
-            watch="accuracy" if imbalance == "none" else "macro_f1",
         )
 
 
@@ -117,11 +106,13 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
     )
     for note in splits.notes:
         reporter.message(note)
+    task = make_task(config, splits)
+    config = config.model_copy(update={"task": task.name})
 
     torch.manual_seed(config.seed)
     built = build_with_weights(
         config.model.name,
-        num_classes=len(splits.classes),
+        num_classes=task.outputs,
         in_channels=config.model.in_channels,
         weights=config.model.weights,
         progress=reporter.downloading,
@@ -148,14 +139,14 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
     config = _with_precision(config, device, network, preprocess, reporter)
     augment = build_augment(config.augment, splits.classes, preprocess, reporter)
     stores, unreadable = _read_pictures(config, splits, preprocess, reporter)
-    if config.imbalance == "none":
-        _note_imbalance(class_counts(stores["train"], splits.classes), splits.classes, reporter)
+    if config.imbalance == "none" and task.classes:
+        _note_imbalance(list(splits.counts()["train"].values()), task.classes, reporter)
     if config.model.weights is None:
         mean, std = channel_statistics(stores["train"])
         preprocess = preprocess.with_statistics(mean, std)
     network.to(device).to(memory_format=runtime.memory_format(device))
     runtime.return_freed_memory()  # decoding has left its buffers
-    return Prepared(config, splits, stores, unreadable, network, preprocess, augment, device)
+    return Prepared(config, splits, task, stores, unreadable, network, preprocess, augment, device)
 
 
 def build_augment(
@@ -215,10 +206,16 @@ def choose_preprocess(
     )
 
 
-def class_counts(store: PictureStore, classes: Sequence[str]) -> list[int]:
-    """How many pictures a store has of each class."""
-    counts: list[int] = np.bincount(store.labels, minlength=len(classes)).tolist()
-    return counts
+def make_task(config: TrainConfig, splits: DataSplits) -> Task:
+    """The task of a run: what the configuration names, else what the labels of the data say.
+
+    Raises:
+        ConfigError: A setting makes no sense for the task.
+        DataError: There is nothing to learn.
+    """
+    kind = TASKS[config.task] if config.task else TASK_OF[splits.labelling]
+    labels = label_array([sample.label for sample in splits.train], splits.labelling, len(splits.classes))
+    return kind.for_training(splits.classes, labels, config)
 
 
 def _note_imbalance(counts: Sequence[int], classes: Sequence[str], reporter: Reporter) -> None:

@@ -16,7 +16,8 @@ class StepReport:
         step: Batches done in this epoch.
         steps: Batches of an epoch.
         loss: Mean over this epoch's pictures so far.
-        accuracy: Likewise.
+        score: Likewise, of what the task scores.
+        score_name: What that is, such as `accuracy`.
         images_per_second: Over this epoch so far.
         seconds_left: Estimate for the run.
     """
@@ -26,7 +27,8 @@ class StepReport:
     step: int
     steps: int
     loss: float
-    accuracy: float
+    score: float
+    score_name: str
     images_per_second: float
     seconds_left: float
 

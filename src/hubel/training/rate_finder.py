@@ -19,7 +19,7 @@ from hubel.config import OptimizerConfig, Phase
 from hubel.data.loading import Batch, Loader
 from hubel.models.network import ClassificationNetwork
 from hubel.preprocessing import Preprocess
-from hubel.tasks.classification import ClassificationTask
+from hubel.tasks.task import Task
 from hubel.training.optimization import build_optimizer, set_learning_rate
 from hubel.training.step_loss import step_loss
 from hubel.transfer.freezing import FrozenStages, layer_groups
@@ -74,7 +74,7 @@ class RateSearch:
 
 def search_rate(
     network: ClassificationNetwork,
-    task: ClassificationTask,
+    task: Task,
     preprocess: Preprocess,
     loader: Loader,
     phase: Phase,

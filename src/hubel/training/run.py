@@ -17,7 +17,9 @@ from hubel.data.store import PictureStore, Unreadable
 from hubel.errors import ConfigError, TrainingError
 from hubel.files import write_whole
 from hubel.inference.predictor import Predictor
-from hubel.results import ClassificationMetrics
+from hubel.results import Metrics
+from hubel.results.naming import headline
+from hubel.tasks.task import Floats, Task
 from hubel.training.auto import with_chosen_phases
 from hubel.training.fit import Fit, FitSettings
 from hubel.training.folder import RunFolder, claim_folder, find_folder, read_table, refuse_taken, table
@@ -244,7 +246,7 @@ def _fit_and_finish(prepared: Prepared, folder: RunFolder, log: _LoggingReporter
     log.message(
         f"{config.model.name} on {prepared.device}: "
         + ", ".join(f"{len(store):,} {split}" for split, store in prepared.stores.items())
-        + f" pictures of {len(prepared.splits.classes)} classes"
+        + f" pictures {prepared.task.describe()}"
     )
     if not folder.checkpoint.is_file():
         for phase in _plan(prepared):
@@ -258,19 +260,20 @@ def _fit_and_finish(prepared: Prepared, folder: RunFolder, log: _LoggingReporter
             stopped.run = folder.path
             raise
     runtime.return_freed_memory()
-    measured, logits, stores, lost = _measure(prepared, folder, log)
+    task, measured, predictions, stores, lost = _measure(prepared, folder, log)
     waited = wait_share(progress.history)
     log.message(f"training waited for pictures {100 * waited:.1f} % of its time")
     best_row = progress.history[progress.best_epoch - 1]
     parameters = sum(p.numel() for p in prepared.network.parameters())
     metrics: dict[str, Any] = {
-        "train": {"loss": best_row["train_loss"], "accuracy": best_row["train_accuracy"]},
+        "train": {name: best_row[f"train_{name}"] for name in ("loss", prepared.task.score_name)},
         **{split: values.to_dict() for split, values in measured.items()},
     }
-    bundle = _bundle(prepared, metrics)
+    bundle = _bundle(prepared, metrics, task)
     save_bundle(folder.bundle, bundle, load_tensors(folder.bundle))
     report = Report(
         bundle=bundle,
+        task=task,
         splits=prepared.splits,
         stores=stores,
         unreadable=(*prepared.unreadable, *fit.train.lost, *lost),
@@ -278,7 +281,7 @@ def _fit_and_finish(prepared: Prepared, folder: RunFolder, log: _LoggingReporter
         best_epoch=progress.best_epoch,
         wait_share=waited,
         measured=measured,
-        logits=logits,
+        predictions=predictions,
         parameters=parameters,
         device=str(prepared.device),
         config=config.to_yaml(),
@@ -327,8 +330,8 @@ def _plan(prepared: Prepared) -> list[PlannedPhase]:
 def _fit(prepared: Prepared, folder: RunFolder, log: _LoggingReporter, stop: StopRequest) -> Fit:
     config = prepared.config
 
-    def save_best(tensors: Mapping[str, torch.Tensor], validation: ClassificationMetrics) -> None:
-        save_bundle(folder.bundle, _bundle(prepared, {"validation": validation.to_dict()}), tensors)
+    def save_best(tensors: Mapping[str, torch.Tensor], validation: Metrics) -> None:
+        save_bundle(folder.bundle, _bundle(prepared, {"validation": validation.to_dict()}, prepared.task), tensors)
 
     return Fit(
         prepared.network,
@@ -357,18 +360,18 @@ def _fit(prepared: Prepared, folder: RunFolder, log: _LoggingReporter, stop: Sto
     )
 
 
-def _bundle(prepared: Prepared, metrics: Mapping[str, Any]) -> Bundle:
+def _bundle(prepared: Prepared, metrics: Mapping[str, Any], task: Task) -> Bundle:
     """What the run's model says of itself; of paths to data only the last name, for models are passed on."""
     values = prepared.config.model_dump(mode="json")
     values["data"]["path"] = prepared.splits.root.name
     if prepared.config.data.groups:
         values["data"]["groups"] = Path(prepared.config.data.groups).name
     return Bundle(
-        task=prepared.config.task,
+        task=task.name,
         network=prepared.config.model.name,
         arguments=prepared.config.model.arguments,
         preprocess=prepared.preprocess,
-        classes=prepared.splits.classes,
+        **task.in_bundle(),
         metrics=metrics,
         fingerprint=prepared.splits.fingerprint,
         config=values,
@@ -376,10 +379,14 @@ def _bundle(prepared: Prepared, metrics: Mapping[str, Any]) -> Bundle:
 
 
 class _Measured(NamedTuple):
-    """Metrics and logits by split, all splits' pictures less those that could not be read any more, and those."""
+    """What is predicted, its metrics by split, all splits' pictures less those that cannot be read any more, and those.
 
-    metrics: dict[str, ClassificationMetrics]
-    logits: dict[str, torch.Tensor]
+    The predictions are of a task whose thresholds are chosen, where they are to be chosen.
+    """
+
+    task: Task
+    metrics: dict[str, Metrics]
+    predictions: dict[str, Floats]
     stores: dict[str, PictureStore]
     lost: list[Unreadable]
 
@@ -387,16 +394,19 @@ class _Measured(NamedTuple):
 def _measure(prepared: Prepared, folder: RunFolder, log: _LoggingReporter) -> _Measured:
     """Measure the written model, as anybody who loads it would, on validation and, this once, on test."""
     predictor = Predictor.load(folder.bundle, device=str(prepared.device))
-    stores, lost = dict(prepared.stores), list[Unreadable]()
-    measured: dict[str, ClassificationMetrics] = {}
-    logits: dict[str, torch.Tensor] = {}
+    task, stores, lost = prepared.task, dict(prepared.stores), list[Unreadable]()
+    measured: dict[str, Metrics] = {}
+    predictions: dict[str, Floats] = {}
     for split in ("validation", "test"):
         if split in prepared.stores:
             loader = prepared.loader(split)
-            stores[split], logits[split] = loader.without_lost(predictor.logits_of(loader))
+            stores[split], outputs = loader.without_lost(predictor.logits_of(loader))
             for item in loader.lost:
                 log.message(f"can no longer be read, left out of {split}: {item.sample.name} ({item.reason})")
             lost += loader.lost
-            measured[split] = predictor.task.measure(logits[split], stores[split].labels)
-            log.message(f"{split}: accuracy {measured[split].accuracy:.4f}")
-    return _Measured(measured, logits, stores, lost)
+            predictions[split], labels = task.predictions(outputs), stores[split].labels
+            if split == "validation":
+                task = task.tuned(predictions[split], labels)
+            measured[split] = task.measure(predictions[split], labels)
+            log.message(f"{split}: {headline(measured[split].to_dict())}")
+    return _Measured(task, measured, predictions, stores, lost)

@@ -8,12 +8,12 @@ import torch
 
 from hubel.data.mixing import mix
 from hubel.models.network import ClassificationNetwork
-from hubel.tasks.classification import ClassificationTask
+from hubel.tasks.task import Task
 
 
 def step_loss(
     network: ClassificationNetwork,
-    task: ClassificationTask,
+    task: Task,
     images: torch.Tensor,
     labels: torch.Tensor,
     *,
@@ -22,7 +22,7 @@ def step_loss(
     cutmix: float,
     seed: tuple[int, ...],
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Loss and logits (N, num_classes) of normalised pictures (N, C, H, W) and their labels (N,).
+    """Loss and outputs (N, outputs of the task) of normalised pictures (N, C, H, W) and their labels.
 
     Where pictures are mixed with each other, the loss is that for both labels; where auxiliary heads train, theirs are
     added, each with the network's weight for them.
@@ -31,7 +31,7 @@ def step_loss(
         network: In the mode that the phase wants.
         task: Gives the loss.
         images: Float.
-        labels: int64.
+        labels: As the task's loss takes them.
         trained_aux: The auxiliary heads that train.
         mixup: The α of mixup; 0: off.
         cutmix: The α of CutMix; 0: off.

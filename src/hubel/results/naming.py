@@ -1,0 +1,46 @@
+"""How figures are called and written for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# The figures that a user reads, the headline of its task first; by their names in JSON.
+TITLES = {
+    "accuracy": "accuracy",
+    "top5_accuracy": "top-5",
+    "mean_average_precision": "mean average precision",
+    "mae": "mean absolute error",
+    "rmse": "root mean square error",
+    "r2": "R²",
+    "subset_accuracy": "subset accuracy",
+    "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
+    "roc_auc": "ROC AUC",
+    "loss": "loss",
+}
+HEADLINES = ("accuracy", "mean_average_precision", "mae")
+_SHARES = ("accuracy", "top5_accuracy", "subset_accuracy")
+
+
+def figure_text(name: str, value: float | None, ci95: Sequence[float] | None = None) -> str:
+    """`91.40 % (95 % interval 88.1 to 93.9)`, `0.9140 (95 % interval 0.881 to 0.939)`, `3.141 (...)` or `–`."""
+    if value is None:
+        return "–"
+    if name in _SHARES:
+        text = f"{100 * value:.2f} %"
+        return text if ci95 is None else f"{text} (95 % interval {100 * ci95[0]:.1f} to {100 * ci95[1]:.1f})"
+    if name in ("mae", "rmse"):  # in the units of the data, whatever their size
+        return f"{value:.4g}" if ci95 is None else f"{value:.4g} (95 % interval {ci95[0]:.3g} to {ci95[1]:.3g})"
+    return f"{value:.4f}" if ci95 is None else f"{value:.4f} (95 % interval {ci95[0]:.3f} to {ci95[1]:.3f})"
+
+
+def headline(figures: Mapping[str, Any]) -> str:
+    """The headline of some figures, named as in JSON: `accuracy 91.40 % (95 % interval 88.1 to 93.9)`."""
+    name = headline_name(figures)
+    return f"{TITLES[name]} {figure_text(name, figures[name], figures.get(f'{name}_ci95'))}"
+
+
+def headline_name(figures: Mapping[str, Any]) -> str:
+    """Which of some figures is the headline."""
+    return next(name for name in HEADLINES if name in figures)
