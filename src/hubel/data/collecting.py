@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,18 +50,19 @@ class Collected(NamedTuple):
     excluded: list[Excluded]
 
 
-def collect(data: Path | str) -> Collected:
+def collect(data: Path | str, tell: Callable[[str], None] | None = None) -> Collected:
     """Find a data set's pictures, hash them and check that its splits belong together.
 
     Args:
         data: What `find_source` takes.
+        tell: Hears of what takes a while.
 
     Raises:
         DataError: There is nothing that a network could be trained on.
     """
     excluded: list[Excluded] = []
     with _without_collecting():
-        source = find_source(data)
+        source = find_source(data, tell or (lambda text: None))
         of_split = _samples(source, source.classes, excluded)
     notes = list(source.notes)
     if excluded:
@@ -218,11 +219,15 @@ def _note_contradictions(
     of_split: Mapping[Split | None, Iterable[Sample]], classes: Sequence[str], notes: list[str]
 ) -> None:
     """Note identical pictures that have different labels; both are kept."""
+    first: dict[str, Sample] = {}
     alike: dict[str, dict[Label, Sample]] = defaultdict(dict)
     for samples in of_split.values():
         for sample in samples:
-            alike[sample.digest].setdefault(sample.label, sample)
-    pairs = [list(of_label.values()) for digest, of_label in alike.items() if len(of_label) > 1 and digest != _EMPTY]
+            other = first.setdefault(sample.digest, sample)
+            if other.label != sample.label:
+                alike[sample.digest].setdefault(other.label, other)
+                alike[sample.digest].setdefault(sample.label, sample)
+    pairs = [list(of_label.values()) for digest, of_label in alike.items() if digest != _EMPTY]
     if pairs:
         names = " and ".join(sample.name for sample in pairs[0])
         labels = " and ".join(f"'{label_text(sample.label, classes)}'" for sample in pairs[0])

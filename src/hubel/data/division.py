@@ -69,12 +69,14 @@ def divide(
     Raises:
         DataError: A class has too few units.
     """
-    labels_of: dict[str, set[int]] = defaultdict(set)
+    labels_of: dict[str, tuple[int, ...]] = {}
     for sample in samples:
-        labels_of[keys[sample.name]].update(classes_of(sample.label))
+        key, labels = keys[sample.name], classes_of(sample.label)
+        if labels_of.setdefault(key, labels) != labels:
+            labels_of[key] = tuple({*labels_of[key], *labels})
     split_of: dict[str, Split] = {key: _drawn(key, fractions) for key in labels_of}
     keys_of: dict[int, list[str]] = defaultdict(list)
-    for key in sorted(labels_of, key=lambda key: (len(labels_of[key]), key)):
+    for key in sorted(sorted(labels_of), key=lambda key: len(labels_of[key])):
         for label in labels_of[key]:
             keys_of[label].append(key)
     wanted: tuple[Split, ...] = (*fractions, "train")
@@ -85,15 +87,17 @@ def divide(
                 f"class '{name}' {_has(len(own), grouped)}: a division into "
                 f"{', '.join(reversed(wanted))} needs at least {len(wanted)} of each class: add some"
             )
+        held = Counter(split_of[key] for key in own)
         for split in wanted:
-            held = Counter(split_of[key] for key in own)
             if not held[split]:
                 giver = "train" if held["train"] > 1 else held.most_common(1)[0][0]
                 split_of[next(key for key in own if split_of[key] == giver)] = split
-    divided = {split: [sample for sample in samples if split_of[keys[sample.name]] == split] for split in wanted}
-    for split, of_split in divided.items():
-        lost = set(range(len(classes))) - {index for sample in of_split for index in classes_of(sample.label)}
-        if grouped and lost:
+                held[giver], held[split] = held[giver] - 1, 1
+    divided: dict[Split, list[Sample]] = {split: [] for split in wanted}
+    for sample in samples:
+        divided[split_of[keys[sample.name]]].append(sample)
+    for split, of_split in divided.items() if grouped else ():
+        if lost := set(range(len(classes))) - {index for sample in of_split for index in classes_of(sample.label)}:
             raise DataError(
                 f"the groups cannot be divided so that {split} has class '{classes[min(lost)]}', too: "
                 "its groups have other classes with them; add some"
