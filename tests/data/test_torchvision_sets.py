@@ -124,8 +124,8 @@ def test_without_a_network_one_line_says_so(root, offline, name):
 
 
 def test_a_name_that_torchvision_does_not_have(root):
-    with pytest.raises(ConfigError, match=r"unknown data set of torchvision 'Cifar': did you mean CIFAR10"):
-        find_source("torchvision:Cifar")
+    with pytest.raises(ConfigError, match=r"unknown data set of torchvision 'CIFAR': did you mean CIFAR10"):
+        find_source("torchvision:CIFAR")
 
 
 @pytest.mark.parametrize("name", [*torchvision_sets._ARRAYS, *torchvision_sets._FILES])

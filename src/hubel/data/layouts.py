@@ -7,9 +7,17 @@ import posixpath
 from collections.abc import Callable
 from pathlib import Path
 
-from hubel.data.archives import OTHER_ARCHIVES, is_archive_name, listing_of, open_tar, open_zip
+from hubel.data.archives import ARCHIVE_EXTENSIONS, OTHER_ARCHIVES, is_archive_name, listing_of, open_tar, open_zip
 from hubel.data.class_folders import class_folders_in, wrapping
-from hubel.data.listing import EXPECTED, PARQUET_EXTENSIONS, File, Listing, is_table_name, list_folder
+from hubel.data.listing import (
+    EXPECTED,
+    PARQUET_EXTENSIONS,
+    TABLE_EXTENSIONS,
+    File,
+    Listing,
+    is_table_name,
+    list_folder,
+)
 from hubel.data.manifest import MISSING, listed_names, manifest_table, read_manifest, source_of
 from hubel.data.sources import Container, Source
 from hubel.data.tables import Table
@@ -59,6 +67,16 @@ def find_source(data: Path | str, tell: Callable[[str], None] = lambda text: Non
 def settled(data: str) -> str:
     """A data set's path made absolute; a name that is no path as it is."""
     return data if data.startswith(TORCHVISION) else str(Path(data).expanduser().resolve())
+
+
+def title_of(data: str) -> str:
+    """What a data set is called in short: its folder, its file without what tells the format, its name."""
+    if data.startswith(TORCHVISION):
+        return data.removeprefix(TORCHVISION)
+    name = Path(data).expanduser().resolve().name
+    endings = (*sorted(ARCHIVE_EXTENSIONS, key=len, reverse=True), *TABLE_EXTENSIONS)
+    ending = next((ending for ending in endings if name.lower().endswith(ending)), "")
+    return name[: len(name) - len(ending)] or name or "data"
 
 
 def open_archive(path: Path, tell: Callable[[str], None] = lambda text: None) -> tuple[Listing, Container]:

@@ -11,7 +11,7 @@ import csv
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -152,7 +152,9 @@ class Folds:
         )
 
 
-def open_folds(data: Path | str, count: int, grouping: Grouping | None = None) -> Folds:
+def open_folds(
+    data: Path | str, count: int, grouping: Grouping | None = None, *, tell: Callable[[str], None] | None = None
+) -> Folds:
     """Find a data set's pictures and deal them to folds.
 
     Of a data set with splits, the pictures of train and validation are dealt; those of test are left alone.
@@ -161,11 +163,12 @@ def open_folds(data: Path | str, count: int, grouping: Grouping | None = None) -
         data: What `hubel.data.layouts.find_source` takes.
         count: How many folds.
         grouping: Which pictures belong together; None: those that the source says, if it does.
+        tell: Hears of what takes a while.
 
     Raises:
         DataError: There is nothing at `data` that can be dealt so that every fold has every class.
     """
-    found = collect(data)
+    found = collect(data, tell)
     samples = [sample for split, of_split in found.of_split.items() if split != "test" for sample in of_split]
     samples.sort(key=lambda sample: sample.name)
     groups = _groups(found, grouping, samples)
@@ -194,6 +197,7 @@ def open_splits(
     validation_fraction: float = 0.15,
     test_fraction: float = 0.15,
     grouping: Grouping | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> DataSplits:
     """Find a data set's pictures and divide them into splits.
 
@@ -207,6 +211,7 @@ def open_splits(
         test_fraction: Share that goes to test, where everything is divided.
         grouping: Which pictures belong together: they are divided by their group's name and never come apart, except
             where the data set has them apart already. None: those that the source says, if it does.
+        tell: Hears of what takes a while.
 
     Raises:
         DataError: There is nothing at `data` that can be divided so that every split has every class.
@@ -217,7 +222,7 @@ def open_splits(
             f"validation_fraction {validation_fraction} and test_fraction {test_fraction}: "
             "expected two numbers above 0 that leave something to train"
         )
-    found = collect(data)
+    found = collect(data, tell)
     of_split, notes = found.of_split, found.notes
     everything = [sample for samples in of_split.values() for sample in samples]
     groups = _groups(found, grouping, everything)
@@ -265,6 +270,7 @@ def open_division(
     grouping: Grouping | None = None,
     folds: int | None = None,
     fold: int | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> DataSplits:
     """The splits of a run: those of `open_splits`, or, in a cross-validation, those that hold out one of the folds.
 
@@ -273,8 +279,10 @@ def open_division(
         ConfigError: The fractions leave nothing to one of the splits.
     """
     if folds is not None and fold is not None:
-        return open_folds(data, folds, grouping).hold_out(fold, validation_fraction)
-    return open_splits(data, validation_fraction=validation_fraction, test_fraction=test_fraction, grouping=grouping)
+        return open_folds(data, folds, grouping, tell=tell).hold_out(fold, validation_fraction)
+    return open_splits(
+        data, validation_fraction=validation_fraction, test_fraction=test_fraction, grouping=grouping, tell=tell
+    )
 
 
 def _groups(found: Collected, grouping: Grouping | None, samples: Sequence[Sample]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from hubel.bundle import BUNDLE_NAME
 from hubel.config import TrainConfig
+from hubel.data.layouts import settled, title_of
 from hubel.errors import TrainingError
 from hubel.files import write_json, write_whole
 from hubel.training.checkpoint import CHECKPOINT_NAME
@@ -115,7 +116,7 @@ def claim_folder(data: str, out: Path | None) -> RunFolder:
         refuse_taken(out)
         _make(out, exist_ok=True)
         return RunFolder(out)
-    name = _name(data)
+    name = title_of(data)
     for candidate in (name, *(f"{name}-{number}" for number in range(2, 10_000))):
         try:
             _make(Path("runs") / candidate, exist_ok=False)
@@ -146,10 +147,6 @@ def _make(folder: Path, *, exist_ok: bool) -> None:
         raise TrainingError(f"cannot write {folder}: {error.strerror}; choose another folder with --out") from error
 
 
-def _name(data: str) -> str:
-    return Path(data).resolve().name or "run"
-
-
 def find_folder(data: str, out: Path | None) -> tuple[RunFolder, TrainConfig]:
     """The run to go on with, and its configuration.
 
@@ -160,7 +157,7 @@ def find_folder(data: str, out: Path | None) -> tuple[RunFolder, TrainConfig]:
     Raises:
         TrainingError: There is no such run, or it is of other data.
     """
-    wanted = str(Path(data).resolve()) if data else None
+    wanted = settled(data) if data else None
     if out is not None:
         if not RunFolder(out).config.is_file():
             raise TrainingError(f"nothing to resume in {out}: expected a run's folder, with its config.yaml")
@@ -168,7 +165,7 @@ def find_folder(data: str, out: Path | None) -> tuple[RunFolder, TrainConfig]:
         if wanted is not None and config.data.path != wanted:
             raise TrainingError(f"the run in {out} is of {config.data.path}, not of {data}: leave one of the two out")
         return RunFolder(out), config
-    runs = [RunFolder(path) for path in Path("runs").glob(f"{glob.escape(_name(data))}*")]
+    runs = [RunFolder(path) for path in Path("runs").glob(f"{glob.escape(title_of(data))}*")]
     runs = [run for run in runs if run.config.is_file()]
     of_data = [(run, config) for run in runs if (config := TrainConfig.from_yaml(run.config)).data.path == wanted]
     if not of_data:

@@ -103,6 +103,7 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
         grouping=Grouping(data.group, Path(data.groups) if data.groups else None),
         folds=data.folds,
         fold=data.fold,
+        tell=reporter.message,
     )
     for note in splits.notes:
         reporter.message(note)

@@ -13,6 +13,7 @@ import torch
 from hubel import runtime
 from hubel.bundle import Bundle, load_tensors, save_bundle
 from hubel.config import TrainConfig
+from hubel.data.layouts import settled
 from hubel.data.store import PictureStore, Unreadable
 from hubel.errors import ConfigError, TrainingError
 from hubel.files import write_whole
@@ -197,7 +198,7 @@ def with_absolute_paths(config: TrainConfig) -> TrainConfig:
     """The configuration with paths that hold in every working folder."""
     data, model = config.data, config.model
     if data.path:
-        data = data.model_copy(update={"path": str(Path(data.path).expanduser().resolve())})
+        data = data.model_copy(update={"path": settled(data.path)})
     if data.groups:
         data = data.model_copy(update={"groups": str(Path(data.groups).expanduser().resolve())})
     if model.weights and (weights := Path(model.weights).expanduser()).is_file():
