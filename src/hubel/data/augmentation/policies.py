@@ -6,7 +6,8 @@ arXiv:2103.10158 (the wide space). The ranges are those of torchvision's `RandAu
 translation, TrivialAugment's 32 pixels count as a seventh of the side, which they are of 224.
 
 Departures: the geometric operations of a picture go into its one resampling, before those on colours, which keep their
-order. Contrast, brightness and saturation compose without clipping in between.
+order; shears are about the centre, not the corner. Contrast, brightness and saturation compose without clipping in
+between.
 """
 
 from __future__ import annotations
