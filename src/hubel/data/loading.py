@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from hubel.data.augmentation import Augment
+from hubel.data.augmentation import Augment, Packed
 from hubel.data.decoding import UnreadableImage
 from hubel.data.randomness import balanced, shuffled
 from hubel.data.store import PictureStore, Unreadable, refuse_share
@@ -61,6 +61,8 @@ class Loader:
         workers: Processes that load; 0: the calling one.
         drop_last: Leave out a last batch that is smaller than the others.
         pin_memory: Give batches in page-locked memory, for copies to a GPU.
+        augment_on: Where pictures are varied, a batch at once, and batches are given; None: where they are loaded, each
+            by itself. Pictures differ by what is rounded, see `hubel.data.augmentation.on_device`.
         max_unreadable: Greatest share of pictures that may get lost while they are loaded (a batch may in any case).
 
     A picture that could be read before and cannot any more (its file has vanished, or was cut off) does not end an
@@ -81,16 +83,23 @@ class Loader:
         workers: int = 0,
         drop_last: bool = False,
         pin_memory: bool = False,
+        augment_on: torch.device | None = None,
         max_unreadable: float = 0.01,
     ) -> None:
         self.store, self.batch_size, self.drop_last = store, batch_size, drop_last
         self.preprocess, self.augment, self.seed = preprocess, augment, seed
         self.workers, self.pin_memory, self.max_unreadable = workers, pin_memory, max_unreadable
+        self.augment_on = augment_on
         self._requests = _Requests(
             store.labels, batch_size, augment, seed, shuffle=shuffle, balance=balance, drop_last=drop_last
         )
         self._pictures = _Pictures(
-            store, augment or Augment.preset("none"), preprocess.size, workers, in_order=not shuffle and balance is None
+            store,
+            augment or Augment.preset("none"),
+            preprocess.size,
+            workers,
+            in_order=not shuffle and balance is None,
+            pack=augment_on is not None,
         )
         self._loader: DataLoader[_Loaded | _Failure] | None = None
         self._lost: dict[int, str] = {}  # reasons by position
@@ -128,7 +137,8 @@ class Loader:
         if self.workers == 0:
             for request in self._requests:
                 batch = self._checked(self._pictures[request])
-                yield Batch(*(part.pin_memory() for part in batch)) if self.pin_memory else batch
+                pin = self.pin_memory and self.augment_on is None
+                yield Batch(*(part.pin_memory() for part in batch)) if pin else batch
             return
         if self._loader is None:
             self._loader = self._start_workers()
@@ -147,7 +157,9 @@ class Loader:
             self._lost.update(result.lost)
             if len(self._lost) > self.batch_size:
                 refuse_share(self.lost, len(self.store), self.max_unreadable)
-        return result.batch
+        if result.packed is None or self.augment_on is None:
+            return result.batch
+        return result.batch._replace(images=result.packed.vary(self.augment_on))
 
     def positions(self, epoch: int, start_batch: int = 0) -> Iterator[npt.NDArray[np.int64]]:
         """The positions in the store of each batch of an epoch, int64 of shape (N,); nothing is loaded."""
@@ -170,6 +182,7 @@ class Loader:
             seed=self.seed,
             workers=self.workers,
             pin_memory=self.pin_memory,
+            augment_on=self.augment_on,
             max_unreadable=self.max_unreadable,
         )
         loader._lost = self._lost
@@ -242,10 +255,17 @@ class _Request(NamedTuple):
 
 
 class _Loaded(NamedTuple):
-    """What a worker answers: the batch, and why pictures of it that could not be read could not, by position."""
+    """What a worker answers.
+
+    Attributes:
+        batch: Its images are empty where they are packed.
+        lost: Why pictures of it that could not be read could not, by position.
+        packed: The pictures before they are varied, where that is done elsewhere.
+    """
 
     batch: Batch
     lost: dict[int, str]
+    packed: Packed | None
 
 
 class _Failure(NamedTuple):
@@ -308,12 +328,19 @@ class _Pictures(Dataset["_Loaded | _Failure"]):
     """
 
     def __init__(
-        self, store: PictureStore, augment: Augment, size: tuple[int, int], workers: int, *, in_order: bool
+        self,
+        store: PictureStore,
+        augment: Augment,
+        size: tuple[int, int],
+        workers: int,
+        *,
+        in_order: bool,
+        pack: bool,
     ) -> None:
-        self.store, self.augment, self.size, self.in_order = store, augment, size, in_order
+        self.store, self.augment, self.size, self.in_order, self.pack = store, augment, size, in_order, pack
         self.held = torch.zeros((workers, 2), dtype=torch.int64)
         self.held.share_memory_()  # type: ignore[no-untyped-call]
-        self._block = store.block() if augment.scale is None else None
+        self._block = self._find_block()
 
     def __getitem__(self, request: _Request) -> _Loaded | _Failure:
         with one_torch_thread():
@@ -321,19 +348,23 @@ class _Pictures(Dataset["_Loaded | _Failure"]):
 
     def _load(self, request: _Request) -> _Loaded | _Failure:
         positions, lost = request.positions, dict[int, str]()
+        images, packed = np.empty(0, dtype=np.uint8), None
         self._hold(int(positions[0]))
         try:
             if self._block is not None:
                 images = self.augment.block(self._block[positions], request.draws, self.size)
             else:
                 pictures, positions = self._read(positions, lost)
-                images = self.augment.batch(pictures, request.draws, self.size)
+                if self.pack:
+                    packed = self.augment.packed(pictures, request.draws, self.size)
+                else:
+                    images = self.augment.batch(pictures, request.draws, self.size)
         except DataError as error:
             return _Failure(str(error))
         finally:
             self._hold(_NOTHING)
         labels = torch.from_numpy(self.store.labels[positions])
-        return _Loaded(Batch(torch.from_numpy(images), labels, torch.from_numpy(positions)), lost)
+        return _Loaded(Batch(torch.from_numpy(images), labels, torch.from_numpy(positions)), lost, packed)
 
     def _read(
         self, positions: npt.NDArray[np.int64], lost: dict[int, str]
@@ -371,12 +402,16 @@ class _Pictures(Dataset["_Loaded | _Failure"]):
         if worker is not None:
             self.held[worker.id, 0], self.held[worker.id, 1] = os.getpid(), position
 
+    def _find_block(self) -> npt.NDArray[np.uint8] | None:
+        """All pictures as one array, where that is of use."""
+        return None if self.pack or self.augment.scale is not None else self.store.block()
+
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_block": None}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
-        self._block = self.store.block() if self.augment.scale is None else None
+        self._block = self._find_block()
 
 
 def _leave_interruptions_to_the_caller(worker: int) -> None:

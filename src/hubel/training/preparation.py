@@ -82,6 +82,7 @@ class Prepared:
             drop_last=training and len(store) % self.config.batch_size == 1,  # BatchNorm needs two
             workers=default_workers(store, self.device) if workers is None else workers,
             pin_memory=self.device.type == "cuda",
+            augment_on=self.device if training and self.device.type == "cuda" else None,
         )
 
 

@@ -6,6 +6,7 @@ to a whole batch at once, on a GPU, too.
 """
 
 from hubel.data.augmentation.augment import Augment
+from hubel.data.augmentation.on_device import Packed
 from hubel.data.augmentation.settings import augment_of
 
-__all__ = ["Augment", "augment_of"]
+__all__ = ["Augment", "Packed", "augment_of"]
