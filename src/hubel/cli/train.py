@@ -166,6 +166,8 @@ def _print_end(run: Any, as_json: bool) -> None:
             others = [name for name in TITLES if name in figures and name not in (first, "top5_accuracy", "loss")]
             more = ", ".join(f"{TITLES[name]} {figure_text(name, figures[name])}" for name in others)
             typer.echo(f"{split} {headline(figures)} on {figures['images']:,} pictures, {more}")
+            for baseline in figures.get("baselines", ()):  # an older run that is finished already has none
+                typer.echo(f"  {baseline['name']}: {figure_text(first, baseline[first])}")
     if "wait_share" in run.metrics:  # an older run that is finished already has none
         typer.echo(f"training waited for pictures {100 * run.metrics['wait_share']:.1f} % of its time")
     typer.echo(f"\nmodel   {run.bundle}\nreport  {run.report}\n\nnext:\n  hubel predict {run.bundle} PICTURES...")

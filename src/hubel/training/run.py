@@ -268,7 +268,7 @@ def _fit_and_finish(prepared: Prepared, folder: RunFolder, log: _LoggingReporter
     parameters = sum(p.numel() for p in prepared.network.parameters())
     metrics: dict[str, Any] = {
         "train": {name: best_row[f"train_{name}"] for name in ("loss", prepared.task.score_name)},
-        **{split: values.to_dict() for split, values in measured.items()},
+        **{split: values.to_dict() | _baselines(task, stores, split) for split, values in measured.items()},
     }
     bundle = _bundle(prepared, metrics, task)
     save_bundle(folder.bundle, bundle, load_tensors(folder.bundle))
@@ -300,6 +300,12 @@ def _fit_and_finish(prepared: Prepared, folder: RunFolder, log: _LoggingReporter
     }
     folder.write_metrics(metrics)  # last: a folder with a metrics.json is finished
     return finished_run(folder)
+
+
+def _baselines(task: Task, stores: Mapping[str, PictureStore], split: str) -> dict[str, Any]:
+    """What guesses that know the training pictures' labels alone reach on a split."""
+    found = task.baselines(stores[split].labels, stores["train"].labels)
+    return {"baselines": [baseline.to_dict() for baseline in found]}
 
 
 def wait_share(history: Sequence[Mapping[str, Any]]) -> float:
