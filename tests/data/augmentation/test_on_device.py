@@ -42,7 +42,7 @@ SETTINGS = {
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", SETTINGS)
 def test_it_gives_what_loading_processes_give(name, channels, device):
-    """Within 1 of 255, of which gains of colour make up to 3, in few places; more only at the thresholds of a policy."""
+    """Within 1 of 255, of which gains of colour make up to 3, in few places; thresholds of policies make more."""
     augment, pictures = SETTINGS[name], photographs(24, channels)
     rows = augment.draws(5, 2, np.arange(24))
     expected = augment.batch(pictures, rows, (48, 56)).astype(int)

@@ -23,7 +23,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "magnitude": (0, MAGNITUDES - 1, "as a strength"),
 }
 # Steeper fields bring points past each other: the picture folds.
-_STEEPEST_FIELD = 0.5
+_STEEPEST_FIELD = 0.4
 
 
 def check_fields(values: Mapping[str, Any]) -> None:
