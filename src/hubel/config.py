@@ -41,6 +41,7 @@ class DataConfig(Settings):
         fold: The fold, from 1, that this run holds out for its test; None: all in turn.
         max_unreadable: Share of pictures that may be unreadable before the run is refused.
         workers: Processes that load pictures; None: as many as pay.
+        shuffle_buffer: Through how many pictures tar shards are shuffled, which are read from front to back.
         cache_gb: How much disk the decoded pictures may take, in GB (1e9 bytes); 0: never cache.
     """
 
@@ -57,6 +58,7 @@ class DataConfig(Settings):
     fold: Annotated[int, Field(ge=1)] | None = None
     max_unreadable: Fraction = 0.01
     workers: Annotated[int, Field(ge=0)] | None = None
+    shuffle_buffer: Annotated[int, Field(ge=1)] = 5000
     cache_gb: Annotated[float, Field(ge=0)] = 20.0
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from hubel.data.sources import Sample
+from hubel.data.sources import Sample, UnusableBytes
 from hubel.errors import DataError
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _name(source: Source) -> str:
 
 def _reason(error: Exception, source: Source) -> str:
     """A short reason for a failure, in the user's words."""
-    if isinstance(error, _Reason):
+    if isinstance(error, (_Reason, UnusableBytes)):
         return str(error)
     if isinstance(error, FileNotFoundError):
         return "it does not exist"

@@ -19,6 +19,8 @@ from hubel.data.listing import (
     list_folder,
 )
 from hubel.data.manifest import MISSING, listed_names, manifest_table, read_manifest, source_of
+from hubel.data.patterns import is_tar_pattern, title_of_pattern
+from hubel.data.shard_index import is_shard
 from hubel.data.sources import Container, Source
 from hubel.data.tables import Table
 from hubel.errors import DataError
@@ -32,8 +34,9 @@ def find_source(data: Path | str, tell: Callable[[str], None] = lambda text: Non
 
     Args:
         data: A folder of class folders, with or without split folders above them; a manifest (see
-            `hubel.data.manifest`), or a folder with one; a zip or tar archive of either; a Hugging Face data set with
-            the pictures in its tables; `torchvision:` and a name.
+            `hubel.data.manifest`), or a folder with one; a zip or tar archive of either; a folder of tar shards, a
+            single one, or a pattern that names them; a Hugging Face data set with the pictures in its tables;
+            `torchvision:` and a name.
         tell: Hears of what takes a while.
 
     Raises:
@@ -45,11 +48,19 @@ def find_source(data: Path | str, tell: Callable[[str], None] = lambda text: Non
         from hubel.data.torchvision_sets import find_torchvision_set
 
         return find_torchvision_set(str(data).removeprefix(TORCHVISION), tell)
+    if is_tar_pattern(str(data)):
+        from hubel.data.shard_sets import shards_matching
+
+        return shards_matching(str(Path(data).expanduser()))
     path = Path(data).expanduser()
     if not path.exists():
         raise DataError(f"{path} does not exist: {EXPECTED}")
     if path.is_dir():
         return _found_in_folder(path, tell)
+    if path.suffix.lower() == ".tar" and is_shard(path):
+        from hubel.data.shard_sets import find_shards
+
+        return find_shards(path, [path])
     if is_archive_name(path.name):
         return _found_in(*open_archive(path, tell))
     if path.suffix.lower() in PARQUET_EXTENSIONS:
@@ -73,6 +84,8 @@ def title_of(data: str) -> str:
     """What a data set is called in short: its folder, its file without what tells the format, its name."""
     if data.startswith(TORCHVISION):
         return data.removeprefix(TORCHVISION)
+    if is_tar_pattern(data):
+        return title_of_pattern(data) or "shards"
     name = Path(data).expanduser().resolve().name
     endings = (*sorted(ARCHIVE_EXTENSIONS, key=len, reverse=True), *TABLE_EXTENSIONS)
     ending = next((ending for ending in endings if name.lower().endswith(ending)), "")
@@ -110,6 +123,10 @@ def _found_in_folder(folder: Path, tell: Callable[[str], None]) -> Source:
 
         if holds_pictures(parquet[0]):
             return read_hugging_face(folder, parquet, tell)
+    if not listing.files and (shards := sorted(path for path in folder.rglob("*.tar") if path.is_file())):
+        from hubel.data.shard_sets import find_shards
+
+        return find_shards(folder, shards)
     return _found_in(listing)
 
 

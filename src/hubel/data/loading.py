@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hubel.data.augmentation import Augment, Packed
 from hubel.data.decoding import UnreadableImage
-from hubel.data.randomness import balanced, shuffled
+from hubel.data.order import Order, Turns
+from hubel.data.shards import read_ahead, reading_order
 from hubel.data.store import PictureStore, Unreadable, refuse_share
 from hubel.errors import DataError
 from hubel.preprocessing import Preprocess
@@ -64,6 +65,7 @@ class Loader:
         augment_on: Where pictures are varied, a batch at once, and batches are given; None: where they are loaded, each
             by itself. Pictures differ by what is rounded, see `hubel.data.augmentation.on_device`.
         max_unreadable: Greatest share of pictures that may get lost while they are loaded (a batch may in any case).
+        shuffle_buffer: Through how many pictures tar shards are shuffled, which are read from front to back.
 
     A picture that could be read before and cannot any more (its file has vanished, or was cut off) does not end an
     epoch. In a shuffled or balanced one, the next picture of the batch comes in its place, a second time; in the
@@ -85,20 +87,20 @@ class Loader:
         pin_memory: bool = False,
         augment_on: torch.device | None = None,
         max_unreadable: float = 0.01,
+        shuffle_buffer: int = 5000,
     ) -> None:
         self.store, self.batch_size, self.drop_last = store, batch_size, drop_last
         self.preprocess, self.augment, self.seed = preprocess, augment, seed
         self.workers, self.pin_memory, self.max_unreadable = workers, pin_memory, max_unreadable
         self.augment_on = augment_on
-        self._requests = _Requests(
-            store.labels, batch_size, augment, seed, shuffle=shuffle, balance=balance, drop_last=drop_last
-        )
+        order = Order(len(store), seed, shuffle, balance, reading_order(store.samples), shuffle_buffer)
+        self._requests = _Requests(order, batch_size, augment, drop_last=drop_last)
         self._pictures = _Pictures(
             store,
             augment or Augment.preset("none"),
             preprocess.size,
             workers,
-            in_order=not shuffle and balance is None,
+            in_order=order.stays,
             pack=augment_on is not None,
         )
         self._loader: DataLoader[_Loaded | _Failure] | None = None
@@ -248,10 +250,17 @@ def channel_statistics(store: PictureStore) -> tuple[tuple[float, ...], tuple[fl
 
 
 class _Request(NamedTuple):
-    """What a worker is asked for: positions in the store, and each picture's random numbers (None: no augmentation)."""
+    """What a worker is asked for.
+
+    Attributes:
+        positions: Of the pictures in the store, int64 of shape (N,).
+        draws: Each one's random numbers, float64 of shape (N, `Augment.DRAWS`).
+        ahead: Positions of what will be asked for soon and lies in shards, in the order in which it lies; None: files.
+    """
 
     positions: npt.NDArray[np.int64]
     draws: npt.NDArray[np.float64]
+    ahead: npt.NDArray[np.int64] | None
 
 
 class _Loaded(NamedTuple):
@@ -279,18 +288,14 @@ class _Requests(Sampler[_Request]):
 
     def __init__(
         self,
-        labels: npt.NDArray[np.int64],
+        order: Order,
         batch_size: int,
         augment: Augment | None,
-        seed: int,
         *,
-        shuffle: bool,
-        balance: npt.NDArray[np.int64] | None,
         drop_last: bool,
     ) -> None:
-        self.labels, self.batch_size, self.augment, self.seed = labels, batch_size, augment, seed
-        self.shuffle, self.balance = shuffle, balance
-        self.batches = len(labels) // batch_size if drop_last else -(-len(labels) // batch_size)
+        self.order, self.batch_size, self.augment = order, batch_size, augment
+        self.batches = order.length // batch_size if drop_last else -(-order.length // batch_size)
         self.epoch, self.start = 0, 0
 
     def begin(self, epoch: int, start_batch: int) -> None:
@@ -301,22 +306,26 @@ class _Requests(Sampler[_Request]):
         return self.batches - self.start
 
     def __iter__(self) -> Iterator[_Request]:
-        epoch, length = self.epoch, len(self.labels)
-        order, repeats = np.arange(length), np.zeros(length, dtype=np.int64)
-        if self.balance is not None:
-            order, repeats = balanced(self.seed, epoch, self.balance)
-        elif self.shuffle:
-            order = shuffled(self.seed, epoch, length)
+        turns = self.order.of(self.epoch)
         for first in range(self.start, self.batches, _BATCHES_DRAWN_AT_ONCE):
             last = min(first + _BATCHES_DRAWN_AT_ONCE, self.batches)
             drawn = slice(first * self.batch_size, last * self.batch_size)
-            positions = order[drawn]
+            positions = turns.positions[drawn]
             draws = np.zeros((len(positions), Augment.DRAWS))
             if self.augment is not None:  # a picture that comes again has the numbers of a further picture
-                draws = self.augment.draws(self.seed, epoch, positions + length * repeats[drawn])
-            for start in range(0, len(positions), self.batch_size):
-                part = slice(start, start + self.batch_size)
-                yield _Request(positions[part], draws[part])
+                indices = positions + self.order.length * turns.repeats[drawn]
+                draws = self.augment.draws(self.order.seed, self.epoch, indices)
+            for batch in range(first, last):
+                part = slice((batch - first) * self.batch_size, (batch - first + 1) * self.batch_size)
+                yield _Request(positions[part], draws[part], self._ahead(turns, batch))
+
+    def _ahead(self, turns: Turns, batch: int) -> npt.NDArray[np.int64] | None:
+        """What has to be read from shards so that this batch can come: with the first one, all that is held back."""
+        if turns.read is None:
+            return None
+        begin, end = batch * self.batch_size, (batch + 1) * self.batch_size
+        held = self.order.buffer
+        return turns.read[max(0, begin - held) if batch == self.start else begin + held : end + held]
 
 
 class _Pictures(Dataset["_Loaded | _Failure"]):
@@ -350,6 +359,8 @@ class _Pictures(Dataset["_Loaded | _Failure"]):
         positions, lost = request.positions, dict[int, str]()
         images, packed = np.empty(0, dtype=np.uint8), None
         self._hold(int(positions[0]))
+        if request.ahead is not None and not self.store.cached:
+            read_ahead([self.store.samples[position] for position in request.ahead.tolist()])
         try:
             if self._block is not None:
                 images = self.augment.block(self._block[positions], request.draws, self.size)

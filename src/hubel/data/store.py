@@ -2,7 +2,8 @@
 
 The file lies in the cache folder under a key of the pictures' digests and the preprocessing, so it is never stale.
 Where it does not fit, or cannot be written, pictures are decoded whenever they are needed; they are still all tried
-once, so that unreadable ones are found before training and not in the middle of it.
+once, so that unreadable ones are found before training and not in the middle of it. Only training pictures in tar
+shards that are too many for the cache are not tried: to read them all would take as long as an epoch.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from PIL import Image
 from hubel.data.decoding import DECODING_VERSION, Source, UnreadableImage, load_for
 from hubel.data.labels import Labelling, classes_of, label_array
 from hubel.data.remembered import remember_verdicts, remembered_verdicts
+from hubel.data.shards import in_shards
 from hubel.data.sources import Sample
 from hubel.data.store_file import DoesNotFitError, Index, MappedPixels, make_room, path_of, read_index, write_pictures
 from hubel.errors import DataError
@@ -169,12 +171,14 @@ def prepare_store(
     folder = cache_folder() / "pictures"
     path = path_of(folder, _key(samples, preprocess, purpose))
     filler = _Filler(samples, partial(decode_picture, preprocess=preprocess, purpose=purpose), progress)
-    index = None
-    with one_torch_thread():
-        if cache_bytes > 0 and samples:
-            needed = _estimate(samples, preprocess, purpose)
-            index = read_index(path) or filler.fill(path, needed, preprocess, cache_bytes)
-        unreadable = filler.reasons() if index is None else index.unreadable
+    needed = _estimate(samples, preprocess, purpose) if samples else 0
+    streamed = purpose == "training" and in_shards(samples) and needed > cache_bytes
+    index, unreadable = None, dict[int, str]()
+    if not streamed:
+        with one_torch_thread():
+            if cache_bytes > 0 and samples:
+                index = read_index(path) or filler.fill(path, needed, preprocess, cache_bytes)
+            unreadable = filler.reasons() if index is None else dict(index.unreadable)
     store = PictureStore(
         samples,
         preprocess,

@@ -83,6 +83,8 @@ class Prepared:
             workers=default_workers(store, self.device) if workers is None else workers,
             pin_memory=self.device.type == "cuda",
             augment_on=self.device if training and self.device.type == "cuda" else None,
+            max_unreadable=self.config.data.max_unreadable,
+            shuffle_buffer=self.config.data.shuffle_buffer,
         )
 
 
