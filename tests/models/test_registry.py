@@ -7,9 +7,10 @@ import subprocess
 import sys
 
 import pytest
+from torch import nn
 
 from hubel.errors import ConfigError
-from hubel.models import build_model, list_models, model_entry, register
+from hubel.models import build_model, list_families, list_models, model_entry, register, register_family, registry
 
 
 def test_list_is_by_task():
@@ -71,3 +72,33 @@ def test_the_registry_imports_neither_torchvision_nor_timm():
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_a_family_is_built_on_any_backbone(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(registry, "_families", {})
+
+    @register_family("pair", source="none", input_size=(3, 64, 64), summary="two of a kind", task="pairing")
+    def pair(backbone: str, /, *, num_classes: int = 4, in_channels: int = 3, shared: bool = False) -> nn.Module:
+        first = build_model(backbone, num_classes=num_classes, in_channels=in_channels)
+        return nn.ModuleList([first, first if shared else build_model(backbone, num_classes=num_classes)])
+
+    assert (list_families(), list_families("pairing"), list_families("classification")) == (["pair"], ["pair"], [])
+    entry = model_entry("pair/lenet5_modern")
+    assert (entry.name, entry.task, entry.arguments) == (
+        "pair/lenet5_modern",
+        "pairing",
+        ["num_classes", "in_channels", "shared"],
+    )
+    built = build_model("pair/lenet5_modern", num_classes=7, in_channels=1, shared=True)
+    assert built[0] is built[1]
+    assert built[0].num_classes == 7
+    with pytest.raises(ConfigError, match="unknown argument of pair/lenet5_modern 'share': did you mean shared"):
+        build_model("pair/lenet5_modern", share=True)
+    with pytest.raises(ConfigError, match="unknown model 'lenet55': did you mean lenet5"):
+        build_model("pair/lenet55")
+    with pytest.raises(
+        ConfigError, match="pair/pair/lenet5: pair/lenet5 is a network for pairing, expected a"
+    ):
+        model_entry("pair/pair/lenet5")
+    with pytest.raises(ValueError, match="two families of networks are named 'pair'"):
+        register_family("pair", source="", input_size=(3, 1, 1), summary="", task="pairing")(pair)

@@ -2,6 +2,23 @@
 
 from hubel.models import classification as classification
 from hubel.models.network import ClassificationNetwork
-from hubel.models.registry import ModelEntry, build_model, list_models, model_entry, register
+from hubel.models.registry import (
+    ModelEntry,
+    build_model,
+    list_families,
+    list_models,
+    model_entry,
+    register,
+    register_family,
+)
 
-__all__ = ["ClassificationNetwork", "ModelEntry", "build_model", "list_models", "model_entry", "register"]
+__all__ = [
+    "ClassificationNetwork",
+    "ModelEntry",
+    "build_model",
+    "list_families",
+    "list_models",
+    "model_entry",
+    "register",
+    "register_family",
+]

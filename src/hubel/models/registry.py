@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import torch
@@ -25,7 +26,8 @@ class ModelEntry:
     Attributes:
         name: The name that `build_model` takes.
         task: What it is for, such as `"classification"`.
-        builder: Builds it from keyword arguments, which always include `num_classes` and `in_channels`.
+        builder: Builds it from keyword arguments, which always include `num_classes` and `in_channels`; of a family,
+            the backbone's name comes first, by position.
         input_size: Channels, height and width of its standard input.
         fixed_size: Whether it takes only that height and width.
         source: Paper, year, identifier; section or table.
@@ -46,6 +48,8 @@ class ModelEntry:
         hints = get_type_hints(self.builder)
         names: list[str] = []
         for parameter in inspect.signature(self.builder).parameters.values():
+            if parameter.kind is parameter.POSITIONAL_ONLY:
+                continue  # the backbone, which is part of the name
             if parameter.kind is not parameter.VAR_KEYWORD:
                 names.append(parameter.name)
             elif options := get_args(hints[parameter.name]):  # **options: Unpack[SomeTypedDict]
@@ -74,6 +78,7 @@ class _Undrawn(TorchFunctionMode):
 
 
 _entries: dict[str, ModelEntry] = {}
+_families: dict[str, ModelEntry] = {}
 
 
 def register(
@@ -104,6 +109,40 @@ def register(
     return enter
 
 
+def register_family(
+    name: str, *, source: str, input_size: tuple[int, int, int], summary: str, task: str
+) -> Callable[[Builder], Builder]:
+    """Make a builder known as `<name>/<backbone>`, for the name of any classification network as backbone.
+
+    The builder takes the backbone's name first, as a parameter by position only. See `ModelEntry` for the arguments.
+    """
+
+    def enter(builder: Builder) -> Builder:
+        if name in _families:
+            raise ValueError(f"two families of networks are named '{name}'")
+        _families[name] = ModelEntry(
+            name=f"{name}/BACKBONE",
+            task=task,
+            builder=builder,
+            input_size=input_size,
+            fixed_size=False,
+            source=source,
+            summary=summary,
+        )
+        return builder
+
+    return enter
+
+
+def list_families(task: str | None = None) -> list[str]:
+    """The names that `/BACKBONE` can follow, such as `unet` in `unet/resnet18`.
+
+    Args:
+        task: Only the families for this task.
+    """
+    return [name for name, entry in _families.items() if task in (None, entry.task)]
+
+
 def list_models(task: str | None = None) -> list[str]:
     """The names of hubel's own networks, family by family.
 
@@ -119,11 +158,14 @@ def list_models(task: str | None = None) -> list[str]:
 
 
 def model_entry(name: str) -> ModelEntry:
-    """What is known about the network of this name, which may be `timm/<name>`.
+    """What is known about the network of this name, which may be `timm/<name>` or `<family>/<backbone>`.
 
     Raises:
         ConfigError: There is none; the nearest names are offered.
     """
+    family, _, backbone = name.partition("/")
+    if backbone and family in _families:
+        return _on_backbone(_families[family], name, backbone)
     if name.startswith(TIMM):
         from hubel.models.classification.timm_backbone import timm_entry
 
@@ -133,13 +175,25 @@ def model_entry(name: str) -> ModelEntry:
     return _entries[name]
 
 
+def _on_backbone(family: ModelEntry, name: str, backbone: str) -> ModelEntry:
+    """What is known about one network of a family."""
+    if (task := model_entry(backbone).task) != "classification":
+        raise ConfigError(f"{name}: {backbone} is a network for {task}, expected a classification network as backbone")
+
+    @functools.wraps(family.builder)
+    def build(**arguments: Any) -> nn.Module:
+        return family.builder(backbone, **arguments)
+
+    return replace(family, name=name, builder=build)
+
+
 def build_model(
     name: str, *, num_classes: int | None = None, in_channels: int | None = None, **arguments: Any
 ) -> nn.Module:
     """Build a network with fresh weights.
 
     Args:
-        name: A name of `list_models()`, or `timm/<name>`.
+        name: A name of `list_models()`, `timm/<name>`, or `<family>/<backbone>` for a name of `list_families()`.
         num_classes: Number of logits; None is the network's own default.
         in_channels: Channels of the input; None is the network's own default.
         arguments: The network's own options.
