@@ -96,9 +96,7 @@ def test_a_family_is_built_on_any_backbone(monkeypatch: pytest.MonkeyPatch):
         build_model("pair/lenet5_modern", share=True)
     with pytest.raises(ConfigError, match="unknown model 'lenet55': did you mean lenet5"):
         build_model("pair/lenet55")
-    with pytest.raises(
-        ConfigError, match="pair/pair/lenet5: pair/lenet5 is a network for pairing, expected a"
-    ):
+    with pytest.raises(ConfigError, match="pair/pair/lenet5: pair/lenet5 is a network for pairing, expected a"):
         model_entry("pair/pair/lenet5")
     with pytest.raises(ValueError, match="two families of networks are named 'pair'"):
         register_family("pair", source="", input_size=(3, 1, 1), summary="", task="pairing")(pair)
