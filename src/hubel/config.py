@@ -25,7 +25,7 @@ class DataConfig(Settings):
     """Where the pictures are and how they are read.
 
     Attributes:
-        path: The data set's folder.
+        path: The data set: a folder, a manifest, an archive, or `torchvision:NAME`; see `hubel.data.layouts`.
         size: Side of the network's input in pixels; None: the network's own.
         resize_to: The shorter side in pixels before the centre crop; None: the weights' own, else 8/7 of `size`
             (256 for 224) from 64 pixels on and `size` below.
@@ -39,6 +39,7 @@ class DataConfig(Settings):
         groups: The same as a CSV file with the columns `path` (below the data set's folder) and `group`.
         folds: Cross-validation with so many folds instead of one division; None: none.
         fold: The fold, from 1, that this run holds out for its test; None: all in turn.
+        near_duplicates: Of up to so many pictures, near duplicates stay together in a division; 0: never searched.
         max_unreadable: Share of pictures that may be unreadable before the run is refused.
         workers: Processes that load pictures; None: as many as pay.
         shuffle_buffer: Through how many pictures tar shards are shuffled, which are read from front to back.
@@ -56,6 +57,7 @@ class DataConfig(Settings):
     groups: str | None = None
     folds: Annotated[int, Field(ge=2)] | None = None
     fold: Annotated[int, Field(ge=1)] | None = None
+    near_duplicates: Annotated[int, Field(ge=0)] = 20_000
     max_unreadable: Fraction = 0.01
     workers: Annotated[int, Field(ge=0)] | None = None
     shuffle_buffer: Annotated[int, Field(ge=1)] = 5000

@@ -160,7 +160,7 @@ def test_held_out_folds_make_up_the_whole_and_a_test_folder_is_left_alone(class_
     class_folders("val", cat=4, dog=4)
     root = class_folders("test", cat=3, dog=3)
     folds = open_folds(root, 5)
-    assert "test folder are left alone" in folds.notes[-1]
+    assert "test split are left alone" in folds.notes[-1]
     held: list[str] = []
     for fold in range(1, 6):
         splits = folds.hold_out(fold, 0.2)

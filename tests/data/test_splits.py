@@ -46,7 +46,7 @@ def test_a_folder_without_splits_is_divided_by_content(class_folders):
             position = int(sample.digest, 16) / 16**32
             assert split == ("test" if position < 0.15 else "validation" if position < 0.3 else "train")
     assert sum(counted(splits).values()) == 200
-    assert splits.notes == ("no split folders: divided by content, 15% validation, 15% test",)
+    assert splits.notes == ("no splits: divided by content, 15% validation, 15% test",)
 
 
 def test_the_division_stays_as_files_come(class_folders, draw):
@@ -114,7 +114,7 @@ def test_missing_validation_is_taken_from_train_never_from_test(class_folders):
     assert counted(splits)["test"] == 40
     assert all(sample.name.startswith("train/") for sample in (*splits.train, *splits.validation))
     assert 10 <= len(splits.validation) <= 40
-    assert splits.notes == ("no validation folder: taken from train by content, 15% validation; test is left alone",)
+    assert splits.notes == ("no validation split: taken from train by content, 15% validation; test is left alone",)
 
 
 def test_a_missing_test_folder_beside_validation_means_no_test(class_folders):
@@ -122,13 +122,13 @@ def test_a_missing_test_folder_beside_validation_means_no_test(class_folders):
     splits = open_splits(class_folders("val", cat=2, dog=2))
     assert counted(splits) == {"train": 10, "validation": 4, "test": 0}
     assert splits.counts() == {"train": {"cat": 5, "dog": 5}, "validation": {"cat": 2, "dog": 2}}
-    assert "no test folder" in splits.notes[0]
+    assert "no test split" in splits.notes[0]
 
 
 def test_a_train_folder_alone_is_divided(class_folders):
     splits = open_splits(class_folders("train", cat=50, dog=50))
     assert all(splits.split(split) for split in SPLITS)
-    assert splits.notes == ("only a train folder: divided by content, 15% validation, 15% test",)
+    assert splits.notes == ("only a train split: divided by content, 15% validation, 15% test",)
 
 
 def test_identical_files_stay_on_one_side(class_folders):

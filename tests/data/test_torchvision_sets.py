@@ -57,7 +57,7 @@ def test_arrays_are_kept_losslessly_with_their_own_splits(root, offline, monkeyp
     splits = open_splits("torchvision:MNIST")
     sample = next(sample for sample in splits.test if sample.name == entry.file.name)
     assert (np.asarray(load_image(sample, 1)) == pixels[40 + 13]).all()
-    assert splits.notes[-1].startswith("no validation folder: taken from train")
+    assert splits.notes[-1].startswith("no validation split: taken from train")
     assert told == []
     monkeypatch.setattr(torchvision_sets, "_open", lambda *arguments: pytest.fail("opened again"))
     assert open_splits("torchvision:MNIST").fingerprint == splits.fingerprint

@@ -11,17 +11,17 @@ import csv
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from hubel.data.collecting import Collected, Excluded, collect
+from hubel.data.collecting import Excluded, collect
 from hubel.data.digests import DIGEST_BYTES
-from hubel.data.division import deal_folds, divide, unit_keys
 from hubel.data.groups import Grouping
 from hubel.data.labels import COLUMN_OF, LABELLING_OF, Labelling, classes_of, label_text, names_in, read_label
 from hubel.data.sources import SPLITS, Sample, Split
+from hubel.data.units import MOST_SEARCHED, Units, find_units
 from hubel.errors import ConfigError, DataError
 
 
@@ -112,7 +112,7 @@ class Folds:
         root: Its folder.
         classes: Class names, sorted; labels are indices into them. None where labels are numbers.
         folds: The pictures of each fold.
-        groups: The group of each picture by its name; empty without groups.
+        units: Which pictures have not come apart.
         notes: One line for each thing that was decided, and why.
         excluded: Pictures in no fold.
         labelling: Whether every picture has one class, several classes or a number.
@@ -121,10 +121,15 @@ class Folds:
     root: Path
     classes: tuple[str, ...]
     folds: tuple[tuple[Sample, ...], ...]
-    groups: Mapping[str, str]
+    units: Units
     notes: tuple[str, ...] = ()
     excluded: tuple[Excluded, ...] = field(default=())
     labelling: Labelling = "class"
+
+    @property
+    def groups(self) -> Mapping[str, str]:
+        """The group of each picture by its name; empty without groups."""
+        return self.units.groups
 
     def hold_out(self, fold: int, validation_fraction: float) -> DataSplits:
         """The splits in which a fold, from 1, is the test split, and validation is taken from the others.
@@ -137,7 +142,8 @@ class Folds:
             key=lambda sample: sample.name,
         )
         fractions: dict[Split, float] = {"validation": validation_fraction}
-        divided = divide(rest, fractions, self.classes, unit_keys(rest, self.groups), grouped=bool(self.groups))
+        notes = list(self.notes)
+        divided = self.units.divide(rest, fractions, notes)
         held = self.folds[fold - 1]
         note = f"fold {fold} of {len(self.folds)}: {len(held):,} pictures are held out for the test; of the others,"
         return DataSplits(
@@ -146,14 +152,19 @@ class Folds:
             train=tuple(divided["train"]),
             validation=tuple(divided["validation"]),
             test=held,
-            notes=(*self.notes, f"{note} {_shares(fractions)}"),
+            notes=(*notes, f"{note} {_shares(fractions)}"),
             excluded=self.excluded,
             labelling=self.labelling,
         )
 
 
 def open_folds(
-    data: Path | str, count: int, grouping: Grouping | None = None, *, tell: Callable[[str], None] | None = None
+    data: Path | str,
+    count: int,
+    grouping: Grouping | None = None,
+    *,
+    near_duplicates: int = MOST_SEARCHED,
+    tell: Callable[[str], None] | None = None,
 ) -> Folds:
     """Find a data set's pictures and deal them to folds.
 
@@ -163,6 +174,7 @@ def open_folds(
         data: What `hubel.data.layouts.find_source` takes.
         count: How many folds.
         grouping: Which pictures belong together; None: those that the source says, if it does.
+        near_duplicates: Of up to so many pictures, near duplicates stay in one fold.
         tell: Hears of what takes a while.
 
     Raises:
@@ -171,21 +183,21 @@ def open_folds(
     found = collect(data, tell)
     samples = [sample for split, of_split in found.of_split.items() if split != "test" for sample in of_split]
     samples.sort(key=lambda sample: sample.name)
-    groups = _groups(found, grouping, samples)
-    keys = unit_keys(samples, groups)
-    fold_of = deal_folds(samples, count, found.classes, keys, grouped=bool(groups))
-    by = f"by the {len(set(groups.values())):,} groups' names" if groups else "by content"
+    notes = list(found.notes)
+    units = find_units(found, samples, grouping, near_duplicates, tell, notes)
+    fold_of = units.deal(samples, count, notes)
+    by = f"by the {len(set(units.groups.values())):,} groups' names" if units.groups else "by content"
     note = f"dealt to {count} folds {by}, the classes evenly"
     if "test" in found.of_split:
-        note += "; the pictures of the test folder are left alone"
+        note += "; the pictures of the test split are left alone"
     return Folds(
         root=found.root,
         classes=found.classes,
         folds=tuple(
             tuple(sample for sample in samples if fold_of[sample.name] == fold) for fold in range(1, count + 1)
         ),
-        groups=groups,
-        notes=(*found.notes, note),
+        units=units,
+        notes=(*notes, note),
         excluded=tuple(found.excluded),
         labelling=found.labelling,
     )
@@ -197,6 +209,7 @@ def open_splits(
     validation_fraction: float = 0.15,
     test_fraction: float = 0.15,
     grouping: Grouping | None = None,
+    near_duplicates: int = MOST_SEARCHED,
     tell: Callable[[str], None] | None = None,
 ) -> DataSplits:
     """Find a data set's pictures and divide them into splits.
@@ -211,6 +224,8 @@ def open_splits(
         test_fraction: Share that goes to test, where everything is divided.
         grouping: Which pictures belong together: they are divided by their group's name and never come apart, except
             where the data set has them apart already. None: those that the source says, if it does.
+        near_duplicates: Of up to so many pictures that are divided, near duplicates never come apart; it takes about
+            as long as opening them all, once.
         tell: Hears of what takes a while.
 
     Raises:
@@ -224,30 +239,21 @@ def open_splits(
         )
     found = collect(data, tell)
     of_split, notes = found.of_split, found.notes
-    everything = [sample for samples in of_split.values() for sample in samples]
-    groups = _groups(found, grouping, everything)
-    keys = unit_keys(everything, groups)
-    how = "by group" if groups else "by content"
-    unsplit = None in of_split
-    whole = of_split.pop(None, None) or (of_split.pop("train") if set(of_split) == {"train"} else None)
-    if whole is not None:
-        fractions: dict[Split, float] = {"test": test_fraction, "validation": validation_fraction}
-        divided = divide(whole, fractions, found.classes, keys, grouped=bool(groups))
-        why = "no split folders" if unsplit else "only a train folder"
-        notes.append(f"{why}: divided {how}, {_shares(fractions)}")
-    elif "validation" not in of_split:
-        fractions = {"validation": validation_fraction}
-        divided = divide(of_split["train"], fractions, found.classes, keys, grouped=bool(groups))
-        divided |= {"test": of_split["test"]}
-        notes.append(f"no validation folder: taken from train {how}, {_shares(fractions)}; test is left alone")
-    else:
-        divided = {
-            "train": of_split["train"],
-            "validation": of_split["validation"],
-            "test": of_split.get("test", []),
-        }
+    fractions: dict[Split, float] = {"test": test_fraction, "validation": validation_fraction}
+    if "validation" in of_split:
+        divided = {split: of_split.get(split, []) for split in SPLITS}
         if "test" not in of_split:
-            notes.append("no test folder: nothing is left for a test at the end; figures come from validation")
+            notes.append("no test split: nothing is left for a test at the end; figures come from validation")
+    else:
+        why = "no splits" if None in of_split else "no validation split" if "test" in of_split else "only a train split"
+        given = {split: samples for split, samples in of_split.items() if split == "test"}
+        fractions = {split: share for split, share in fractions.items() if split not in given}
+        samples = of_split[None] if None in of_split else of_split["train"]
+        units = find_units(found, samples, grouping, near_duplicates, tell, notes)
+        divided = units.divide(samples, fractions, notes) | given
+        how = "by group" if units.groups else "by content"
+        taken = f"taken from train {how}" if given else f"divided {how}"
+        notes.append(f"{why}: {taken}, {_shares(fractions)}{'; test is left alone' if given else ''}")
     splits = DataSplits(
         root=found.root,
         classes=found.classes,
@@ -270,6 +276,7 @@ def open_division(
     grouping: Grouping | None = None,
     folds: int | None = None,
     fold: int | None = None,
+    near_duplicates: int = MOST_SEARCHED,
     tell: Callable[[str], None] | None = None,
 ) -> DataSplits:
     """The splits of a run: those of `open_splits`, or, in a cross-validation, those that hold out one of the folds.
@@ -279,17 +286,17 @@ def open_division(
         ConfigError: The fractions leave nothing to one of the splits.
     """
     if folds is not None and fold is not None:
-        return open_folds(data, folds, grouping, tell=tell).hold_out(fold, validation_fraction)
+        return open_folds(data, folds, grouping, near_duplicates=near_duplicates, tell=tell).hold_out(
+            fold, validation_fraction
+        )
     return open_splits(
-        data, validation_fraction=validation_fraction, test_fraction=test_fraction, grouping=grouping, tell=tell
+        data,
+        validation_fraction=validation_fraction,
+        test_fraction=test_fraction,
+        grouping=grouping,
+        near_duplicates=near_duplicates,
+        tell=tell,
     )
-
-
-def _groups(found: Collected, grouping: Grouping | None, samples: Sequence[Sample]) -> dict[str, str]:
-    """The group of each picture: what was asked for goes before what the source says."""
-    if grouping:
-        return grouping.groups_of([sample.name for sample in samples])
-    return {sample.name: found.groups[sample.name] for sample in samples} if found.groups else {}
 
 
 def _check_complete(splits: DataSplits) -> None:

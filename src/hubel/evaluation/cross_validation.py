@@ -180,7 +180,7 @@ def resume_folds(
 def _open(config: TrainConfig) -> Folds:
     data = config.data
     grouping = Grouping(data.group, Path(data.groups) if data.groups else None)
-    return open_folds(data.path, data.folds or 2, grouping)
+    return open_folds(data.path, data.folds or 2, grouping, near_duplicates=data.near_duplicates)
 
 
 def _of_fold(config: TrainConfig, fold: int) -> TrainConfig:

@@ -89,15 +89,22 @@ def _division_in_training(root: Path, source: Source, predictor: Predictor) -> D
     if settings.get("groups"):  # of the table's path, the bundle has the name alone
         settings |= {"groups": _table_of_run(predictor)}
     names = ("validation_fraction", "test_fraction", "folds", "fold")
-    try:
-        division = open_division(
-            root,
-            **{name: settings[name] for name in names if name in settings},
-            grouping=Grouping(settings.get("group"), settings.get("groups")),
-        )
-    except DataError:  # nobody could train on it
-        return None
-    return division if division.fingerprint == predictor.bundle.fingerprint else None
+    searched = {0}  # the search for near duplicates takes its time, and most pictures have none
+    if settings.get("path") == source.root.name:
+        searched.add(settings.get("near_duplicates", 0))
+    for near_duplicates in sorted(searched):
+        try:
+            division = open_division(
+                root,
+                **{name: settings[name] for name in names if name in settings},
+                grouping=Grouping(settings.get("group"), settings.get("groups")),
+                near_duplicates=near_duplicates,
+            )
+        except DataError:  # nobody could train on it
+            return None
+        if division.fingerprint == predictor.bundle.fingerprint:
+            return division
+    return None
 
 
 def leave_out(

@@ -106,6 +106,7 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
         grouping=Grouping(data.group, Path(data.groups) if data.groups else None),
         folds=data.folds,
         fold=data.fold,
+        near_duplicates=data.near_duplicates,
         tell=reporter.message,
     )
     for note in splits.notes:
