@@ -44,11 +44,30 @@ def data(
         str | None, typer.Option("--weights", help="Published weights of that network, such as imagenet.")
     ] = None,
     device: Annotated[str, typer.Option("--device", help="For the network: auto, cpu, cuda, mps.")] = "auto",
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            "--augment",
+            help="Examine nothing, but show how training would vary the pictures: none, light, standard or strong.",
+        ),
+    ] = None,
+    preview: Annotated[
+        Path | None, typer.Option("--preview", help="The sheet of varied pictures (augmentation.png under --out).")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting for that sheet, KEY=VALUE, such as augment.rotate=15. Repeatable."),
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print all findings as JSON.")] = False,
 ) -> None:
     """Examine a data set: unreadable pictures, copies across splits, wrong labels, missing classes, and more."""
     from hubel.errors import ConfigError
 
+    if augment is not None or preview is not None or set_:
+        from hubel.cli.preview import write_preview
+
+        write_preview(data, preset=augment, sheet=preview or out / "augmentation.png", settings=set_ or [])
+        return
     if weights is not None and model is None:
         raise ConfigError(f"--weights {weights} are of a network: say of which with --model")
     from hubel.cli.progress import evaluation_progress
