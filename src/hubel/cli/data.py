@@ -36,8 +36,8 @@ def data(
         str | None,
         typer.Option(
             "--model",
-            help="Also look for wrong labels, with a network's features: a bundle, a run's folder, or (with --weights) a "
-            "network's name.",
+            help="Also look for wrong labels, by a network's features: a bundle, a run's folder, or (with --weights) "
+            "a network's name.",
         ),
     ] = None,
     weights: Annotated[

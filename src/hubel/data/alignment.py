@@ -17,6 +17,8 @@ Thumbnails = npt.NDArray[np.floating[Any]]
 
 _ITERATIONS = 8
 _BLUR = 1.5  # standard deviation in pixels of what is taken away before thumbnails are compared
+_WEAKER_SHARE = 0.9
+_CLIPPED_AT = 3.0
 _MOST_STEP = 0.08  # of the thumbnail's side, in an iteration
 
 
@@ -26,13 +28,28 @@ def detail(thumbnails: Thumbnails) -> Thumbnails:
     return thumbnails - blur @ thumbnails @ blur.T
 
 
+def strength(thumbnails: Thumbnails) -> npt.NDArray[np.floating[Any]]:
+    """How much detail thumbnails show, in grey values: what a tenth of their pixels exceed, floats (N,).
+
+    A speck on a flat ground is little detail, however bright it is.
+    """
+    values: npt.NDArray[np.floating[Any]] = np.quantile(np.abs(detail(thumbnails)), _WEAKER_SHARE, axis=(1, 2))
+    return values
+
+
 def similarity(first: Thumbnails, second: Thumbnails, where: Thumbnails | None = None) -> npt.NDArray[np.floating[Any]]:
     """The correlation of the details of thumbnails, where they are shown: float32 (N,), 1 for equal ones."""
     weights = np.ones_like(first) if where is None else where
-    first, second = _centred(detail(first), weights), _centred(detail(second), weights)
-    length = np.sqrt((first**2).sum(axis=(1, 2)) * (second**2).sum(axis=(1, 2)))
-    correlation: npt.NDArray[np.floating[Any]] = (first * second).sum(axis=(1, 2)) / np.maximum(length, 1e-6)
-    return correlation
+    return _correlation(detail(first), detail(second), weights)
+
+
+def overall_similarity(first: Thumbnails, second: Thumbnails, where: Thumbnails) -> npt.NDArray[np.floating[Any]]:
+    """The same with strong details clipped, so that one bright speck does not outweigh all the rest."""
+    clipped = [
+        np.clip(detail(each), -limit, limit)
+        for each, limit in ((each, _CLIPPED_AT * strength(each)[:, None, None]) for each in (first, second))
+    ]
+    return _correlation(clipped[0], clipped[1], where)
 
 
 def align(first: Thumbnails, second: Thumbnails, window: Window) -> tuple[Thumbnails, Thumbnails]:
@@ -52,7 +69,7 @@ def align(first: Thumbnails, second: Thumbnails, window: Window) -> tuple[Thumbn
     count, side = len(first), first.shape[-1]
     places = (np.arange(side, dtype=np.float32) + 0.5) / side - 0.5
     down, across = (slope * side for slope in np.gradient(second, axis=(1, 2)))
-    slopes = np.stack([down * places[:, None], down, across * places, across], axis=1).reshape(count, 4, -1)
+    slopes = np.stack([down * places[:, None], down, across * places, across], axis=1).reshape(count, 4, side**2)
     normal = slopes @ slopes.transpose(0, 2, 1)
     normal += 1e-4 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(4, dtype=np.float32)
     solve = np.linalg.inv(normal) @ slopes  # (N, 4, S²)
@@ -61,7 +78,7 @@ def align(first: Thumbnails, second: Thumbnails, window: Window) -> tuple[Thumbn
     for _ in range(_ITERATIONS):
         moved, shown = _moved(first, scale, shift, places)
         difference = (_as_bright(moved, second, shown) - second) * shown
-        step = np.clip((solve @ difference.reshape(count, -1, 1))[..., 0].T, -_MOST_STEP, _MOST_STEP)
+        step = np.clip((solve @ difference.reshape(count, side**2, 1))[..., 0].T, -_MOST_STEP, _MOST_STEP)
         scale = scale / (1 + step[::2])
         shift = shift - scale * step[1::2]
     return _moved(first, scale, shift, places)
@@ -93,6 +110,13 @@ def _cubic(distance: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
     weights = np.where(far <= 1, near, np.where(far < 2, outer, 0))
     normalised: npt.NDArray[np.float32] = (weights / weights.sum(axis=-1, keepdims=True)).astype(np.float32)
     return normalised
+
+
+def _correlation(first: Thumbnails, second: Thumbnails, weights: Thumbnails) -> npt.NDArray[np.floating[Any]]:
+    first, second = _centred(first, weights), _centred(second, weights)
+    length = np.sqrt((first**2).sum(axis=(1, 2)) * (second**2).sum(axis=(1, 2)))
+    correlation: npt.NDArray[np.floating[Any]] = (first * second).sum(axis=(1, 2)) / np.maximum(length, 1e-6)
+    return correlation
 
 
 def _centred(values: Thumbnails, weights: Thumbnails) -> Thumbnails:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from hubel.data.alignment import Thumbnails, align, detail, similarity
+from hubel.data.alignment import Thumbnails, align, overall_similarity, similarity, strength
 from hubel.data.decoding import UnreadableImage, load_image
 from hubel.data.digests import DIGEST_BYTES
 from hubel.data.facts import Progress, gather_facts, thumbnails_of
@@ -41,14 +41,14 @@ _WINDOWS = (
 )
 
 # Flatter pictures, and those of fewer pixels on a side, show too little to tell a copy from a likeness.
-_LEAST_DETAIL = 2.0  # standard deviation in grey values
+_LEAST_STRENGTH = 1.5  # of details, in grey values
 _LEAST_SIDE = 16
 
 # Correlations of the details of two pictures from which on the next, costlier measure is taken; the last one decides.
 _LEAST_UNALIGNED, _LEAST_ALIGNED = 0.2, 0.65
 # Of larger thumbnails, halved and whole. Among 3,781 photos of clothes the nearest that are no copies have 0.94 and
 # 0.78; of their copies, cropped by up to 5 % of each side, all but 3 in 100 have more than 0.95 and 0.6.
-_LEAST_ALIKE, _LEAST_ALIKE_IN_DETAIL = 0.95, 0.6
+_LEAST_ALIKE, _LEAST_ALIKE_OVERALL, _LEAST_ALIKE_IN_DETAIL = 0.95, 0.85, 0.6
 _LARGER_SIDE = 2 * SIDE
 
 _PAIRS_AT_ONCE = 512
@@ -114,7 +114,7 @@ def find_near_duplicates(
     facts = gather_facts(different, progress)
     legible = [s for s in different if min(facts[s.digest].width, facts[s.digest].height) >= _LEAST_SIDE]
     thumbnails = thumbnails_of([facts[sample.digest] for sample in legible])
-    rich = np.flatnonzero(_detail_of(thumbnails) >= _LEAST_DETAIL)
+    rich = np.flatnonzero(_strengths(thumbnails) >= _LEAST_STRENGTH)
     found = _search([legible[position] for position in rich], thumbnails[rich], mirror_images)
     remember_near_duplicates(key, json.dumps([[p.first, p.second, p.similarity, p.mirrored] for p in found]))
     return found
@@ -179,9 +179,8 @@ def _hashes(thumbnails: npt.NDArray[np.uint8], window: Window) -> Hashes:
     return np.concatenate([np.zeros(0, dtype=np.uint64), *parts])
 
 
-def _detail_of(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.floating[Any]]:
-    """How much detail each thumbnail shows: standard deviation in grey values, floats (N,)."""
-    parts = [detail(block).std(axis=(1, 2)) for block in _blocks(thumbnails)]
+def _strengths(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.floating[Any]]:
+    parts = [strength(block) for block in _blocks(thumbnails)]
     return np.concatenate([np.zeros(0, dtype=np.float32), *parts])
 
 
@@ -207,8 +206,10 @@ def _alike(block: _Candidates, larger: _LargerThumbnails) -> npt.NDArray[Any]:
     first, second = block.facing(larger.floats(block.first)), larger.floats(block.second)
     moved, shown = align(first, second, block.window)
     in_detail = similarity(moved, second, shown)
-    alike = similarity(_halved(moved), _halved(second), np.floor(_halved(shown)))
-    return np.where((alike >= _LEAST_ALIKE) & (in_detail >= _LEAST_ALIKE_IN_DETAIL), alike, 0)
+    moved, second, shown = _halved(moved), _halved(second), np.floor(_halved(shown))
+    alike, overall = similarity(moved, second, shown), overall_similarity(moved, second, shown)
+    copies = (alike >= _LEAST_ALIKE) & (overall >= _LEAST_ALIKE_OVERALL) & (in_detail >= _LEAST_ALIKE_IN_DETAIL)
+    return np.where(copies, alike, 0)
 
 
 class _LargerThumbnails:

@@ -42,17 +42,36 @@ def cross_validated(features: Tensor, labels: Integers, copies: Sequence[str], s
     Returns:
         bool of shape (N,).
     """
+    right: Booleans = cross_validated_probabilities(features, labels, copies, seed).argmax(axis=1) == labels
+    return right
+
+
+def cross_validated_probabilities(
+    features: Tensor, labels: Integers, copies: Sequence[str], seed: int = 0
+) -> npt.NDArray[np.float32]:
+    """What a linear probe says of rows that it has not seen.
+
+    Args:
+        features: float32 of shape (N, D), as they come.
+        labels: int64 of shape (N,), from 0.
+        copies: N names; rows of the same name are copies of one picture and stay in the same fold.
+        seed: Of the folds.
+
+    Returns:
+        Probabilities, float32 of shape (N, K) for labels up to K - 1; 0 for classes that a fold's training rows lack.
+    """
     groups = np.unique(np.asarray(copies), return_inverse=True)[1].astype(np.int64)
     generator = np.random.default_rng(seed)
     fold_of = stratified_folds(labels, groups, FOLDS, generator)
-    right = np.zeros(len(labels), dtype=bool)
+    probabilities = np.zeros((len(labels), int(labels.max()) + 1), dtype=np.float32)
     for fold in np.unique(fold_of):
         held, kept = fold_of == fold, fold_of != fold
         inner = stratified_folds(labels[kept], groups[kept], _INNER_FOLDS, generator)
         strength = _chosen_strength(features[_rows(kept)], labels[kept], inner)
         probe = LinearProbe(features[_rows(kept)], labels[kept])
-        right[held] = probe.predict(features[_rows(held)], *probe.fit([strength])) == labels[held]
-    return right
+        (weights,) = probe.fit([strength])
+        probabilities[np.ix_(held, probe.classes)] = probe.probabilities(features[_rows(held)], weights)
+    return probabilities
 
 
 def stratified_folds(labels: Integers, groups: Integers, folds: int, generator: np.random.Generator) -> Integers:
@@ -112,9 +131,16 @@ class LinearProbe:
 
     def predict(self, features: Tensor, weights: Tensor) -> Integers:
         """The classes, int64 of shape (N,), that weights of `fit` give rows (N, D)."""
-        logits = self._standardised(features) @ weights[:-1] + weights[-1]
-        predicted: Integers = self.classes[logits.argmax(dim=1).cpu().numpy()]
+        predicted: Integers = self.classes[self._logits(features, weights).argmax(dim=1).cpu().numpy()]
         return predicted
+
+    def probabilities(self, features: Tensor, weights: Tensor) -> npt.NDArray[np.float32]:
+        """The probabilities, float32 of shape (N, K), of `classes`."""
+        probabilities: npt.NDArray[np.float32] = self._logits(features, weights).softmax(dim=1).cpu().numpy()
+        return probabilities
+
+    def _logits(self, features: Tensor, weights: Tensor) -> Tensor:
+        return self._standardised(features) @ weights[:-1] + weights[-1]
 
     def _standardised(self, features: Tensor) -> Tensor:
         standardised: Tensor = (features - self._mean) / self._scale

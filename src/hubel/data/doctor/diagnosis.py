@@ -29,6 +29,10 @@ class Diagnosis:
     examination: Examination
     findings: tuple[Finding, ...]
 
+    def adding(self, finding: Finding) -> Diagnosis:
+        """This diagnosis with one more finding."""
+        return _sorted(self.examination, [*self.findings, finding])
+
     def of_level(self, level: Level) -> tuple[Finding, ...]:
         """The findings that are so bad."""
         return tuple(finding for finding in self.findings if finding.level == level)
@@ -76,9 +80,12 @@ class Diagnosis:
 
 def diagnose(examination: Examination) -> Diagnosis:
     """Draw all findings from an examination."""
-    found = [finding for check in _CHECKS for finding in check(examination)]
+    return _sorted(examination, [finding for check in _CHECKS for finding in check(examination)])
+
+
+def _sorted(examination: Examination, findings: Sequence[Finding]) -> Diagnosis:
     order = get_args(Level)
-    return Diagnosis(examination, tuple(sorted(found, key=lambda finding: order.index(finding.level))))
+    return Diagnosis(examination, tuple(sorted(findings, key=lambda finding: order.index(finding.level))))
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
