@@ -20,7 +20,7 @@ def predict(
         typer.Argument(
             metavar="MODEL... IMAGES...",
             help="A bundle (best.safetensors) or a run's folder, or several, which are averaged; then files, folders "
-            "(with all below them) or globs.",
+            "(with all below them), globs, archives or manifests.",
         ),
     ],
     top: Annotated[int, typer.Option("--top", min=1, help="Classes or labels to tell for each picture.")] = 3,
@@ -41,7 +41,7 @@ def predict(
 
     style = _choose_format("json" if json_ else format_, output)
     from hubel import runtime
-    from hubel.data.listing import list_images
+    from hubel.data.inputs import list_images
     from hubel.inference.ensemble import check_average, check_same_task, mirror_note, named_views, predict_each
     from hubel.inference.predictor import load
 
@@ -53,7 +53,7 @@ def predict(
     runtime.start()
     predictors = [load(model, device=device) for model in models]
     check_same_task(predictors, way)
-    files = list_images(images)
+    files = list_images(images, tell=lambda text: print(text, file=sys.stderr))
     for note in {mirror_note(predictor.bundle, views) for predictor in predictors} if views else ():
         if note:
             print(note, file=sys.stderr)

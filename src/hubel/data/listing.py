@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import glob
 import os
-import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -121,55 +118,3 @@ def is_table_name(name: str) -> bool:
 def is_passed_over(name: str) -> bool:
     """Whether a file is hidden, or in a hidden folder, or what macOS adds to archives."""
     return name.startswith((".", "__MACOSX")) or "/." in name or "/__MACOSX" in name
-
-
-def list_images(patterns: Sequence[str]) -> list[Path]:
-    """The images that files, folders (searched through) and globs name.
-
-    Args:
-        patterns: A file counts whatever its extension; in folders and globs an image's extension is needed.
-
-    Returns:
-        In the order of the patterns, each one's images in natural order (`2.jpg` before `10.jpg`), none twice.
-
-    Raises:
-        DataError: A pattern matches no image.
-    """
-    found: dict[str, Path] = {}
-    for pattern in patterns:
-        images = sorted(_matching(pattern), key=_natural_order)
-        if not images:
-            raise DataError(_nothing_matches(pattern))
-        for image in images:
-            found.setdefault(os.path.abspath(image), image)  # noqa: PTH100 - resolve() would follow links
-    return list(found.values())
-
-
-def _matching(pattern: str) -> Iterator[Path]:
-    path = Path(pattern).expanduser()
-    if path.is_file():
-        yield path
-    elif path.is_dir():
-        yield from (path / file.name for file in list_folder(path).files)
-    elif glob.has_magic(pattern):
-        for match in glob.iglob(str(path), recursive=True):  # noqa: PTH207 - Path.glob takes no absolute pattern
-            if Path(match).is_dir():
-                if not pattern.endswith("**"):  # that one already finds what lies below
-                    yield from _matching(match)
-            elif is_image_name(match):
-                yield Path(match)
-
-
-def _nothing_matches(pattern: str) -> str:
-    path = Path(pattern).expanduser()
-    if path.is_dir():
-        return f"folder {pattern} has no images: expected files such as .jpg, .png or .webp in it"
-    if glob.has_magic(pattern):
-        return f"no image matches {pattern}: check the pattern (quote it if the shell should not expand it)"
-    return f"{pattern} does not exist: expected an image file, a folder of images or a pattern such as 'photos/*.jpg'"
-
-
-def _natural_order(path: Path) -> tuple[list[tuple[int, int, str]], str]:
-    """Sort key: runs of digits by their value, letters without regard to case."""
-    parts = re.findall(r"(\d+)|(\D+)", str(path))
-    return [(0, int(digits), "") if digits else (1, 0, text.casefold()) for digits, text in parts], str(path)

@@ -1,0 +1,109 @@
+"""The pictures that a user names to be looked at: files, folders, patterns, and what holds or lists many."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from hubel.data.archives import is_archive_name
+from hubel.data.layouts import TORCHVISION, find_source, open_archive
+from hubel.data.listing import PARQUET_EXTENSIONS, File, is_image_name, is_table_name, list_folder
+from hubel.data.manifest import listed_names, manifest_table
+from hubel.data.sources import SPLITS, Container, Sample
+from hubel.errors import DataError
+
+
+def list_images(patterns: Sequence[str], tell: Callable[[str], None] = lambda text: None) -> list[Path | Sample]:
+    """The images that files, folders (searched through), globs, archives and manifests name.
+
+    Args:
+        patterns: A file counts whatever its extension; in folders and globs an image's extension is needed. Of a zip
+            or tar archive, all images in it count; of a manifest, whose labels are not looked at, all that it lists;
+            of `torchvision:NAME` or a Parquet file with pictures in it, the pictures of all splits.
+        tell: Hears of what takes a while.
+
+    Returns:
+        Files, or pictures inside something else, which have no label. They come in the order of the patterns; those
+        of a folder or an archive in natural order (`2.jpg` before `10.jpg`); none twice.
+
+    Raises:
+        DataError: A pattern matches no image, or what it names cannot be read.
+    """
+    found: dict[str, Path | Sample] = {}
+    for pattern in patterns:
+        images = _named(pattern, tell)
+        if not images:
+            raise DataError(_nothing_matches(pattern))
+        for image in images:
+            place = image.location if isinstance(image, Sample) else os.path.abspath(image)  # noqa: PTH100 - no links
+            found.setdefault(place, image)
+    return list(found.values())
+
+
+def _named(pattern: str, tell: Callable[[str], None]) -> list[Path | Sample]:
+    path = Path(pattern).expanduser()
+    if pattern.startswith(TORCHVISION) or _is_table_of_pictures(path):
+        return _in_source(pattern, tell)
+    if path.is_file() and is_archive_name(path.name):
+        listing, archive = open_archive(path, tell)
+        return [_inside(file, archive) for file in sorted(listing.files, key=lambda file: natural_order(file.name))]
+    if path.is_file() and is_table_name(path.name):
+        return [path.parent / name for name in listed_names(manifest_table(path))]
+    return sorted(_matching(pattern), key=lambda image: natural_order(str(image)))
+
+
+def _is_table_of_pictures(path: Path) -> bool:
+    if not path.is_file() or path.suffix.lower() not in PARQUET_EXTENSIONS:
+        return False
+    from hubel.data.hugging_face import holds_pictures
+
+    return holds_pictures(path)
+
+
+def _in_source(data: str, tell: Callable[[str], None]) -> list[Path | Sample]:
+    """The pictures of all splits of a data set."""
+    source = find_source(data, tell)
+    files = [entry.file for split in (*SPLITS, None) for entry in source.splits.get(split, ())]
+    if source.container is None:
+        return [source.base / file.name for file in files]
+    return [_inside(file, source.container) for file in files]
+
+
+def _inside(file: File, container: Container) -> Sample:
+    """A picture in a container, of which nothing is known."""
+    return Sample(None, file.name, (), "", container)
+
+
+def _matching(pattern: str) -> Iterator[Path]:
+    path = Path(pattern).expanduser()
+    if path.is_file():
+        yield path
+    elif path.is_dir():
+        yield from (path / file.name for file in list_folder(path).files)
+    elif glob.has_magic(pattern):
+        for match in glob.iglob(str(path), recursive=True):  # noqa: PTH207 - Path.glob takes no absolute pattern
+            if Path(match).is_dir():
+                if not pattern.endswith("**"):  # that one already finds what lies below
+                    yield from _matching(match)
+            elif is_image_name(match):
+                yield Path(match)
+
+
+def _nothing_matches(pattern: str) -> str:
+    path = Path(pattern).expanduser()
+    if path.is_dir():
+        return f"folder {pattern} has no images: expected files such as .jpg, .png or .webp in it"
+    if path.is_file():
+        return f"{pattern} has no images: expected files such as .jpg, .png or .webp in it"
+    if glob.has_magic(pattern):
+        return f"no image matches {pattern}: check the pattern (quote it if the shell should not expand it)"
+    return f"{pattern} does not exist: expected an image file, a folder of images or a pattern such as 'photos/*.jpg'"
+
+
+def natural_order(text: str) -> tuple[list[tuple[int, int, str]], str]:
+    """Sort key: runs of digits by their value, letters without regard to case."""
+    parts = re.findall(r"(\d+)|(\D+)", text)
+    return [(0, int(digits), "") if digits else (1, 0, part.casefold()) for digits, part in parts], text

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from hubel.data.inputs import list_images
+from hubel.data.sources import Sample
+from hubel.errors import DataError
+
+
+def touch(root: Path, *names: str) -> Path:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return root
+
+
+def test_list_images_takes_files_folders_and_globs_in_natural_order(tmp_path, monkeypatch):
+    touch(tmp_path, "p/10.jpg", "p/2.jpg", "p/deep/1.png", "p/notes.txt", "odd.dat", "q/B3.webp", "q/b20.webp")
+    monkeypatch.chdir(tmp_path)
+    assert list_images(["odd.dat", "p"]) == [Path("odd.dat"), Path("p/2.jpg"), Path("p/10.jpg"), Path("p/deep/1.png")]
+    assert list_images(["q/*"]) == [Path("q/B3.webp"), Path("q/b20.webp")]
+    assert list_images(["p/**/*.png", "p/*"]) == [Path("p/deep/1.png"), Path("p/2.jpg"), Path("p/10.jpg")]
+    assert list_images([str(tmp_path / "p" / "2.jpg"), "./p/2.jpg", "p/2*"]) == [tmp_path / "p" / "2.jpg"]
+
+
+def test_list_images_takes_names_that_look_like_patterns(tmp_path):
+    touch(tmp_path, "[a].png", "[b]/1.png")
+    assert list_images([str(tmp_path / "[a].png")]) == [tmp_path / "[a].png"]
+    assert list_images([str(tmp_path / "[b]")]) == [tmp_path / "[b]" / "1.png"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("gone.jpg", r"gone\.jpg does not exist: expected an image file, a folder of images or a pattern"),
+        ("*.gif", r"no image matches .*\*\.gif: check the pattern"),
+        ("empty", r"folder .*empty has no images"),
+    ],
+)
+def test_list_images_says_what_matches_nothing(tmp_path, pattern, message):
+    (touch(tmp_path, "a.jpg") / "empty").mkdir()
+    with pytest.raises(DataError, match=message):
+        list_images([str(tmp_path / "a.jpg"), str(tmp_path / pattern)])
+
+
+def test_list_images_looks_into_archives(tmp_path):
+    names = ["p/10.jpg", "p/2.jpg", "notes.txt", "__MACOSX/p/2.jpg", "deep/er/1.png"]
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+        for name in names:
+            packed.writestr(name, name)
+    for name, mode in (("b.tar", "w:"), ("c.tgz", "w:gz")):
+        with tarfile.open(tmp_path / name, mode) as packed:
+            for each in names:
+                packed.add(touch(tmp_path / "x", each) / each, each)
+    for name in ("a.zip", "b.tar", "c.tgz"):
+        images = list_images([str(tmp_path / name), str(tmp_path / name)])
+        assert [image.location for image in images if isinstance(image, Sample)] == [
+            f"{tmp_path / name}/{inside}" for inside in ("deep/er/1.png", "p/2.jpg", "p/10.jpg")
+        ]
+    assert list_images([str(tmp_path / "a.zip")])[1].read() == b"p/2.jpg"
+
+
+def test_list_images_takes_what_a_manifest_lists_in_its_order(tmp_path):
+    touch(tmp_path, "b.jpg", "a.jpg")
+    (tmp_path / "m.csv").write_text("path\nb.jpg\na.jpg\ngone.jpg\n")
+    assert list_images([str(tmp_path / "m.csv")]) == [tmp_path / name for name in ("b.jpg", "a.jpg", "gone.jpg")]
+
+
+def test_list_images_takes_the_pictures_in_a_table(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    images = arrow.array([{"bytes": b"one"}, {"bytes": b"two"}], arrow.struct([("bytes", arrow.binary())]))
+    parquet.write_table(arrow.table({"image": images, "label": [0, 1]}), tmp_path / "pets.parquet")
+    assert [image.read() for image in list_images([str(tmp_path / "pets.parquet")])] == [b"one", b"two"]
+
+
+def test_an_archive_without_images(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+        packed.writestr("notes.txt", "x")
+    with pytest.raises(DataError, match=r"a\.zip has no images: expected files such as \.jpg"):
+        list_images([str(tmp_path / "a.zip")])
