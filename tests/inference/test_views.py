@@ -208,6 +208,8 @@ def test_mirrored_views_of_a_model_that_knows_no_mirror_images_are_noted() -> No
     assert note is not None
     assert "single characters" in note
     assert mirror_note(letters, Views.named("five-crop")) is None
+    sides = Bundle("classification", "lenet5", USUAL, ("turn left", "turn right"), config={"augment": {}})
+    assert "told apart by left, right" in str(mirror_note(sides, flip))
     allowed = Bundle("classification", "lenet5", USUAL, ("a", "b"), config={"augment": {"mirror": 0.5}})
     assert mirror_note(allowed, flip) is None
     words = Bundle("classification", "lenet5", USUAL, ("cat", "dog"), config={"augment": {"mirror": None}})

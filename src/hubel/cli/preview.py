@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from hubel.data.sources import Sample
@@ -59,7 +59,7 @@ def write_preview(data: str, *, preset: str | None, sheet: Path, settings: Seque
     augment, notes = augment_of(config.augment, source.classes, preprocess.size)
     image = preview_sheet(samples, source.classes, augment, preprocess, seed=config.seed)
     try:
-        write_whole(sheet, lambda file: image.save(file, kind))
+        write_whole(sheet, lambda file: image.save(cast("IO[bytes]", file), kind))
     except OSError as error:
         raise DataError(f"cannot write {sheet}: {error.strerror or error}") from error
     console = output()
@@ -80,6 +80,6 @@ def _side(samples: Sequence[Sample]) -> int:
         try:
             with Image.open(io.BytesIO(sample.read())) as image:
                 shorter.append(min(image.size))
-        except Exception:  # noqa: S112 - what cannot be read has no size
+        except Exception:  # what cannot be read has no size
             continue
     return max(_LEAST_SIDE, min(_USUAL_SIDE, int(np.median(shorter)))) if shorter else _USUAL_SIDE

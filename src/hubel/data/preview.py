@@ -66,7 +66,13 @@ def preview_sheet(
     plain = Augment.preset("none")
     for row, (index, sample, pixels) in enumerate(chosen):
         at = np.array([index])
-        put(row, 0, plain.batch([pixels], plain.draws(seed, 0, at), preprocess.size)[0], _called(sample, classes), _BLACK)
+        put(
+            row,
+            0,
+            plain.batch([pixels], plain.draws(seed, 0, at), preprocess.size)[0],
+            _called(sample, classes),
+            _BLACK,
+        )
         for epoch in range(variants):
             draws = augment.draws(seed, epoch, at)
             varied = augment.batch([pixels], draws, preprocess.size)[0]

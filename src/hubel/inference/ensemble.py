@@ -13,6 +13,7 @@ import torch
 
 from hubel import runtime
 from hubel.bundle import Bundle
+from hubel.data.augmentation.label_keeping import doubts
 from hubel.data.decoding import UnreadableImage, load_for, read_array
 from hubel.data.sources import Sample
 from hubel.errors import ConfigError, DataError, unknown_name
@@ -96,11 +97,11 @@ def mirror_note(bundle: Bundle, views: Views) -> str | None:
     """What to say where views are mirrored, but the model never saw a mirror image in training; else None."""
     augment = bundle.config.get("augment", {})
     mirror = augment.get("mirror")
-    letters = bool(bundle.classes) and all(len(name) == 1 for name in bundle.classes)
-    without = mirror == 0 or (mirror is None and (letters or augment.get("preset") == "none"))
+    against = next((doubt.because for doubt in doubts(bundle.classes) if "mirror" in doubt.fields), None)
+    without = mirror == 0 or (mirror is None and (against is not None or augment.get("preset") == "none"))
     if not views.mirrored or not without:
         return None
-    why = "its classes are single characters" if letters and mirror is None else "its augmentation had none"
+    why = against if against is not None and mirror is None else "its augmentation had none"
     return f"the model was trained without mirror images ({why}): those of --tta {views.name} may mislead it"
 
 

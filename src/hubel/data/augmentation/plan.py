@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hubel.data.augmentation.augment import Augment
 
 _UNITS = {"rotate": "°", "shear": "°", "hue": "°", "blur": " px"}
+_UNSIGNED = ("crop", "elastic", "erase", "blur", "noise")
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ class Plan:
         texts = [name for name in ("mirrored", "flipped") if getattr(self.geometry, name)[number]]
         for name, values in self.drawn.items():
             if value := float(values[number]):
-                amount = f"{value:+.3g}{_UNITS[name]}" if name in _UNITS else f"{value:+.2f}"
-                texts.append(f"{name} {amount.removeprefix('+') if (values >= 0).all() else amount}")
+                amount = f"{value:+.1f}{_UNITS[name]}" if name in _UNITS else f"{value:+.2f}"
+                texts.append(f"{name} {amount.removeprefix('+') if name in _UNSIGNED else amount}")
         if self.chosen is not None:
             for kind, value in zip(self.chosen.kinds[number], self.chosen.values[number], strict=True):
                 texts.append(f"{OPERATIONS[kind]} {value:.3g}" if value else OPERATIONS[kind])

@@ -23,10 +23,13 @@ _CALLED = {
     "hue": "change of hue",
     "pca": "change of colour",
 }
-# A policy comes with crops and mirror images only: what else a preset does, the policy does, too.
-_INSTEAD_OF_A_POLICY = (
-    *("rotate", "zoom", "shear", "translate", "brightness", "contrast", "saturation", "hue", "blur", "noise", "erase"),
-    "elastic",
+# A policy comes with crops and mirror images only: it does itself what else a preset does.
+_WITHOUT_MORE: dict[str, Any] = dict.fromkeys(
+    (
+        *("rotate", "zoom", "shear", "translate", "elastic", "brightness", "contrast", "saturation", "hue", "erase"),
+        *("blur", "noise"),
+    ),
+    0.0,
 )
 
 
@@ -50,7 +53,7 @@ def augment_of(
     fields = settings.model_dump(exclude={"preset", "mixup", "cutmix"}, exclude_none=True)
     preset = Augment.preset(settings.preset or ("light" if max(size) < _SMALLEST_RESIZED else "standard"), task)
     if settings.policy is not None:
-        preset = replace(preset, **dict.fromkeys(_INSTEAD_OF_A_POLICY, 0.0))
+        preset = replace(preset, **_WITHOUT_MORE)
     augment = replace(preset, **fields)
     notes = []
     for doubt in doubts(classes):

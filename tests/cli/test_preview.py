@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+
+def hubel(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "hubel", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def test_a_sheet_of_varied_pictures(coloured_squares: Path, tmp_path: Path) -> None:
+    done = hubel("data", coloured_squares, "--augment", "strong", "--preview", "sheet.png", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines == [
+        "classes are named by colours (blue, green, red): no change of saturation, no change of hue "
+        "(--set augment.saturation= puts it back)",
+        "sheet    sheet.png",
+    ]
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width > 8 * 160
+    assert not (tmp_path / "data.html").exists()
+
+
+def test_settings_of_the_sheet(coloured_squares: Path, tmp_path: Path) -> None:
+    settings = ("--set", "augment.policy=randaugment", "--set", "augment.excluded=[rotate]", "--set", "data.size=32")
+    done = hubel("data", coloured_squares, *settings, "--out", "there", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"sheet    {Path('there') / 'augmentation.png'}"
+    assert (tmp_path / "there" / "augmentation.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--augment", "stronk"), "unknown augmentation preset 'stronk': did you mean strong"),
+        (("--preview", "sheet.gif"), "--preview sheet.gif: expected a file that ends in .png, .jpg"),
+        (("--augment", "light", "--set", "augment.rotate=200"), "augment.rotate is 200"),
+        (("--augment", "light", "--set", "augment.rotat=20"), "did you mean"),
+        (("--augment", "light", "--set", "augment.policy=autoaugment"), "augment.policy is 'autoaugment'"),
+    ],
+)
+def test_mistakes(coloured_squares: Path, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    done = hubel("data", coloured_squares, *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
