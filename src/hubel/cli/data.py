@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,6 +85,7 @@ def data(
             data,
             grouping=grouping,
             progress=lambda done, total: progress("opening pictures", done, total),
+            tell=lambda text: print(text, file=sys.stderr),
         )
         diagnosis = diagnose(examination)
         if model is not None:

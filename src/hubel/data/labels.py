@@ -34,6 +34,11 @@ def classes_of(label: Label) -> tuple[int, ...]:
     return (label,) if isinstance(label, int) else ()
 
 
+def are_characters(classes: Sequence[str]) -> bool:
+    """Whether the classes are single letters or digits: a mirrored b is a d."""
+    return bool(classes) and all(len(name) == 1 for name in classes)
+
+
 def label_text(label: Label, classes: Sequence[str]) -> str:
     """A label as a table has it: class names, several separated by `|`, or a number that reads back as the same."""
     if isinstance(label, float):

@@ -104,7 +104,7 @@ def find_near_duplicates(
         progress: Called with how many pictures have been opened and how many there are; they are remembered.
 
     Returns:
-        The pairs, each once; the first of the two comes first among the samples.
+        The pairs, each once, in no particular order.
     """
     of_digest = {sample.digest: sample for sample in reversed(samples)}
     different = [of_digest[digest] for digest in dict.fromkeys(sample.digest for sample in samples)]
@@ -142,8 +142,8 @@ def near_duplicate_units(pairs: Iterable[NearDuplicate]) -> dict[str, str]:
 def _key(samples: Sequence[Sample], mirror_images: bool) -> str:
     """All that the pairs depend on, as 32 hexadecimal digits."""
     state = hashlib.blake2b(f"{_SEARCH_VERSION}/{mirror_images}".encode(), digest_size=DIGEST_BYTES)
-    for sample in samples:
-        state.update(sample.digest.encode())
+    for digest in sorted(sample.digest for sample in samples):
+        state.update(digest.encode())
     return state.hexdigest()
 
 

@@ -13,6 +13,7 @@ from hubel import runtime
 from hubel.bundle import inspect_bundle
 from hubel.config import AugmentConfig, DataConfig, TrainConfig
 from hubel.data.augmentation import Augment, augment_of
+from hubel.data.doctor.brief import examine_in_brief
 from hubel.data.groups import Grouping
 from hubel.data.labels import label_array
 from hubel.data.loading import Loader, channel_statistics, default_workers
@@ -109,7 +110,7 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
         near_duplicates=data.near_duplicates,
         tell=reporter.message,
     )
-    for note in splits.notes:
+    for note in (*splits.notes, *examine_in_brief(splits, data.near_duplicates, partial(reporter.preparing, "all"))):
         reporter.message(note)
     task = make_task(config, splits)
     config = config.model_copy(update={"task": task.name})

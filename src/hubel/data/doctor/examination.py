@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 from hubel.data.collecting import labelled_splits
 from hubel.data.facts import PictureFacts, Progress, gather_facts
 from hubel.data.groups import Grouping
-from hubel.data.labels import Labelling, classes_of, label_text
+from hubel.data.labels import Labelling, are_characters, classes_of, label_text
 from hubel.data.layouts import find_source
 from hubel.data.near_duplicates import NearDuplicate, find_near_duplicates, near_duplicate_units
 from hubel.data.sources import SPLITS, Sample, Split
@@ -115,19 +115,26 @@ class Examination:
         return tuple(tuple(pictures) for pictures in alike.values())
 
 
-def examine(data: Path | str, *, grouping: Grouping | None = None, progress: Progress | None = None) -> Examination:
+def examine(
+    data: Path | str,
+    *,
+    grouping: Grouping | None = None,
+    progress: Progress | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Examination:
     """Open every picture of a data set and find copies.
 
     Args:
         data: What `hubel.data.layouts.find_source` takes.
         grouping: Which pictures belong together; None: those that the source says, if it does.
         progress: Called with how many pictures have been opened and how many there are.
+        tell: Hears of what else takes a while.
 
     Raises:
         DataError: There is no data set.
         ConfigError: The grouping is wrong.
     """
-    source = find_source(data)
+    source = find_source(data, tell)
     of_split, excluded = labelled_splits(source, source.classes)
     samples = [sample for split in (*SPLITS, None) for sample in of_split.get(split, ())]
     groups = grouping.groups_of([sample.name for sample in samples]) if grouping else source.groups
@@ -146,11 +153,6 @@ def examine(data: Path | str, *, grouping: Grouping | None = None, progress: Pro
         classes=source.classes,
         labelling=source.labelling,
         pictures=tuple(pictures),
-        near_duplicates=tuple(find_near_duplicates(samples, mirror_images=not _are_characters(source.classes))),
+        near_duplicates=tuple(find_near_duplicates(samples, mirror_images=not are_characters(source.classes))),
         notes=source.notes,
     )
-
-
-def _are_characters(classes: Sequence[str]) -> bool:
-    """Whether the classes are single letters or digits: a mirrored b is a d."""
-    return bool(classes) and all(len(name) == 1 for name in classes)
