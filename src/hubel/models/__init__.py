@@ -1,6 +1,7 @@
 """The networks and their registry; importing this package makes every network known."""
 
 from hubel.models import classification as classification
+from hubel.models import detection as detection
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import (
     ModelEntry,

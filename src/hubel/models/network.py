@@ -135,14 +135,7 @@ class ClassificationNetwork(nn.Module):
 
     def check_input(self, x: Tensor) -> None:
         """Raise a ValueError that names both shapes where the input does not fit the network."""
-        height, width = self.size or ("H", "W")
-        wanted = f"(N, {self.in_channels}, {height}, {width})"
-        if x.ndim != 4 or x.shape[1] != self.in_channels or (self.size and tuple(x.shape[2:]) != self.size):
-            raise ValueError(f"the input has shape {tuple(x.shape)}: this network takes {wanted}")
-        if min(x.shape[2:]) < self.smallest:
-            raise ValueError(
-                f"the input has shape {tuple(x.shape)}: this network takes {wanted}, H and W at least {self.smallest}"
-            )
+        check_images(x, self.in_channels, self.size, self.smallest)
 
     def replace_out(self, num_classes: int) -> None:
         """Give the head, and every auxiliary head, a new last layer of the same kind for another number of classes.
@@ -158,3 +151,22 @@ class ClassificationNetwork(nn.Module):
             )
             tensor = [*old.parameters(), *old.buffers()][0]
             head.out = new.to(device=tensor.device, dtype=tensor.dtype).train(old.training)
+
+
+def check_images(x: Tensor, in_channels: int, size: tuple[int, int] | None, smallest: int) -> None:
+    """Raise a ValueError that names both shapes where images do not fit a network.
+
+    Args:
+        x: The images.
+        in_channels: As for `ClassificationNetwork`, and so are the others.
+        size: The only height and width, or None.
+        smallest: The least height and width.
+    """
+    height, width = size or ("H", "W")
+    wanted = f"(N, {in_channels}, {height}, {width})"
+    if x.ndim != 4 or x.shape[1] != in_channels or (size and tuple(x.shape[2:]) != size):
+        raise ValueError(f"the input has shape {tuple(x.shape)}: this network takes {wanted}")
+    if min(x.shape[2:]) < smallest:
+        raise ValueError(
+            f"the input has shape {tuple(x.shape)}: this network takes {wanted}, H and W at least {smallest}"
+        )
