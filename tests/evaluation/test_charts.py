@@ -20,7 +20,7 @@ from hubel.models import list_models
 @pytest.fixture(scope="module")
 def networks() -> list[ComparedNetwork]:
     """All for ImageNet and the small ones, with the figures that a picture shows."""
-    names = [name for name in list_models() if not name.endswith("cifar")]
+    names = [name for name in list_models("classification") if not name.endswith("cifar")]
     like = compare(["lenet5"])[0]
     return [
         replace(
