@@ -107,8 +107,9 @@ class PictureStore:
         if self._mapped is None:
             return self._decode(self.samples[position])
         height, width = (int(side) for side in self._shapes[position])
-        start = int(self._starts[position])
-        pixels = self._mapped.read(start, height * width * self.channels)
+        pixels = self._mapped.read(int(self._starts[position]), height * width * self.channels)
+        if pixels is None:  # somebody has cut the file off, or its disk fails
+            return self._decode(self.samples[position])
         return pixels.reshape(height, width, self.channels)
 
     def without(self, lost: Mapping[int, str]) -> PictureStore:

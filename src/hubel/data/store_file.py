@@ -67,11 +67,19 @@ class MappedPixels:
         self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         self.pixels: npt.NDArray[np.uint8] = np.frombuffer(self._map, dtype=np.uint8)
 
-    def read(self, start: int, count: int) -> npt.NDArray[np.uint8]:
-        """Some pixels, read rather than mapped where the system can: mapped pages count as a process's memory."""
+    def read(self, start: int, count: int) -> npt.NDArray[np.uint8] | None:
+        """Some pixels, read rather than mapped where the system can: mapped pages count as a process's memory.
+
+        Returns:
+            None where the file does not give them (any more).
+        """
         if not hasattr(os, "pread"):
             return self.pixels[start : start + count]
-        return np.frombuffer(os.pread(self._file.fileno(), count, start), dtype=np.uint8)
+        try:
+            pixels = np.frombuffer(os.pread(self._file.fileno(), count, start), dtype=np.uint8)
+        except OSError:
+            return None
+        return pixels if len(pixels) == count else None
 
     def __del__(self) -> None:
         if hasattr(self, "_file"):

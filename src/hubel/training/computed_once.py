@@ -89,7 +89,7 @@ def compute_once(
         reporter: Hears what happens.
 
     Returns:
-        None where nothing is frozen or the features would take too much room.
+        None where nothing is frozen, or the features would take too much room or cannot be kept.
     """
     parts = cut(network, trained, (preprocess.channels, *preprocess.size), fold=transfer.fold)
     if parts is None:
@@ -113,8 +113,12 @@ def compute_once(
     )
     compute = partial(CachedFeatures, prefix, preprocess=preprocess, settings=settings)
     hear = partial(reporter.preparing, "frozen layers")
-    return ComputedOnce(
-        tuple(trained),
-        compute(train, views=transfer.views, progress=hear),
-        compute(validation, progress=hear),
-    )
+    try:
+        return ComputedOnce(
+            tuple(trained),
+            compute(train, views=transfer.views, progress=hear),
+            compute(validation, progress=hear),
+        )
+    except OSError as error:
+        reporter.message(f"frozen layers run in every step: their outputs cannot be kept ({error.strerror or error})")
+        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,9 @@ class CachedFeatures:
         settings: How it is run and kept.
         views: How many views of each picture.
         progress: Hears how many pictures of how many are done.
+
+    Raises:
+        OSError: There is no room for what it gives.
     """
 
     def __init__(
@@ -129,9 +133,17 @@ def run_prefix(
 
 
 def _allocate(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """An empty tensor, in memory or, where it is large, in a file that has no name and is gone with the process."""
-    if math.prod(shape) * dtype.itemsize <= _BYTES_IN_MEMORY:
+    """An empty tensor, in memory or, where it is large, in a file that has no name and is gone with the process.
+
+    Raises:
+        OSError: The file cannot be made, or the disk has too little room.
+    """
+    needed = math.prod(shape) * dtype.itemsize
+    if needed <= _BYTES_IN_MEMORY:
         return torch.empty(shape, dtype=dtype)
+    cache_folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=cache_folder()) as file:
+        if hasattr(os, "posix_fallocate"):  # a disk that is full when a page is written would end the process
+            os.posix_fallocate(file.fileno(), 0, needed)
         kept = np.memmap(file, dtype=str(dtype).removeprefix("torch."), mode="w+", shape=shape)
     return torch.from_numpy(kept)
