@@ -10,18 +10,24 @@ import sys
 import tarfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hubel.data import archives, compressed_tar, packs
 from hubel.data.archives import open_tar, open_zip
+from hubel.data.collecting import labelled_splits
+from hubel.data.decoding import read_array
 from hubel.data.layouts import find_source
 from hubel.data.sources import UnusableBytes
 from hubel.data.splits import open_splits
+from hubel.data.store import prepare_store
 from hubel.errors import DataError
+from hubel.preprocessing import Preprocess
 
 SUFFIXES = [".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"]
 
@@ -354,3 +360,17 @@ def test_cifar10_as_it_comes(shared, tmp_path):
     name = source.splits["test"][7].file.name
     with zipfile.ZipFile(shared / "data" / "cifar10.zip") as file:
         assert source.read(name) == file.read(name)
+
+
+def test_pictures_of_cifar10_are_decoded_from_the_zip(shared):
+    source = find_source(shared / "data" / "cifar10.zip")
+    few = replace(source, splits={"test": source.splits["test"][::50]})
+    samples = labelled_splits(few, source.classes)[0]["test"]
+    preprocess = Preprocess(size=(32, 32), resize_to=32)
+    store = prepare_store(samples, preprocess, classes=source.classes, purpose="evaluation", cache_bytes=10**8)
+    assert (len(store), store.cached, store.unreadable) == (200, True, ())
+    assert sorted(Counter(store.labels.tolist()).values()) == [20] * 10
+    with zipfile.ZipFile(shared / "data" / "cifar10.zip") as file:
+        for position in (0, 77, 199):
+            expected = read_array(file.read(samples[position].name), preprocess)
+            assert (store.array(position) == expected).all()

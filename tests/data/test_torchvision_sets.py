@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import struct
 from pathlib import Path
 
@@ -131,6 +132,14 @@ def test_a_name_that_torchvision_does_not_have(root):
 @pytest.mark.parametrize("name", [*torchvision_sets._ARRAYS, *torchvision_sets._FILES])
 def test_every_name_is_torchvisions(name):
     assert hasattr(torchvision.datasets, name)
+
+
+def test_the_documentation_lists_them():
+    text = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    listed = re.findall(
+        r"`(?:torchvision:)?(\w+)`", text.split("### torchvision's data sets")[1].split("torchvision downloads")[0]
+    )
+    assert sorted(listed) == sorted([*torchvision_sets._ARRAYS, *torchvision_sets._FILES])
 
 
 def test_names_of_classes():

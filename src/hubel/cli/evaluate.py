@@ -19,7 +19,7 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="MODEL... DATA",
-            help="Bundles or runs' folders, then the folder of pictures. Several models are averaged.",
+            help="Bundles or runs' folders, then pictures as for `hubel train`. Several models are averaged.",
         ),
     ],
     split: Annotated[str, typer.Option("--split", help="auto, test, validation, train or all.")] = "auto",

@@ -16,7 +16,9 @@ _BAR = 30  # characters for an accuracy of 1
 
 
 def probe(
-    data: Annotated[str, typer.Argument(help="A folder with a folder of pictures per class, as for `hubel train`.")],
+    data: Annotated[
+        str, typer.Argument(help="A folder with a folder of pictures per class, or other data: see `hubel train`.")
+    ],
     model: Annotated[str, typer.Option("--model", help="The network: `hubel models list`, or timm/NAME.")],
     weights: Annotated[
         str | None, typer.Option("--weights", help="Its weights: a name in the catalogue, or a file. [random]")

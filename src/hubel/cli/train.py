@@ -12,7 +12,8 @@ def train(
     data: Annotated[
         str | None,
         typer.Argument(
-            help="A folder with a folder of pictures per class; train/, validation/ and test/ above them if you like."
+            help="A folder with a folder of pictures per class (train/, validation/ and test/ above them if you like), "
+            "a manifest (.csv, .parquet), an archive (.zip, .tar) or torchvision:NAME; see docs/data.md."
         ),
     ] = None,
     model: Annotated[
@@ -98,7 +99,7 @@ def train(
         if data is None and out is None:
             raise ConfigError("--resume needs to know which run: give its DATA, or --out DIR")
     elif data is None and config is None:
-        raise ConfigError("no pictures to train on: give DATA, a folder with a folder of pictures per class")
+        raise ConfigError("no pictures to train on: give DATA, such as a folder with a folder of pictures per class")
     _run(data, out, device, resume, named, folds, group, set_ or [], json_)
 
 

@@ -32,7 +32,8 @@ def train(
     """Train a model on a folder of pictures.
 
     Args:
-        data: The data set's folder: a folder per class, with or without split folders above them.
+        data: The data set: a folder with a folder per class, with or without split folders above them; a manifest, an
+            archive, `torchvision:NAME`, ...: see `hubel.data.layouts.find_source`.
         model: A name of `hubel.list_models()` or `timm/<name>`; None: resnet18.
         weights: To start from: a name in the catalogue, or a path; None: random.
         recipe: `scratch`, `head`, `mid`, `full`, `gradual`, `auto` (a probe of the pictures chooses), or a YAML file
