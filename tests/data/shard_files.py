@@ -33,14 +33,20 @@ def write_tar(path: Path, members: Mapping[str, bytes | str | dict | list]) -> P
 
 
 def write_shards(
-    folder: Path, split: str = "train", *, shards: int = 3, pictures: int = 8, first: int = 0
+    folder: Path,
+    split: str = "train",
+    *,
+    shards: int = 3,
+    pictures: int = 8,
+    first: int = 0,
+    size: tuple[int, int] = (12, 10),
 ) -> list[Path]:
     """Shards of different pictures, of the classes 0 and 1 in turn."""
     paths, number = [], first
     for shard in range(shards):
         members: dict[str, bytes | str] = {}
         for _ in range(pictures):
-            members[f"{number:06}.png"] = picture(number)
+            members[f"{number:06}.png"] = picture(number, size)
             members[f"{number:06}.cls"] = str(number % 2)
             number += 1
         paths.append(write_tar(folder / f"{split}-{shard:06}.tar", members))
