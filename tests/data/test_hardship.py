@@ -135,7 +135,7 @@ FLAT = """
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").is_file(), reason="the system does not tell a process's memory")
 @pytest.mark.parametrize("layout", ["class folders", "shards"])
 def test_memory_stays_flat_over_twenty_epochs_with_workers(class_folders, draw, tmp_path, layout):
-    """Of all processes together, pages that they share counted once: after the fifth epoch it grows by less than 2 %."""
+    """Of all processes together, shared pages counted once: after the fifth epoch it grows by less than 2 %."""
     root = tmp_path / "photos"
     if layout == "shards":
         write_shards(root, shards=4, pictures=32, size=(150, 120))

@@ -145,7 +145,9 @@ def test_a_resumed_balanced_epoch_is_the_rest_of_it(imbalanced, workers, monkeyp
     monkeypatch.setattr("hubel.data.loading._BATCHES_DRAWN_AT_ONCE", 3)
     store = imbalanced
     augment = Augment.preset("standard")
-    loader = Loader(store, batch_size=4, preprocess=SMALL, augment=augment, seed=2, balance=store.labels, workers=workers)
+    loader = Loader(
+        store, batch_size=4, preprocess=SMALL, augment=augment, seed=2, balance=store.labels, workers=workers
+    )
     whole = list(loader.epoch(7))
     assert sum(batch.labels.sum().item() for batch in whole) == 10  # half of 20 pictures, where 17 are cats
     for start in range(6):
