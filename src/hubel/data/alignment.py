@@ -71,7 +71,8 @@ def align(first: Thumbnails, second: Thumbnails, window: Window) -> tuple[Thumbn
     down, across = (slope * side for slope in np.gradient(second, axis=(1, 2)))
     slopes = np.stack([down * places[:, None], down, across * places, across], axis=1).reshape(count, 4, side**2)
     normal = slopes @ slopes.transpose(0, 2, 1)
-    normal += 1e-4 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(4, dtype=np.float32)
+    damping = 1e-4 * np.trace(normal, axis1=1, axis2=2) + 1  # stripes and flat pictures have no slope to hold on to
+    normal += damping[:, None, None] * np.eye(4, dtype=np.float32)
     solve = np.linalg.inv(normal) @ slopes  # (N, 4, S²)
     begin = window.scale_and_shift()
     scale, shift = (np.tile(np.array(pair, dtype=np.float32)[:, None], count) for pair in begin)  # down and across
