@@ -5,9 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 
-from hubel.transfer.linear_probe import FOLDS, LinearProbe, cross_validated, stratified_folds
+from hubel.transfer.linear_probe import (
+    FOLDS,
+    IDENTITY,
+    LOGISTIC,
+    SOFTMAX,
+    LinearProbe,
+    cross_validated,
+    stratified_folds,
+)
 
 
 def gaussians(
@@ -21,6 +29,10 @@ def gaussians(
     return torch.from_numpy(values.astype(np.float32)), labels
 
 
+def one_hot(labels: np.ndarray) -> torch.Tensor:
+    return torch.eye(int(labels.max()) + 1)[torch.from_numpy(labels)]
+
+
 def names(rows: int) -> list[str]:
     return [str(row) for row in range(rows)]
 
@@ -28,17 +40,39 @@ def names(rows: int) -> list[str]:
 @pytest.mark.parametrize("strength", [1.0, 10.0])
 def test_the_optimum_is_scikit_learns(strength: float) -> None:
     features, labels = gaussians(120, 12, 3, 0.4)
-    probe = LinearProbe(features, labels)
+    probe = LinearProbe(features, one_hot(labels), SOFTMAX)
     weights = probe.fit([strength], 1000)[0]
     standardised = ((features - features.mean(dim=0)) / features.std(dim=0, correction=0) / 12**0.5).numpy()
     oracle = LogisticRegression(C=strength, tol=1e-8, max_iter=10_000).fit(standardised, labels)
     np.testing.assert_allclose(weights[:-1].T.numpy(), oracle.coef_, atol=0.02)
-    assert (probe.predict(features, weights) == oracle.predict(standardised)).all()
+    assert (probe.predict(features, weights).argmax(dim=1).numpy() == oracle.predict(standardised)).all()
+
+
+def test_several_labels_are_as_many_logistic_regressions() -> None:
+    features, labels = gaussians(120, 8, 4, 0.4)
+    has = np.stack([labels % 2, labels // 2], axis=1)
+    probe = LinearProbe(features, torch.from_numpy(has).float(), LOGISTIC)
+    weights = probe.fit([10.0], 1000)[0]
+    standardised = ((features - features.mean(dim=0)) / features.std(dim=0, correction=0) / 8**0.5).numpy()
+    for label in (0, 1):
+        oracle = LogisticRegression(C=10.0, tol=1e-8, max_iter=10_000).fit(standardised, has[:, label])
+        np.testing.assert_allclose(weights[:-1, label].numpy(), oracle.coef_[0], atol=0.02)
+
+
+def test_a_number_is_ridge_regression() -> None:
+    features, labels = gaussians(120, 8, 4, 0.4)
+    values = torch.from_numpy(labels[:, None]).float()
+    probe = LinearProbe(features, values, IDENTITY)
+    weights = probe.fit([10.0], 1000)[0]
+    standardised = ((features - features.mean(dim=0)) / features.std(dim=0, correction=0) / 8**0.5).numpy()
+    oracle = Ridge(alpha=1 / 10).fit(standardised, labels)
+    np.testing.assert_allclose(weights[:-1, 0].numpy(), oracle.coef_, atol=0.02)
+    np.testing.assert_allclose(probe.predict(features, weights)[:, 0].numpy(), oracle.predict(standardised), atol=0.01)
 
 
 def test_weights_of_growing_strength_are_those_of_a_fresh_start() -> None:
     features, labels = gaussians(60, 5, 2, 0.4)
-    probe = LinearProbe(features, labels)
+    probe = LinearProbe(features, one_hot(labels), SOFTMAX)
     warm, fresh = probe.fit([0.1, 1.0, 10.0], 500)[-1], probe.fit([10.0], 500)[0]
     torch.testing.assert_close(warm, fresh, atol=0.02, rtol=0)
 

@@ -18,6 +18,7 @@ from hubel.errors import ConfigError, DataError
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import build_model
 from hubel.preprocessing import Preprocess
+from hubel.tasks.classification import ClassificationTask
 from hubel.transfer.advice import (
     ENOUGH_PER_CLASS,
     Evidence,
@@ -100,7 +101,8 @@ def training_loader(splits: DataSplits, preprocess: Preprocess = PREPROCESS) -> 
 
 
 def run(network: ClassificationNetwork, splits: DataSplits, **options: object) -> ProbeResult:
-    return probe(network, training_loader(splits), PREPROCESS, splits.classes, **{"pretrained": True, **options})
+    task = ClassificationTask(splits.classes)
+    return probe(network, training_loader(splits), PREPROCESS, task, **{"pretrained": True, **options})
 
 
 def test_the_stage_that_knows_the_classes_is_found(
@@ -109,17 +111,17 @@ def test_the_stage_that_knows_the_classes_is_found(
     result = run(slopes_network, stripes(30))
     assert result.best.stage == "slopes"
     pixels, slopes, sum_ = result.stages
-    assert slopes.accuracy == 1
-    assert slopes.accuracy_ci95[1] == 1
-    assert pixels.accuracy < 0.75 > sum_.accuracy
+    assert slopes.value == 1
+    assert slopes.value_ci95[1] == 1
+    assert pixels.value < 0.75 > sum_.value
     assert slopes.behind_best_ci95 == (0, 0)
-    assert sum_.behind_best == pytest.approx(1 - sum_.accuracy)
+    assert sum_.behind_best == pytest.approx(1 - sum_.value)
     assert sum_.behind_best_ci95[0] > 0
     assert result.advice.regime == "mid"
     assert result.advice.train == "slopes"
     assert result.advice.frozen == ("pixels",)
     assert "the features fit best after slopes (100.0 %) and less later: after sum, " in result.advice.reasons[0]
-    assert (result.pictures, result.pictures_per_class, result.majority) == (60, (30, 30), 0.5)
+    assert (result.pictures, result.pictures_per_class, result.baseline) == (60, (30, 30), 0.5)
 
 
 def test_the_same_seed_gives_the_same_result_and_the_network_stays(

@@ -12,7 +12,18 @@ if TYPE_CHECKING:
 
     from hubel.transfer.probe import ProbeResult
 
-_BAR = 30  # characters for an accuracy of 1
+_BAR = 30  # characters for a figure of 1
+
+_WHAT = {
+    "accuracy": "of {classes} classes ({least} to {most} a class)",
+    "mean_average_precision": "with any of {classes} labels ({least} to {most} with a label)",
+    "r2": "with a number each",
+}
+_GUESS = {
+    "accuracy": "always naming the most frequent class is right in",
+    "mean_average_precision": "always naming each label's share has a mean average precision of",
+    "r2": "always naming the mean has an R² of",
+}
 
 
 def probe(
@@ -24,7 +35,7 @@ def probe(
         str | None, typer.Option("--weights", help="Its weights: a name in the catalogue, or a file. [random]")
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="Also draw the accuracy by depth: a .png or .svg file.")
+        Path | None, typer.Option("--plot", help="Also draw the figure by depth: a .png or .svg file.")
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     set_: Annotated[
@@ -33,7 +44,7 @@ def probe(
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure by depth how well a network's features tell your classes apart, and say how deep to freeze it.
+    """Measure by depth how well a network's features tell your labels, and say how deep to freeze it.
 
     The network runs once over the training pictures; a linear probe is cross-validated after every stage.
     """
@@ -68,26 +79,29 @@ def probe(
 def _print(result: ProbeResult, console: Console) -> None:
     from rich.table import Table
 
-    counts = result.pictures_per_class
+    from hubel.results.naming import TITLES
+
+    counts, percents = result.pictures_per_class, result.figure == "accuracy"
+    what = _WHAT[result.figure].format(classes=len(result.classes), least=f"{min(counts):,}", most=f"{max(counts):,}")
+    guess = f"{100 * result.baseline:.1f} %" if percents else f"{result.baseline:.3f}"
     console.print(
-        f"{result.pictures:,} training pictures of {len(result.classes)} classes ({min(counts):,} to {max(counts):,} "
-        f"a class), {'pretrained' if result.pretrained else 'random'} weights; always naming the most frequent class "
-        f"is right in {100 * result.majority:.1f} %\n"
+        f"{result.pictures:,} training pictures {what}, {'pretrained' if result.pretrained else 'random'} weights; "
+        f"{_GUESS[result.figure]} {guess}\n"
     )
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("stage")
-    for heading in ("stride", "values", "accuracy", "95 % interval"):
+    for heading in ("stride", "values", TITLES[result.figure], "95 % interval"):
         table.add_column(heading, justify="right")
     table.add_column("")
     for row in result.stages:
-        low, high = row.accuracy_ci95
+        low, high = row.value_ci95
         table.add_row(
             row.stage,
             str(row.stride),
             f"{row.values:,}",
-            f"{100 * row.accuracy:.1f} %",
-            f"{100 * low:.1f} to {100 * high:.1f}",
-            "█" * round(_BAR * row.accuracy) + (" best" if row is result.best else ""),
+            f"{100 * row.value:.1f} %" if percents else f"{row.value:.3f}",
+            f"{100 * low:.1f} to {100 * high:.1f}" if percents else f"{low:.3f} to {high:.3f}",
+            "█" * round(_BAR * max(row.value, 0)) + (" best" if row is result.best else ""),
         )
     console.print(table)
     console.print(f"\n{result.advice.summary}")

@@ -38,13 +38,13 @@ def probe_prepared(prepared: Prepared, reporter: Reporter) -> ProbeResult:
     """Probe the training pictures of a run; validation and test pictures are not looked at.
 
     Raises:
-        DataError: There are fewer than two pictures of a class.
+        DataError: There are too few different pictures.
     """
     return probe(
         prepared.network,
         prepared.loader("train"),
         prepared.preprocess,
-        prepared.splits.classes,
+        prepared.task,
         pretrained=prepared.config.model.weights is not None,
         seed=prepared.config.seed,
         progress=partial(reporter.preparing, "features of"),

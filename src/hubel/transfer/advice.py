@@ -18,11 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from hubel.results import Interval
+from hubel.results.naming import TITLES
+from hubel.tasks.paired import mean_difference
 
-# From so many pictures per class on, everything is trained.
+Added = npt.NDArray[Any]
+
+# From so many pictures per class (label, tenth of the values) on, everything is trained.
 ENOUGH_PER_CLASS = 50
 
-# Features that are right this often leave fine-tuning nothing to gain.
+# Features that are right this often (or explain as much) leave fine-tuning nothing to gain.
 _NEARLY_ALL = 0.98
 
 # Below it, two stages are distinguishable.
@@ -36,14 +40,24 @@ class Evidence:
     """What advice is given on.
 
     Attributes:
-        right: By stage, in the network's order: which pictures its probe got right, bool of shape (N,).
-        pictures_per_class: Of each class.
+        right: By stage, in the network's order: which pictures its probe got right, bool of shape (N,); or what each
+            adds to the figure, float64 (N,), where it is another one than the accuracy.
+        pictures_per_class: Of each class, label or tenth of the values.
         pretrained: Whether the network has weights from elsewhere.
+        figure: The mean of what the pictures add: `accuracy`, `mean_average_precision`, `r2`.
+        amount: What `pictures_per_class` counts pictures per.
     """
 
-    right: Mapping[str, npt.NDArray[np.bool_]]
+    right: Mapping[str, Added]
     pictures_per_class: Sequence[int]
     pretrained: bool
+    figure: str = "accuracy"
+    amount: str = "class"
+
+    def text(self, stage: str) -> str:
+        """The figure after a stage: `93.1 %`, `mean average precision 0.931`."""
+        value = float(self.right[stage].mean())
+        return _percent(value) if self.figure == "accuracy" else f"{TITLES[self.figure]} {value:.3f}"
 
 
 @dataclass(frozen=True)
@@ -96,12 +110,13 @@ def advise(evidence: Evidence) -> Advice:
         return Advice("full", "scratch", "all", (), (reason,))
     per_class = statistics.median(evidence.pictures_per_class)
     enough = per_class >= ENOUGH_PER_CLASS
-    amount = f"{per_class:g} pictures per class (the median) are {'enough' if enough else 'too few'} to"
+    amount = f"{per_class:g} pictures per {evidence.amount} (the median) are {'enough' if enough else 'too few'} to"
     best, fits = best_stage(evidence.right), features_fit(evidence.right)
-    depth = _reason_of_depth(evidence.right)
+    depth = _reason_of_depth(evidence)
     accuracy = float(evidence.right[stages[-1]].mean())
     if fits and accuracy >= _NEARLY_ALL:
-        nothing = f"with {_percent(accuracy)} right, training more than the head has next to nothing to gain"
+        reached = f"{_percent(accuracy)} right" if evidence.figure == "accuracy" else evidence.text(stages[-1])
+        nothing = f"with {reached}, training more than the head has next to nothing to gain"
         return Advice("head", "head", "head", stages, (depth, nothing))
     if fits and not enough:
         return Advice("head", "head", "head", stages, (depth, f"{amount} change features that fit"))
@@ -111,23 +126,28 @@ def advise(evidence: Evidence) -> Advice:
     if not fits:
         stay = f"{amount} change every stage for this task" if enough else f"nothing comes before {best} to be frozen"
         return Advice("full", "gradual", "all", (), (depth, stay))
-    room = f"{amount} fit the features closer, and {_percent(1 - accuracy)} are still wrong"
+    lacking = f"{_percent(1 - accuracy)} are still wrong"
+    if evidence.figure != "accuracy":
+        lacking = f"{evidence.text(stages[-1])} leaves room"
+    room = f"{amount} fit the features closer, and {lacking}"
     return Advice("full", "gradual", "all", (), (depth, room))
 
 
-def features_fit(right: Mapping[str, npt.NDArray[np.bool_]]) -> bool:
+def features_fit(right: Mapping[str, Added]) -> bool:
     """Whether the last stage's probe is not distinguishable from the best one's, on the same pictures.
 
-    The best stage is the best of several by luck, too: the sign test's p is multiplied by how many there are beside the
-    last one (Bonferroni).
+    The test is the sign test of right and wrong, Student's paired test of other figures. The best stage is the best of
+    several by luck, too: the test's p is multiplied by how many there are beside the last one (Bonferroni).
     """
     *others, last = right
-    return sign_test(right[best_stage(right)], right[last]) * max(len(others), 1) > _SMALL_P
+    best = right[best_stage(right)]
+    p = sign_test(best, right[last]) if best.dtype == bool else mean_difference("", best, right[last]).p_value
+    return p * max(len(others), 1) > _SMALL_P
 
 
-def best_stage(right: Mapping[str, npt.NDArray[np.bool_]]) -> str:
-    """The stage with the highest accuracy; of equals, the deepest."""
-    return max(reversed(list(right)), key=lambda stage: int(right[stage].sum()))
+def best_stage(right: Mapping[str, Added]) -> str:
+    """The stage with the highest figure; of equals, the deepest."""
+    return max(reversed(list(right)), key=lambda stage: float(right[stage].mean()))
 
 
 def sign_test(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
@@ -138,11 +158,11 @@ def sign_test(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float
     return min(1.0, float(2 * tail / 2**count))
 
 
-def paired_difference(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> tuple[float, Interval]:
-    """The difference of two accuracies on the same pictures, and its 95 % interval.
+def paired_difference(one: Added, other: Added) -> tuple[float, Interval]:
+    """The difference of two figures on the same pictures, and its 95 % interval.
 
-    The interval is Wald's for paired proportions: the mean of the differences picture by picture (-1, 0 or 1), and
-    1.96 of its standard errors to either side.
+    The interval is Wald's: the mean of the differences picture by picture (of accuracies, -1, 0 or 1), and 1.96 of its
+    standard errors to either side.
     """
     differences = one.astype(np.float64) - other
     mean = float(differences.mean())
@@ -150,10 +170,11 @@ def paired_difference(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) 
     return mean, (mean - half, mean + half)
 
 
-def _reason_of_depth(right: Mapping[str, npt.NDArray[np.bool_]]) -> str:
-    """Where the accuracy peaks, in words."""
+def _reason_of_depth(evidence: Evidence) -> str:
+    """Where the figure peaks, in words."""
+    right = evidence.right
     stages, best = list(right), best_stage(right)
-    top, last = (_percent(float(right[stage].mean())) for stage in (best, stages[-1]))
+    top, last = evidence.text(best), evidence.text(stages[-1])
     if len(stages) == 1:
         return f"the network has one stage only: depth cannot be compared ({top} after {best})"
     if best == stages[-1]:
@@ -161,6 +182,11 @@ def _reason_of_depth(right: Mapping[str, npt.NDArray[np.bool_]]) -> str:
     if features_fit(right):
         return f"the features fit: {last} after {stages[-1]} is not distinguishable from the best, {top} after {best}"
     behind, (low, high) = paired_difference(right[best], right[stages[-1]])
+    if evidence.figure != "accuracy":
+        return (
+            f"the features fit best after {best} ({top}) and less later: after {stages[-1]}, it is {behind:.3f} less "
+            f"(95 % interval {low:.3f} to {high:.3f})"
+        )
     return (
         f"the features fit best after {best} ({top}) and less later: after {stages[-1]}, {100 * behind:.1f} points "
         f"fewer are right (95 % interval {100 * low:.1f} to {100 * high:.1f})"

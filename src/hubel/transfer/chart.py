@@ -1,4 +1,4 @@
-"""The picture of a probe: accuracy by depth."""
+"""The picture of a probe: its figure by depth."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from hubel.errors import ConfigError
 from hubel.files import write_whole
+from hubel.results.naming import TITLES
 from hubel.transfer.probe import ProbeResult
 
 SUFFIXES = (".png", ".svg")
@@ -25,6 +26,11 @@ _STYLE: dict[Any, Any] = {
     "ytick.color": "#4b5563",
     "grid.color": "#e5e7eb",
 }
+_BASELINES = {
+    "accuracy": "the most frequent class",
+    "mean_average_precision": "each label's share",
+    "r2": "the mean",
+}
 _LINE, _FROZEN, _FAINT = "#0072B2", "#e0f2fe", "#6b7280"
 
 
@@ -35,7 +41,7 @@ def check_picture(path: Path) -> None:
 
 
 def draw_probe(result: ProbeResult, path: Path, *, title: str = "") -> None:
-    """Draw the accuracy of the probes by depth with their intervals; stages that the advice freezes are shaded.
+    """Draw the figure of the probes by depth with their intervals; stages that the advice freezes are shaded.
 
     Args:
         result: The probe.
@@ -56,16 +62,16 @@ def draw_probe(result: ProbeResult, path: Path, *, title: str = "") -> None:
         if result.advice.frozen:
             frozen = f"{result.advice.regime}: frozen"
             axes.axvspan(-0.5, len(result.advice.frozen) - 0.5, color=_FROZEN, label=frozen, linewidth=0)
-        accuracies = [row.accuracy for row in rows]
-        below = [row.accuracy - row.accuracy_ci95[0] for row in rows]
-        above = [row.accuracy_ci95[1] - row.accuracy for row in rows]
-        axes.errorbar(places, accuracies, yerr=[below, above], color=_LINE, marker="o", capsize=3, label="linear probe")
-        axes.axhline(result.majority, color=_FAINT, linestyle=":", label="the most frequent class")
+        values = [row.value for row in rows]
+        below = [max(row.value - row.value_ci95[0], 0) for row in rows]
+        above = [max(row.value_ci95[1] - row.value, 0) for row in rows]
+        axes.errorbar(places, values, yerr=[below, above], color=_LINE, marker="o", capsize=3, label="linear probe")
+        axes.axhline(result.baseline, color=_FAINT, linestyle=":", label=_BASELINES[result.figure])
         axes.set_xticks(list(places), [row.stage for row in rows])
         axes.set_xlim(-0.5, len(rows) - 0.5)
-        axes.set_ylim(0, 1.02)
+        axes.set_ylim(min(0.0, *(row.value_ci95[0] for row in rows)), 1.02)
         axes.set_xlabel("stage")
-        axes.set_ylabel("accuracy, 95 % interval")
+        axes.set_ylabel(f"{TITLES[result.figure]}, 95 % interval")
         axes.set_title(title, fontsize=10)
         axes.grid(axis="y")
         axes.legend(frameon=False, fontsize=9, loc="best")

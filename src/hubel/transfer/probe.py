@@ -1,10 +1,9 @@
-"""How much of the classes every stage of a network has already: pooled features and a linear probe after each one."""
+"""How much of the labels every stage of a network has already: pooled features and a linear probe after each one."""
 
 from __future__ import annotations
 
 import copy
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,16 +15,15 @@ from torch import Tensor, nn
 
 from hubel import runtime
 from hubel.data.loading import Loader
-from hubel.data.store import PictureStore
-from hubel.errors import DataError
 from hubel.models.folding import fold_batch_norm
 from hubel.models.network import ClassificationNetwork
 from hubel.preprocessing import Preprocess
 from hubel.results import Interval
-from hubel.tasks.classification import wilson_interval
+from hubel.tasks.task import Task
 from hubel.transfer.advice import Advice, Evidence, advise, best_stage, paired_difference
 from hubel.transfer.cached_features import FeatureSettings, run_prefix
-from hubel.transfer.linear_probe import cross_validated
+from hubel.transfer.linear_probe import cross_validated_predictions
+from hubel.transfer.probed_targets import Reading, probed_targets
 
 # More pictures make the intervals narrower than any advice needs.
 MOST_PICTURES = 5_000
@@ -39,17 +37,17 @@ class StageProbe:
         stage: The stage's name.
         stride: Input pixels per step of its map.
         values: How many values are left after pooling.
-        accuracy: Of cross-validation over the training pictures.
-        accuracy_ci95: Its 95 % interval (Wilson).
-        behind_best: How much more of the pictures the best stage gets right.
+        value: The figure of the probe (`ProbeResult.figure`), of cross-validation over the training pictures.
+        value_ci95: Its 95 % interval.
+        behind_best: How much greater the best stage's figure is.
         behind_best_ci95: Its 95 % interval, from the same pictures; (0, 0) for the best stage itself.
     """
 
     stage: str
     stride: int
     values: int
-    accuracy: float
-    accuracy_ci95: Interval
+    value: float
+    value_ci95: Interval
     behind_best: float
     behind_best_ci95: Interval
 
@@ -59,44 +57,50 @@ class ProbeResult:
     """What a probe has found.
 
     Attributes:
+        figure: What the probes are judged by: `accuracy`, `mean_average_precision` of several labels, `r2` of a number.
         stages: A row per stage, in the network's order.
         advice: What to freeze, and why.
         pictures: How many training pictures were probed.
-        classes: The classes' names.
-        pictures_per_class: Of each class, in that order; copies count once.
-        majority: The accuracy of always naming the most frequent class.
+        classes: The names of the classes or labels; none for a number.
+        amount: What `pictures_per_class` counts pictures per: `class`, `label`, `tenth of the values`.
+        pictures_per_class: Of each, in that order; copies count once.
+        baseline: The figure of a guess that never looks at a picture: the most frequent class, each label's share,
+            the mean.
         pretrained: Whether the network had weights.
         seconds: What the features and the probes took.
     """
 
+    figure: str
     stages: tuple[StageProbe, ...]
     advice: Advice
     pictures: int
     classes: tuple[str, ...]
+    amount: str
     pictures_per_class: tuple[int, ...]
-    majority: float
+    baseline: float
     pretrained: bool
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def best(self) -> StageProbe:
-        """The stage with the highest accuracy; of equals, the deepest."""
-        return max(reversed(self.stages), key=lambda row: row.accuracy)
+        """The stage with the highest figure; of equals, the deepest."""
+        return max(reversed(self.stages), key=lambda row: row.value)
 
     def to_dict(self) -> dict[str, Any]:
         """This result for JSON."""
         return {
             "pictures": self.pictures,
-            "pictures_per_class": dict(zip(self.classes, self.pictures_per_class, strict=True)),
+            "pictures_per_class": dict(zip(self.classes, self.pictures_per_class, strict=False)),
             "pretrained": self.pretrained,
-            "majority_accuracy": self.majority,
+            "figure": self.figure,
+            "baseline": self.baseline,
             "stages": [
                 {
                     "stage": row.stage,
                     "stride": row.stride,
                     "values": row.values,
-                    "accuracy": row.accuracy,
-                    "accuracy_ci95": list(row.accuracy_ci95),
+                    self.figure: row.value,
+                    f"{self.figure}_ci95": list(row.value_ci95),
                     "behind_best": row.behind_best,
                     "behind_best_ci95": list(row.behind_best_ci95),
                 }
@@ -112,7 +116,7 @@ def probe(
     network: ClassificationNetwork,
     pictures: Loader,
     preprocess: Preprocess,
-    classes: Sequence[str],
+    task: Task,
     *,
     pretrained: bool,
     settings: FeatureSettings | None = None,
@@ -120,7 +124,7 @@ def probe(
     most_pictures: int = MOST_PICTURES,
     progress: Callable[[int, int], None] | None = None,
 ) -> ProbeResult:
-    """Measure by depth how well a network's features, as they are, tell some classes apart.
+    """Measure by depth how well a network's features, as they are, tell the labels of pictures.
 
     The network runs once over the pictures, as they are evaluated. Every stage's output is averaged over all places,
     and a linear probe is cross-validated on what is left.
@@ -129,7 +133,7 @@ def probe(
         network: On its device; it is not changed.
         pictures: Loads the training pictures.
         preprocess: From uint8 pictures to the network's input.
-        classes: The classes' names.
+        task: What the pictures' labels are.
         pretrained: Whether the network has weights from elsewhere; the advice depends on it.
         settings: How the network runs; None: in float32 on its device.
         seed: Of the folds, and of the choice where there are too many pictures.
@@ -137,9 +141,10 @@ def probe(
         progress: Hears how many pictures of how many have gone through the network.
 
     Raises:
-        DataError: There are fewer than two classes, or than two different pictures of a class.
+        DataError: There are too few different pictures: of a class, with and without a label, or with a number.
     """
-    counts = _different_pictures(pictures.store, classes)
+    probed = probed_targets(task)
+    counts = probed.counts(pictures.store, task)
     began = time.perf_counter()
     settings = settings or FeatureSettings(next(network.parameters()).device)
     positions, features = pooled_features(
@@ -148,20 +153,28 @@ def probe(
     computed = time.perf_counter()
     labels = pictures.store.labels[positions]
     copies = [pictures.store.samples[position].digest for position in positions]
-    right = {
-        stage: cross_validated(values.to(settings.device), labels, copies, seed) for stage, values in features.items()
-    }
-    probed = time.perf_counter()
-    stages = _rows(network, features, right)
+    targets = torch.from_numpy(probed.targets(labels, len(task.classes))).to(settings.device)
+    strata, readings = probed.strata(labels), {}
+    for stage, values in features.items():
+        predictions = cross_validated_predictions(
+            values.to(settings.device), targets, strata, copies, probed.link, seed
+        )
+        readings[stage] = probed.read(predictions.astype(np.float64), labels)
+    ended = time.perf_counter()
+    evidence = Evidence(
+        {stage: reading.added for stage, reading in readings.items()}, counts, pretrained, probed.figure, probed.amount
+    )
     return ProbeResult(
-        stages=stages,
-        advice=advise(Evidence(right, counts, pretrained)),
+        figure=probed.figure,
+        stages=_rows(network, features, readings, evidence),
+        advice=advise(evidence),
         pictures=len(labels),
-        classes=tuple(classes),
+        classes=task.classes,
+        amount=probed.amount,
         pictures_per_class=counts,
-        majority=float(np.bincount(labels).max() / len(labels)),
+        baseline=probed.baseline(labels),
         pretrained=pretrained,
-        seconds={"features": round(computed - began, 1), "probes": round(probed - computed, 1)},
+        seconds={"features": round(computed - began, 1), "probes": round(ended - computed, 1)},
     )
 
 
@@ -251,39 +264,20 @@ def mean_over_places(output: Tensor, channels: int) -> Tensor:
     return output.float().mean(dim=places) if places else output.float()
 
 
-def _different_pictures(store: PictureStore, classes: Sequence[str]) -> tuple[int, ...]:
-    """How many pictures each class has, copies counted once; too few are refused."""
-    different = {(sample.label, sample.digest) for sample in store.samples}
-    counted = Counter(label for label, _ in different)
-    counts = tuple(counted[label] for label in range(len(classes)))
-    if len(classes) < 2:
-        raise DataError(f"a probe tells classes apart, but there is one only, '{classes[0]}': add another class")
-    if min(counts) < 2:
-        lacking = classes[counts.index(min(counts))]
-        raise DataError(
-            f"a probe needs two different training pictures of every class, to learn from one and be asked for the "
-            f"other: class '{lacking}' has {min(counts)}; add some"
-        )
-    return counts
-
-
 def _rows(
-    network: ClassificationNetwork,
-    features: dict[str, Tensor],
-    right: dict[str, npt.NDArray[np.bool_]],
+    network: ClassificationNetwork, features: dict[str, Tensor], readings: dict[str, Reading], evidence: Evidence
 ) -> tuple[StageProbe, ...]:
-    best = right[best_stage(right)]
+    best = evidence.right[best_stage(evidence.right)]
     rows = []
-    for (stage, hits), stride in zip(right.items(), network.strides, strict=True):
-        accuracy, behind = float(hits.mean()), paired_difference(best, hits)
-        low, high = wilson_interval(int(hits.sum()), len(hits))
+    for (stage, reading), stride in zip(readings.items(), network.strides, strict=True):
+        behind = paired_difference(best, reading.added)
         rows.append(
             StageProbe(
                 stage=stage,
                 stride=stride,
                 values=features[stage].shape[1],
-                accuracy=accuracy,
-                accuracy_ci95=(min(low, accuracy), max(high, accuracy)),  # at 0 and 1, rounding would part them
+                value=reading.value,
+                value_ci95=reading.ci95,
                 behind_best=behind[0],
                 behind_best_ci95=behind[1],
             )
