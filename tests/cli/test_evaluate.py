@@ -342,6 +342,6 @@ def test_the_library_does_the_same(trained: Path) -> None:
     assert evaluation.binary is not None
     assert evaluation.binary.positive == "dark"
     result = model.predict(evaluation.samples[0].path, tta="flip", average="logits")
-    assert result.probabilities == pytest.approx(evaluation.probabilities[0], abs=1e-5)
+    assert result.probabilities == pytest.approx(evaluation.predictions[0], abs=1e-5)
     with pytest.raises(HubelError, match="did you mean ten-crop"):
         library.evaluate(model, trained / "three", tta="tencrop")
