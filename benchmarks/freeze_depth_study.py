@@ -180,8 +180,8 @@ def run_probe(folder: Path, seed: int) -> tuple[str, str, float]:
     values = {"data": {"path": str(folder), "size": SIZE}, "model": {"name": MODEL, "weights": WEIGHTS}, "seed": seed}
     reporter = Reporter()
     result = probe_prepared(prepare(TrainConfig.from_values(values), reporter), reporter)
-    found = " ".join(f"{row.stage} {row.accuracy:.3f}" for row in result.stages)
-    return result.advice.train, found, time.perf_counter() - began
+    found = " ".join(f"{row.stage} {row.value:.3f}" for row in result.stages)
+    return result.advice.train, found, processor_seconds() - began
 
 
 def train(folder: Path, trained: str, pictures: int, seed: int) -> tuple[float, float, float]:
