@@ -22,12 +22,16 @@ def macs_by_torch(network: nn.Module, input_size: tuple[int, int, int]) -> dict[
 
 
 def macs_by_formula(network: nn.Module, input_size: tuple[int, int, int]) -> dict[str, int]:
-    """Of every convolution k_h k_w C_in / groups C_out at each place of its output; of a linear layer in times out."""
+    """Of every convolution k_h k_w C_in / groups C_out at each place of its output; of a linear layer in times out.
+
+    A transposed convolution multiplies at each place of its input.
+    """
     counts: Counter[str] = Counter()
 
     def count(name: str, layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
-        if isinstance(layer, nn.Conv2d):
-            (window_height, window_width), (height, width) = layer.kernel_size, output.shape[2:]
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            places = given[0] if isinstance(layer, nn.ConvTranspose2d) else output
+            (window_height, window_width), (height, width) = layer.kernel_size, places.shape[2:]
             weights = window_height * window_width * layer.in_channels // layer.groups * layer.out_channels
             counts[name] += height * width * weights
         elif isinstance(layer, nn.Linear):
@@ -36,7 +40,7 @@ def macs_by_formula(network: nn.Module, input_size: tuple[int, int, int]) -> dic
     handles = [
         layer.register_forward_hook(partial(count, name))
         for name, layer in network.named_modules()
-        if isinstance(layer, nn.Conv2d | nn.Linear)
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
     ]
     with torch.no_grad():
         network(torch.empty(1, *input_size, device="meta"))

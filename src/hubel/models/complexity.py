@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from hubel.models.network import ClassificationNetwork
+from hubel.models.network import Staged
 from hubel.models.receptive_field import Field, Span, propagate
 
 
@@ -96,22 +96,40 @@ def complexity(model: nn.Module, input_size: tuple[int, int, int]) -> Complexity
     Raises:
         ValueError: The network does not take this input.
     """
-    tally = _Tally()
-    image = torch.empty(1, *input_size, device="meta")
-    height, width = input_size[1:]
-    tally.follow(image, (Span(0, 0, 1, height), Span(0, 0, 1, width)))
-    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-    nothing = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
-    with torch.no_grad(), _evaluating(model), tally.watching(model), tally:
-        functional_call(model, nothing, (image,))
+    tally, _ = _observe(model, input_size)
     layers = tuple(_rows(model, tally))
     auxiliary = sum(parameter.numel() for parameter in _auxiliary(model).parameters())
     return Complexity(input_size, layers, tuple(_stage_rows(model, tally, layers)), auxiliary)
 
 
+def output_field(model: nn.Module, input_size: tuple[int, int, int]) -> Field:
+    """What the output's values depend on, down and across, followed through every operation.
+
+    Args:
+        model: Any module that takes images (N, C, H, W) and returns a tensor; it is not changed.
+        input_size: Channels, height and width of the image.
+    """
+    tally, output = _observe(model, input_size)
+    return tally.fields[id(output)]
+
+
+def _observe(model: nn.Module, input_size: tuple[int, int, int]) -> tuple[_Tally, Any]:
+    """One forward pass without arithmetic: what was seen, and what came out."""
+    tally = _Tally()
+    dtype = next((parameter.dtype for parameter in model.parameters()), None)
+    image = torch.empty(1, *input_size, device="meta", dtype=dtype)
+    height, width = input_size[1:]
+    tally.follow(image, (Span(0, 0, 1, height), Span(0, 0, 1, width)))
+    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    nothing = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
+    with torch.no_grad(), _evaluating(model), tally.watching(model), tally:
+        output = functional_call(model, nothing, (image,))
+    return tally, output
+
+
 def _auxiliary(model: nn.Module) -> nn.Module:
     """The heads that prediction leaves alone."""
-    return model.aux_heads if isinstance(model, ClassificationNetwork) else nn.ModuleDict()
+    return model.aux_heads if isinstance(model, Staged) else nn.ModuleDict()
 
 
 @dataclass
@@ -258,7 +276,7 @@ def _row(name: str, module: nn.Module, record: _Record, parameters: int) -> Laye
 
 
 def _stage_rows(model: nn.Module, tally: _Tally, layers: tuple[LayerComplexity, ...]) -> Iterator[LayerComplexity]:
-    if not isinstance(model, ClassificationNetwork):
+    if not isinstance(model, Staged):
         return
     for path in (*(f"stages.{name}" for name, _ in model.stages.named_children()), "head"):
         inside = [layer for layer in layers if f"{layer.name}.".startswith(f"{path}.")]

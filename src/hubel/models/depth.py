@@ -1,9 +1,10 @@
 """How deep a network is: its weight layers on the longest way from the input to the output.
 
 Networks are named after this number: ResNet-50, VGG-19, DenseNet-121. What lies beside the longest way, such as a
-projection shortcut or the shorter branches of an inception module, does not count. Convolutions and linear layers do,
-and layers with weights of another kind (LeNet-5's subsampling); normalisation does not. A depthwise convolution and
-the 1×1 convolution behind it are one layer, as Chollet 2016 (arXiv:1610.02357, figure 5) counts them.
+projection shortcut or the shorter branches of an inception module, does not count. Convolutions, transposed ones
+included, and linear layers do, and layers with weights of another kind (LeNet-5's subsampling); normalisation does not.
+A depthwise convolution and the 1×1 convolution behind it are one layer, as Chollet 2016 (arXiv:1610.02357, figure 5)
+counts them.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def weight_layers(model: nn.Module, input_size: tuple[int, int, int]) -> int:
 
 def _has_weights(module: nn.Module) -> bool:
     """Whether a module is a layer with weights; of a depthwise separable convolution, only the 1×1 part is one."""
-    if isinstance(module, nn.Conv2d):
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         return module.groups < module.in_channels or module.in_channels == 1
     return isinstance(module, nn.Linear | CountsItself)
 

@@ -21,22 +21,23 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hubel.models.complexity import CountsItself
-from hubel.models.network import ClassificationNetwork
+from hubel.models.network import Staged
 
 # A layer is told as many times as it occurs in a row, up to this; blocks of several layers are counted from two.
 _MOST_EQUAL_LAYERS = 2
 
 
-def describe_stages(network: ClassificationNetwork, input_size: tuple[int, int, int]) -> dict[str, str]:
+def describe_stages(network: nn.Module, input_size: tuple[int, int, int]) -> dict[str, str]:
     """The layers of every stage and of the head, as text.
 
     Args:
-        network: A network whose tensors are on the meta device, in evaluation mode.
+        network: A network with stages (`Staged`) whose tensors are on the meta device, in evaluation mode.
         input_size: Channels, height and width of the image.
 
     Raises:
         ValueError: The network does not take this input.
     """
+    assert isinstance(network, Staged)
     observer = _Observer()
     with torch.no_grad(), observer.watching(network), observer:
         network(torch.empty(1, *input_size, device="meta"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -26,6 +26,24 @@ class LogitsWithAux(NamedTuple):
 
     logits: Tensor
     aux: dict[str, Tensor]
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """A network in named stages and a head, whatever its task: what costs, memory and tables are told of.
+
+    The attributes are as for `ClassificationNetwork`; `stages` has the stages as its children, in the order of the
+    computation.
+    """
+
+    stages: nn.Module
+    head: nn.Module
+    aux_heads: nn.ModuleDict
+    in_channels: int
+    strides: tuple[int, ...]
+
+    def forward_with_aux(self, x: Tensor) -> LogitsWithAux:
+        """Logits of the head and of every auxiliary head."""
 
 
 class ClassificationNetwork(nn.Module):

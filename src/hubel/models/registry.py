@@ -171,7 +171,8 @@ def model_entry(name: str) -> ModelEntry:
 
         return timm_entry(name)
     if name not in _entries:
-        raise unknown_name("model", name, _entries, see="hubel models list")
+        known = [*_entries, *(f"{family}/{backbone}" for family in _families if backbone)]
+        raise unknown_name("model", name, known, see="hubel models list")
     return _entries[name]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from hubel.models.network import ClassificationNetwork
+from hubel.models.network import Staged
 
 # AdamW keeps two moments of every gradient (Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2).
 ADAMW_MOMENTS = 2
@@ -78,7 +78,7 @@ def _saved_bytes(model: nn.Module, input_size: tuple[int, int, int]) -> int:
     images = torch.empty(_IMAGES, *input_size, device="meta")
     model.train()
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        outputs = model.forward_with_aux(images) if isinstance(model, ClassificationNetwork) else model(images)
+        outputs = model.forward_with_aux(images) if isinstance(model, Staged) else model(images)
     del outputs
     return sum(storage.nbytes() for storage in saved.values())
 

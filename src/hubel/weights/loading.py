@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from hubel.errors import HubelError, WeightsError
 from hubel.models import ClassificationNetwork, build_model, list_models
 from hubel.models.registry import model_entry
+from hubel.models.segmentation import SegmentationNetwork
 from hubel.preprocessing import Preprocess
 from hubel.weights.catalogue import find_weights, recognise_file
 from hubel.weights.checkpoint import read_checkpoint
@@ -22,6 +23,9 @@ from hubel.weights.hub import Progress
 from hubel.weights.names import recognise
 
 Tensors = dict[str, Tensor]
+
+# Networks whose last layers are `head.out`, so that their classes can be other ones than a file's.
+WithHead = ClassificationNetwork | SegmentationNetwork
 
 # What the name of a weights file ends in; names in the catalogue have dots, too.
 _FILE_SUFFIXES = (".safetensors", ".pth", ".pt", ".th", ".bin", ".ckpt", ".tar", ".pkl")
@@ -106,14 +110,14 @@ def build_with_weights(
     tensors = read_checkpoint(path)
     model = build_model(name, num_classes=num_classes, in_channels=in_channels, **arguments)
     notes: list[str] = []
-    if isinstance(model, ClassificationNetwork):
+    if isinstance(model, WithHead):
         stored = _in_own_names(model, tensors)
         if "aux_heads" in arguments and not model.aux_heads:
             stored = _without_aux_heads(name, arguments, tensors, notes)
         channels = _stored_channels(model, stored)
         if in_channels is None and channels not in (None, model.in_channels):
             model = build_model(name, num_classes=num_classes, in_channels=channels, **arguments)
-            assert isinstance(model, ClassificationNetwork)
+            assert isinstance(model, WithHead)
         count = _stored_classes(stored)
         if num_classes is None and count not in (None, model.num_classes):
             model.replace_out(count)
@@ -158,7 +162,7 @@ def _without_aux_heads(name: str, arguments: dict[str, Any], tensors: Tensors, n
     return kept
 
 
-def _with_own_aux_heads(model: ClassificationNetwork, stored: Tensors, notes: list[str]) -> Tensors:
+def _with_own_aux_heads(model: WithHead, stored: Tensors, notes: list[str]) -> Tensors:
     """Keep the network's own fresh auxiliary heads where the file has none."""
     own = {name: tensor for name, tensor in model.state_dict().items() if name.startswith("aux_heads.")}
     if not own or own.keys() & stored.keys():
@@ -167,7 +171,7 @@ def _with_own_aux_heads(model: ClassificationNetwork, stored: Tensors, notes: li
     return {**stored, **own}
 
 
-def _first_convolution(model: ClassificationNetwork) -> str | None:
+def _first_convolution(model: WithHead) -> str | None:
     """The name of the weight that the input's channels meet."""
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d):
@@ -175,7 +179,7 @@ def _first_convolution(model: ClassificationNetwork) -> str | None:
     return None
 
 
-def _stored_channels(model: ClassificationNetwork, stored: Tensors) -> int | None:
+def _stored_channels(model: WithHead, stored: Tensors) -> int | None:
     name = _first_convolution(model)
     return stored[name].shape[1] if name in stored and stored[name].ndim == 4 else None
 
@@ -185,7 +189,7 @@ def _stored_classes(stored: Tensors) -> int | None:
     return sizes.pop() if len(sizes) == 1 else None
 
 
-def _with_own_channels(model: ClassificationNetwork, stored: Tensors, notes: list[str]) -> Tensors:
+def _with_own_channels(model: WithHead, stored: Tensors, notes: list[str]) -> Tensors:
     """Adapt the first convolution to the network's input channels.
 
     Every new kernel is the mean of the old ones, scaled so that the sum over the channels stays: a grey
@@ -199,7 +203,7 @@ def _with_own_channels(model: ClassificationNetwork, stored: Tensors, notes: lis
     return {**stored, name: kernel.repeat(1, model.in_channels, 1, 1)}
 
 
-def _with_own_head(model: ClassificationNetwork, stored: Tensors, notes: list[str]) -> Tensors:
+def _with_own_head(model: WithHead, stored: Tensors, notes: list[str]) -> Tensors:
     """Keep the network's own fresh last layers where the file's have another number of classes."""
     classes = _stored_classes(stored)
     weight = stored.get("head.out.weight")

@@ -17,7 +17,7 @@ def list_(
     """List the networks: name, input, parameters (those of auxiliary heads apart), source."""
     from hubel.cli.models.printing import empty_table, facts, print_json, shape
     from hubel.cli.text import output
-    from hubel.models.registry import list_models, model_entry
+    from hubel.models.registry import list_families, list_models, model_entry
 
     rows = []
     for name in list_models(task):
@@ -43,15 +43,17 @@ def list_(
         table.add_row(row["name"], *numbers, row["summary"], row["source"])
     console = output()
     console.print(table)
+    for family in list_families(task):
+        console.print(f"{family}/NAME is {family} on a classification network: {family}/resnet18, {family}/timm/NAME")
     if task in (None, "classification"):
         console.print("timm/NAME is any network of timm, where that is installed: pip install 'hubel[timm]'")
 
 
 def _parameters(network: nn.Module) -> tuple[int, int]:
     """Those that prediction uses, and those of auxiliary heads."""
-    from hubel.models.network import ClassificationNetwork
+    from hubel.models.network import Staged
 
     everything = sum(parameter.numel() for parameter in network.parameters())
-    heads = network.aux_heads.parameters() if isinstance(network, ClassificationNetwork) else ()
+    heads = network.aux_heads.parameters() if isinstance(network, Staged) else ()
     auxiliary = sum(parameter.numel() for parameter in heads)
     return everything - auxiliary, auxiliary

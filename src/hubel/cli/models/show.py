@@ -80,10 +80,10 @@ class _Shown:
         from hubel.models.complexity import complexity
         from hubel.models.depth import weight_layers
         from hubel.models.description import describe_stages
-        from hubel.models.network import ClassificationNetwork
+        from hubel.models.network import Staged
         from hubel.models.training_memory import training_memory
 
-        assert isinstance(network, ClassificationNetwork)
+        assert isinstance(network, Staged)
         self.entry, self.network, self.input_size = entry, network, input_size
         try:
             self.cost: Complexity = complexity(network, input_size)

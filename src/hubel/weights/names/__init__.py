@@ -23,8 +23,10 @@ from hubel.models.classification.resnetv2 import ResNetV2
 from hubel.models.classification.timm_backbone import TimmNetwork
 from hubel.models.classification.vgg import VGG
 from hubel.models.classification.xception import Xception
+from hubel.models.segmentation.fcn_resnet import DilatedFCN
 from hubel.weights.names.alexnet_vgg import in_torchvision, torchvision_numbers
 from hubel.weights.names.densenet import published_densenet, torchvision_densenet
+from hubel.weights.names.fcn import torchvision_fcn
 from hubel.weights.names.inception import torchvision_googlenet, torchvision_inception_v3
 from hubel.weights.names.inception_v4 import timm_inception_resnet_v2, timm_inception_v4
 from hubel.weights.names.resnet import akamaster_resnet, torchvision_resnet
@@ -97,4 +99,5 @@ _KNOWN: dict[type[nn.Module], Callable[[nn.Module], list[Naming]]] = {
     InceptionResNetV2: _inception_resnet_v2_namings,
     Xception: lambda _: [Naming("timm", timm_xception)],
     TimmNetwork: _timm_namings,
+    DilatedFCN: lambda _: [Naming("torchvision", torchvision_fcn)],
 }
