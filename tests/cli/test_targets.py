@@ -311,3 +311,23 @@ def test_frozen_layers_run_once_and_a_stopped_run_goes_on(
     again = hubel("train", manifest, "--resume", "--out", "tuned")
     assert again.status == 0, again.err
     assert json.loads(Path("tuned/metrics.json").read_text())["validation"] == after
+
+
+def test_the_task_may_be_another_than_the_labels_say(hubel: Hubel, tmp_path: Path) -> None:
+    generator = np.random.default_rng(1)
+    for value in (10, 20, 40):
+        (tmp_path / "folders" / str(value)).mkdir(parents=True)
+        for number in range(12):
+            pixels = np.clip(generator.normal(5 * value, 10, (24, 24)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "folders" / str(value) / f"{number}.png")
+    outcome = hubel("train", "folders", *QUICK, *SETTINGS, "--task", "regression", "--epochs", "3", "--out", "numbers")
+    assert outcome.status == 0, outcome.err
+    assert inspect_bundle(Path("numbers")).task == "regression"
+    assert json.loads(hubel("evaluate", "numbers", "folders", "--json").out)["split"] == "test"
+    rows = (("folders/10/0.png", "old"), ("folders/10/1.png", "new"))
+    words = write_manifest(tmp_path / "words.csv", ("path", "label"), *rows)
+    outcome = hubel("train", words, *QUICK, "--task", "regression")
+    assert outcome.status == 2
+    assert "one class for each picture, and a number was expected for this task: 'old' is no number" in outcome.error
+    outcome = hubel("evaluate", "numbers", words)
+    assert (outcome.status, "is no number" in outcome.error) == (2, True)

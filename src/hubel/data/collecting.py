@@ -17,6 +17,7 @@ from typing import NamedTuple
 from hubel.data.digests import DIGEST_BYTES, digest_files
 from hubel.data.labels import Label, Labelling, label_text
 from hubel.data.layouts import find_source
+from hubel.data.relabelling import relabelled
 from hubel.data.sources import SPLITS, Entry, Sample, Source, Split, UnusableBytes
 from hubel.errors import DataError
 
@@ -50,19 +51,22 @@ class Collected(NamedTuple):
     excluded: list[Excluded]
 
 
-def collect(data: Path | str, tell: Callable[[str], None] | None = None) -> Collected:
+def collect(
+    data: Path | str, tell: Callable[[str], None] | None = None, labelling: Labelling | None = None
+) -> Collected:
     """Find a data set's pictures, hash them and check that its splits belong together.
 
     Args:
         data: What `find_source` takes.
         tell: Hears of what takes a while.
+        labelling: The kind of labels that is wanted; None: as the source has them.
 
     Raises:
         DataError: There is nothing that a network could be trained on.
     """
     excluded: list[Excluded] = []
     with _without_collecting():
-        source = find_source(data, tell or (lambda text: None))
+        source = relabelled(find_source(data, tell or (lambda text: None)), labelling)
         of_split = _samples(source, source.classes, excluded)
     notes = list(source.notes)
     if excluded:

@@ -163,6 +163,7 @@ def open_folds(
     count: int,
     grouping: Grouping | None = None,
     *,
+    labelling: Labelling | None = None,
     near_duplicates: int = MOST_SEARCHED,
     tell: Callable[[str], None] | None = None,
 ) -> Folds:
@@ -174,13 +175,14 @@ def open_folds(
         data: What `hubel.data.layouts.find_source` takes.
         count: How many folds.
         grouping: Which pictures belong together; None: those that the source says, if it does.
+        labelling: The kind of labels that is wanted; None: as the source has them.
         near_duplicates: Of up to so many pictures, near duplicates stay in one fold.
         tell: Hears of what takes a while.
 
     Raises:
         DataError: There is nothing at `data` that can be dealt so that every fold has every class.
     """
-    found = collect(data, tell)
+    found = collect(data, tell, labelling)
     samples = [sample for split, of_split in found.of_split.items() if split != "test" for sample in of_split]
     samples.sort(key=lambda sample: sample.name)
     notes = list(found.notes)
@@ -209,6 +211,7 @@ def open_splits(
     validation_fraction: float = 0.15,
     test_fraction: float = 0.15,
     grouping: Grouping | None = None,
+    labelling: Labelling | None = None,
     near_duplicates: int = MOST_SEARCHED,
     tell: Callable[[str], None] | None = None,
 ) -> DataSplits:
@@ -224,6 +227,7 @@ def open_splits(
         test_fraction: Share that goes to test, where everything is divided.
         grouping: Which pictures belong together: they are divided by their group's name and never come apart, except
             where the data set has them apart already. None: those that the source says, if it does.
+        labelling: The kind of labels that is wanted; None: as the source has them.
         near_duplicates: Of up to so many pictures that are divided, near duplicates never come apart; it takes about
             as long as opening them all, once.
         tell: Hears of what takes a while.
@@ -237,7 +241,7 @@ def open_splits(
             f"validation_fraction {validation_fraction} and test_fraction {test_fraction}: "
             "expected two numbers above 0 that leave something to train"
         )
-    found = collect(data, tell)
+    found = collect(data, tell, labelling)
     of_split, notes = found.of_split, found.notes
     fractions: dict[Split, float] = {"test": test_fraction, "validation": validation_fraction}
     if "validation" in of_split:
@@ -276,6 +280,7 @@ def open_division(
     grouping: Grouping | None = None,
     folds: int | None = None,
     fold: int | None = None,
+    labelling: Labelling | None = None,
     near_duplicates: int = MOST_SEARCHED,
     tell: Callable[[str], None] | None = None,
 ) -> DataSplits:
@@ -286,14 +291,14 @@ def open_division(
         ConfigError: The fractions leave nothing to one of the splits.
     """
     if folds is not None and fold is not None:
-        return open_folds(data, folds, grouping, near_duplicates=near_duplicates, tell=tell).hold_out(
-            fold, validation_fraction
-        )
+        dealt = open_folds(data, folds, grouping, labelling=labelling, near_duplicates=near_duplicates, tell=tell)
+        return dealt.hold_out(fold, validation_fraction)
     return open_splits(
         data,
         validation_fraction=validation_fraction,
         test_fraction=test_fraction,
         grouping=grouping,
+        labelling=labelling,
         near_duplicates=near_duplicates,
         tell=tell,
     )

@@ -35,6 +35,7 @@ from hubel.tasks.task import Floats, Labels, Task
 from hubel.training.api import whole_configuration
 from hubel.training.folder import RunFolder, claim_folder, find_folder, refuse_taken
 from hubel.training.interruption import Interrupted
+from hubel.training.preparation import wanted_labelling
 from hubel.training.progress import Reporter
 from hubel.training.run import Run, finished_run, make_ready, resume, with_absolute_paths
 
@@ -180,7 +181,13 @@ def resume_folds(
 def _open(config: TrainConfig) -> Folds:
     data = config.data
     grouping = Grouping(data.group, Path(data.groups) if data.groups else None)
-    return open_folds(data.path, data.folds or 2, grouping, near_duplicates=data.near_duplicates)
+    return open_folds(
+        data.path,
+        data.folds or 2,
+        grouping,
+        labelling=wanted_labelling(config),
+        near_duplicates=data.near_duplicates,
+    )
 
 
 def _of_fold(config: TrainConfig, fold: int) -> TrainConfig:

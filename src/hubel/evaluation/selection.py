@@ -11,6 +11,7 @@ from hubel.data.collecting import labelled_splits
 from hubel.data.groups import Grouping
 from hubel.data.labels import Label
 from hubel.data.layouts import find_source
+from hubel.data.relabelling import relabelled
 from hubel.data.sources import SPLITS, Sample, Source
 from hubel.data.splits import DataSplits, open_division
 from hubel.errors import DataError, unknown_name
@@ -48,7 +49,7 @@ def select_samples(root: Path, predictors: Sequence[Predictor], split: str) -> S
     """
     if split not in ("auto", "all", *SPLITS):
         raise unknown_name("split", split, ("auto", "all", *SPLITS))
-    source = find_source(root)
+    source = relabelled(find_source(root), predictors[0].task.labelling)
     of_split, excluded = labelled_splits(source, predictors[0].classes)
     notes = [f"left out {item.sample.name}: {item.reason}" for item in excluded]
     trained = _listed_splits(predictors[0])
@@ -98,6 +99,7 @@ def _division_in_training(root: Path, source: Source, predictor: Predictor) -> D
                 root,
                 **{name: settings[name] for name in names if name in settings},
                 grouping=Grouping(settings.get("group"), settings.get("groups")),
+                labelling=predictor.task.labelling,
                 near_duplicates=near_duplicates,
             )
         except DataError:  # nobody could train on it

@@ -15,7 +15,7 @@ from hubel.config import AugmentConfig, DataConfig, TrainConfig
 from hubel.data.augmentation import Augment, augment_of
 from hubel.data.doctor.brief import examine_in_brief
 from hubel.data.groups import Grouping
-from hubel.data.labels import label_array
+from hubel.data.labels import Labelling, label_array
 from hubel.data.loading import Loader, channel_statistics, default_workers
 from hubel.data.splits import DataSplits, open_division
 from hubel.data.store import PictureStore, Unreadable, prepare_store, refuse_share
@@ -107,6 +107,7 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
         grouping=Grouping(data.group, Path(data.groups) if data.groups else None),
         folds=data.folds,
         fold=data.fold,
+        labelling=wanted_labelling(config),
         near_duplicates=data.near_duplicates,
         tell=reporter.message,
     )
@@ -212,16 +213,20 @@ def choose_preprocess(
     )
 
 
+def wanted_labelling(config: TrainConfig) -> Labelling | None:
+    """The labels that the configuration's task needs; None: those that the data has."""
+    return TASKS[config.task].labelling if config.task else None
+
+
 def make_task(config: TrainConfig, splits: DataSplits) -> Task:
-    """The task of a run: what the configuration names, else what the labels of the data say.
+    """The task of a run, as the labels of the data say.
 
     Raises:
         ConfigError: A setting makes no sense for the task.
         DataError: There is nothing to learn.
     """
-    kind = TASKS[config.task] if config.task else TASK_OF[splits.labelling]
     labels = label_array([sample.label for sample in splits.train], splits.labelling, len(splits.classes))
-    return kind.for_training(splits.classes, labels, config)
+    return TASK_OF[splits.labelling].for_training(splits.classes, labels, config)
 
 
 def _note_imbalance(counts: Sequence[int], classes: Sequence[str], reporter: Reporter) -> None:
