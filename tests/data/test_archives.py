@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hubel.data import archives, compressed_tar, packs
@@ -342,6 +343,31 @@ def test_a_tar_without_its_end_mark_is_noted(tmp_path, contents):
     path = pack(tmp_path / "pets.tar", contents)
     path.write_bytes(path.read_bytes()[: 1024 * 10])
     assert find_source(path).notes == ("pets.tar has no end mark and may be cut off",)
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar", ".tgz", ".tar.xz"])
+def test_whatever_the_damage_it_is_told_in_one_line_or_harms_one_picture(tmp_path, contents, suffix, monkeypatch):
+    monkeypatch.setattr("hubel.data.digests.remember_digests", lambda *arguments, **options: None)
+    whole = pack(tmp_path / f"whole{suffix}", contents).read_bytes()
+    generator = np.random.default_rng(0)
+    outcomes: Counter[str] = Counter()
+    for number in range(80):
+        raw = bytearray(whole)
+        for place in generator.integers(0, len(raw), 1 + number % 4):
+            raw[place] = generator.integers(0, 256)
+        path = tmp_path / f"{number}{suffix}"
+        path.write_bytes(raw[: generator.integers(1, len(raw))] if number % 10 == 0 else raw)
+        try:
+            splits = open_splits(path, near_duplicates=0)
+            outcomes["usable"] += 1
+            outcomes["left out"] += bool(splits.excluded)
+        except DataError as error:
+            outcomes["refused"] += 1
+            outcomes["in several lines"] += "\n" in str(error)
+        path.unlink()
+    assert outcomes["in several lines"] == 0
+    assert outcomes["refused"] > 0
+    assert outcomes["usable"] > 0 or suffix in (".tgz", ".tar.xz")
 
 
 def test_a_tar_lists_what_tarfile_lists(tmp_path, contents):

@@ -4,6 +4,7 @@ import codecs
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hubel.data.layouts import find_source
@@ -204,12 +205,29 @@ def test_digests_are_remembered_for_each_manifest(class_folders, tmp_path, monke
         ("path,label,group\na.png,x,p1\nb.png,x,\n", r"no group in line 3: every picture needs one"),
         ("path,label\na.png,x\nb.png,x\na.png,y\n", r"has a\.png in lines 2 and 4, which differ: .*'beach\|night'"),
         ("path,label\nz/a.png,x\n", r"none of the pictures in .*list\.csv exists \(the first one is .*z/a\.png\)"),
-        (b"path,label\n\xff\x00\x01,x\n", r"list\.csv is no text: expected a CSV file, best in UTF-8"),
+        (b"path,label\n\xff\x00\x01,x\n", r"list\.csv is no text \(there is a control character in line 2\): expected"),
+        ('path,label\n"a\nb.png",x\n', r"a line break in the path in line 3: expected one path in every row"),
     ],
 )
 def test_what_is_wrong_with_a_manifest_is_said(write, text, message):
     with pytest.raises(DataError, match=message):
         read_manifest(write(text))
+
+
+def test_whatever_the_bytes_they_are_a_manifest_or_refused_in_one_line(write):
+    whole = "path,label,split\na.png,Zürich,train\nb.png,Genf,val\nc.png,Genf,test\n"
+    generator, told = np.random.default_rng(0), set[str]()
+    for encoding in ("utf-8", "utf-16", "cp1252"):
+        for number in range(200):
+            raw = bytearray(whole.encode(encoding))
+            for place in generator.integers(0, len(raw), 1 + number % 5):
+                raw[place] = generator.integers(0, 256)
+            try:
+                assert sum(map(len, read_manifest(write(bytes(raw))).splits.values())) >= 1
+            except DataError as error:
+                told.add(str(error))
+    assert len(told) > 50
+    assert not [text for text in told if "\n" in text]
 
 
 def test_only_test_pictures(write):

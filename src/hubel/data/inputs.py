@@ -11,7 +11,7 @@ from pathlib import Path
 from hubel.data.archives import is_archive_name
 from hubel.data.layouts import TORCHVISION, find_source, open_archive
 from hubel.data.listing import PARQUET_EXTENSIONS, File, is_image_name, is_table_name, list_folder
-from hubel.data.manifest import listed_names, manifest_table
+from hubel.data.manifest import file_at, listed_names, manifest_table
 from hubel.data.sources import SPLITS, Container, Sample
 from hubel.errors import DataError
 
@@ -51,7 +51,7 @@ def _named(pattern: str, tell: Callable[[str], None]) -> list[Path | Sample]:
         listing, archive = open_archive(path, tell)
         return [_inside(file, archive) for file in sorted(listing.files, key=lambda file: natural_order(file.name))]
     if path.is_file() and is_table_name(path.name):
-        return [path.parent / name for name in listed_names(manifest_table(path))]
+        return [path.parent / file_at(path.parent, name).name for name in listed_names(manifest_table(path))]
     return sorted(_matching(pattern), key=lambda image: natural_order(str(image)))
 
 

@@ -40,7 +40,7 @@ def read_manifest(path: Path) -> Source:
         DataError: It is no manifest; the text says which line is at fault.
     """
     base = path.parent
-    source = source_of(manifest_table(path), path, lambda name: _on_disk(base, name))
+    source = source_of(manifest_table(path), path, lambda name: file_at(base, name))
     if all(entry.file.size == MISSING for entries in source.splits.values() for entry in entries):
         first = next(entry.file.name for entries in source.splits.values() for entry in entries)
         raise DataError(
@@ -80,8 +80,9 @@ def listed_names(table: Table) -> list[str]:
         raise _missing_column(table, "path", ("path",))
     names = [str(cell if cell is not None else "").strip() for cell in table.columns[column]]
     for name, line in zip(names, table.lines, strict=True):
-        if not name:
-            raise DataError(f"{table.path} has no path in line {line}: expected one in every row")
+        if not name or "\n" in name or "\r" in name:
+            what = "a line break in the path" if name else "no path"
+            raise DataError(f"{table.path} has {what} in line {line}: expected one path in every row")
         if _ADDRESS.match(name):
             raise DataError(
                 f"{table.path} has an address in line {line} ({name}): expected the paths of files; "
@@ -145,7 +146,7 @@ def source_of(
     )
 
 
-def _on_disk(base: Path, name: str) -> File:
+def file_at(base: Path, name: str) -> File:
     """The file that a path names, by its path relative to the base where it lies below it."""
     name = os.path.expanduser(name)  # noqa: PTH111 - strings all the way: this runs for every row
     if "\\" in name and not os.path.lexists(os.path.join(base, name)):  # noqa: PTH118
@@ -272,5 +273,5 @@ class _Cells:
 
 
 def _text(cell: Any) -> str:
-    """A cell as text, composed as other programs write it; what is not there is empty."""
-    return "" if cell is None else unicodedata.normalize("NFC", str(cell).strip())
+    """A cell as text on one line, accents composed; what is not there is empty."""
+    return "" if cell is None else unicodedata.normalize("NFC", " ".join(str(cell).split()))

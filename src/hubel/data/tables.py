@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _DELIMITERS = ",;\t"
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # all but tabs and line breaks
 _SPREADSHEET_HINT = "sep="  # the first line of some spreadsheets' CSV names the delimiter
 
 
@@ -83,13 +85,18 @@ def read_csv(path: Path, content: bytes, known: frozenset[str]) -> Table:
 
 
 def _decoded(path: Path, content: bytes) -> tuple[str, tuple[str, ...]]:
+    notes: tuple[str, ...] = ()
     try:
-        return content.decode(_BYTE_ORDER_MARKS.get(content[:2], "utf-8-sig")), ()
+        text = content.decode(_BYTE_ORDER_MARKS.get(content[:2], "utf-8-sig"))
     except UnicodeDecodeError:
-        if b"\0" in content:
-            raise DataError(f"{path} is no text: expected a CSV file, best in UTF-8") from None
-    note = f"{path.name} is not in UTF-8 and was read as Windows-1252: check names with accents"
-    return content.decode("cp1252", errors="replace"), (note,)
+        text = content.decode("cp1252", errors="replace")
+        notes = (f"{path.name} is not in UTF-8 and was read as Windows-1252: check names with accents",)
+    if wrong := _CONTROL.search(text):
+        line = text.count("\n", 0, wrong.start()) + 1
+        raise DataError(
+            f"{path} is no text (there is a control character in line {line}): expected a CSV file, best in UTF-8"
+        )
+    return text, notes
 
 
 def _header(text: str, delimiter: str) -> list[str]:
