@@ -5,6 +5,7 @@ Thumbnails are float32 of shape (N, S, S), grey.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -33,7 +34,9 @@ def strength(thumbnails: Thumbnails) -> npt.NDArray[np.floating[Any]]:
 
     A speck on a flat ground is little detail, however bright it is.
     """
-    values: npt.NDArray[np.floating[Any]] = np.quantile(np.abs(detail(thumbnails)), _WEAKER_SHARE, axis=(1, 2))
+    strengths = np.abs(detail(thumbnails)).reshape(len(thumbnails), -1)
+    place = int(_WEAKER_SHARE * strengths.shape[1])
+    values: npt.NDArray[np.floating[Any]] = np.partition(strengths, place, axis=1)[:, place]
     return values
 
 
@@ -77,12 +80,12 @@ def align(first: Thumbnails, second: Thumbnails, window: Window) -> tuple[Thumbn
     begin = window.scale_and_shift()
     scale, shift = (np.tile(np.array(pair, dtype=np.float32)[:, None], count) for pair in begin)  # down and across
     for _ in range(_ITERATIONS):
-        moved, shown = _moved(first, scale, shift, places)
+        moved, shown = _moved(first, scale, shift, places, _linear)
         difference = (_as_bright(moved, second, shown) - second) * shown
         step = np.clip((solve @ difference.reshape(count, side**2, 1))[..., 0].T, -_MOST_STEP, _MOST_STEP)
         scale = scale / (1 + step[::2])
         shift = shift - scale * step[1::2]
-    return _moved(first, scale, shift, places)
+    return _moved(first, scale, shift, places, _cubic)
 
 
 def _moved(
@@ -90,6 +93,7 @@ def _moved(
     scales: npt.NDArray[np.floating[Any]],
     shifts: npt.NDArray[np.floating[Any]],
     places: npt.NDArray[np.float32],
+    interpolation: Callable[[npt.NDArray[np.floating[Any]]], npt.NDArray[np.floating[Any]]],
 ) -> tuple[Thumbnails, Thumbnails]:
     """Thumbnails scaled and shifted, and where they then have something to show, 1 or 0."""
     side = thumbnails.shape[-1]
@@ -98,12 +102,18 @@ def _moved(
     for scale, shift in zip(scales, shifts, strict=True):
         wanted = ((scale[:, None] * places + shift[:, None]) + 0.5) * side - 0.5  # (N, S) in pixels
         inside.append(((wanted > -1) & (wanted < side)).astype(np.float32))
-        matrices.append(_cubic(np.clip(wanted, 0, side - 1)[:, :, None] - pixels))
+        matrices.append(interpolation(np.clip(wanted, 0, side - 1)[:, :, None] - pixels))
     rows, columns = matrices
     return rows @ thumbnails @ columns.transpose(0, 2, 1), inside[0][:, :, None] * inside[1][:, None, :]
 
 
-def _cubic(distance: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
+def _linear(distance: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
+    """Weights of linear interpolation by the distance in pixels: enough to find a place."""
+    weights: npt.NDArray[np.floating[Any]] = np.maximum(1 - np.abs(distance), 0)
+    return weights
+
+
+def _cubic(distance: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
     """Weights of cubic interpolation (Keys 1981, a = -1/2) by the distance in pixels, with a sum of 1 in each row."""
     far = np.abs(distance)
     near = (1.5 * far - 2.5) * far * far + 1

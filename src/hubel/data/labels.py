@@ -35,7 +35,7 @@ def classes_of(label: Label) -> tuple[int, ...]:
 
 
 def are_characters(classes: Sequence[str]) -> bool:
-    """Whether the classes are single letters or digits: a mirrored b is a d."""
+    """Whether the classes are single letters or digits."""
     return bool(classes) and all(len(name) == 1 for name in classes)
 
 

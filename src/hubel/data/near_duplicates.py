@@ -22,6 +22,7 @@ from hubel.data.alignment import Thumbnails, align, overall_similarity, similari
 from hubel.data.decoding import UnreadableImage, load_image
 from hubel.data.digests import DIGEST_BYTES
 from hubel.data.facts import Progress, gather_facts, thumbnails_of
+from hubel.data.labels import are_characters
 from hubel.data.perceptual_hash import SIDE, Hashes, Window, cut_out, hashes_of, mirrored, pairs_within_radius
 from hubel.data.remembered import remember_near_duplicates, remembered_near_duplicates
 from hubel.data.sources import Sample
@@ -51,7 +52,7 @@ _LEAST_UNALIGNED, _LEAST_ALIGNED = 0.2, 0.65
 _LEAST_ALIKE, _LEAST_ALIKE_OVERALL, _LEAST_ALIKE_IN_DETAIL = 0.95, 0.85, 0.6
 _LARGER_SIDE = 2 * SIDE
 
-_PAIRS_AT_ONCE = 512
+_PAIRS_AT_ONCE = 128  # whose arrays fit into a processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,28 +95,31 @@ class _Candidates:
 
 
 def find_near_duplicates(
-    samples: Sequence[Sample], *, mirror_images: bool = True, progress: Progress | None = None
+    samples: Sequence[Sample], classes: Sequence[str] = (), progress: Progress | None = None
 ) -> list[NearDuplicate]:
     """Find the pictures that are copies of one another, but not the same file.
 
     Args:
         samples: The pictures; those that cannot be read have no copies.
-        mirror_images: Whether a mirror image is a copy; of letters, it may be another letter.
+        classes: The classes' names. Where all are letters or digits nothing is searched: drawn characters are alike by
+            nature, and a mirrored b is a d.
         progress: Called with how many pictures have been opened and how many there are; they are remembered.
 
     Returns:
         The pairs, each once, in no particular order.
     """
+    if are_characters(classes):
+        return []
     of_digest = {sample.digest: sample for sample in reversed(samples)}
     different = [of_digest[digest] for digest in dict.fromkeys(sample.digest for sample in samples)]
-    key = _key(different, mirror_images)
+    key = _key(different)
     if (known := remembered_near_duplicates(key)) is not None:
         return [NearDuplicate(*values) for values in json.loads(known)]
     facts = gather_facts(different, progress)
     legible = [s for s in different if min(facts[s.digest].width, facts[s.digest].height) >= _LEAST_SIDE]
     thumbnails = thumbnails_of([facts[sample.digest] for sample in legible])
     rich = np.flatnonzero(_strengths(thumbnails) >= _LEAST_STRENGTH)
-    found = _search([legible[position] for position in rich], thumbnails[rich], mirror_images)
+    found = _search([legible[position] for position in rich], thumbnails[rich])
     remember_near_duplicates(key, json.dumps([[p.first, p.second, p.similarity, p.mirrored] for p in found]))
     return found
 
@@ -139,17 +143,17 @@ def near_duplicate_units(pairs: Iterable[NearDuplicate]) -> dict[str, str]:
     return {digest: least_of(digest) for digest in list(united)}
 
 
-def _key(samples: Sequence[Sample], mirror_images: bool) -> str:
+def _key(samples: Sequence[Sample]) -> str:
     """All that the pairs depend on, as 32 hexadecimal digits."""
-    state = hashlib.blake2b(f"{_SEARCH_VERSION}/{mirror_images}".encode(), digest_size=DIGEST_BYTES)
+    state = hashlib.blake2b(str(_SEARCH_VERSION).encode(), digest_size=DIGEST_BYTES)
     for digest in sorted(sample.digest for sample in samples):
         state.update(digest.encode())
     return state.hexdigest()
 
 
-def _search(samples: Sequence[Sample], thumbnails: npt.NDArray[np.uint8], mirror_images: bool) -> list[NearDuplicate]:
+def _search(samples: Sequence[Sample], thumbnails: npt.NDArray[np.uint8]) -> list[NearDuplicate]:
     best: dict[tuple[int, int], tuple[float, bool]] = {}
-    close = [found for each in _hash_neighbours(thumbnails, mirror_images) for found in _aligned(each, thumbnails)]
+    close = [found for each in _hash_neighbours(thumbnails) for found in _aligned(each, thumbnails)]
     wanted = [positions for block in close for positions in (block.first, block.second)]
     larger = _LargerThumbnails(samples, np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *wanted])))
     for block in close:
@@ -163,10 +167,10 @@ def _search(samples: Sequence[Sample], thumbnails: npt.NDArray[np.uint8], mirror
     ]
 
 
-def _hash_neighbours(thumbnails: npt.NDArray[np.uint8], mirror_images: bool) -> Iterator[_Candidates]:
+def _hash_neighbours(thumbnails: npt.NDArray[np.uint8]) -> Iterator[_Candidates]:
     """Pairs whose hashes are near one another: whole pictures, mirror images, and windows of the first."""
     whole = _hashes(thumbnails, Window())
-    searches = [(window, False) for window in _WINDOWS] + [(Window(), True)] * mirror_images
+    searches = [(window, False) for window in _WINDOWS] + [(Window(), True)]
     for window, turned in searches:
         queries = mirrored(whole) if turned else _hashes(thumbnails, window)
         first, second = pairs_within_radius(queries, whole)

@@ -122,5 +122,4 @@ def _find_alike(
             tell(f"{total:,} pictures are searched for near duplicates, once")
             told = True
 
-    characters = bool(classes) and all(len(name) == 1 for name in classes)  # a mirrored b is a d
-    return near_duplicate_units(find_near_duplicates(samples, mirror_images=not characters, progress=opened))
+    return near_duplicate_units(find_near_duplicates(samples, classes, opened))

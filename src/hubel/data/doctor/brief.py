@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hubel.data.labels import are_characters
 from hubel.data.near_duplicates import find_near_duplicates
 from hubel.data.sources import SPLITS, Sample
 from hubel.data.splits import DataSplits
@@ -28,7 +27,7 @@ def examine_in_brief(
         return []
     samples = [sample for _, sample in placed.values()]
     apart, contradicting = [], []
-    for pair in find_near_duplicates(samples, mirror_images=not are_characters(splits.classes), progress=progress):
+    for pair in find_near_duplicates(samples, splits.classes, progress):
         (first_split, first), (second_split, second) = placed[pair.first], placed[pair.second]
         if first_split != second_split:
             apart.append((first, second))

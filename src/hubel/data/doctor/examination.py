@@ -11,7 +11,7 @@ from pathlib import Path
 from hubel.data.collecting import labelled_splits
 from hubel.data.facts import PictureFacts, Progress, gather_facts
 from hubel.data.groups import Grouping
-from hubel.data.labels import Labelling, are_characters, classes_of, label_text
+from hubel.data.labels import Labelling, classes_of, label_text
 from hubel.data.layouts import find_source
 from hubel.data.near_duplicates import NearDuplicate, find_near_duplicates, near_duplicate_units
 from hubel.data.sources import SPLITS, Sample, Split
@@ -153,6 +153,6 @@ def examine(
         classes=source.classes,
         labelling=source.labelling,
         pictures=tuple(pictures),
-        near_duplicates=tuple(find_near_duplicates(samples, mirror_images=not are_characters(source.classes))),
+        near_duplicates=tuple(find_near_duplicates(samples, source.classes)),
         notes=source.notes,
     )
