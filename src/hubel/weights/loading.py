@@ -125,6 +125,8 @@ def build_with_weights(
         stored = _with_own_aux_heads(model, _with_own_channels(model, stored, notes), notes)
         tensors = _with_own_head(model, stored, notes)
         preprocess = preprocess and _for_channels(preprocess, model.in_channels)
+    else:
+        tensors = _with_own_last_layers(model, _in_own_names(model, tensors), num_classes, notes)
     _load(model, tensors, str(weights), name, notes)
     return PretrainedModel(model, preprocess, tuple(notes), classes, entry.name if entry else None)
 
@@ -216,6 +218,17 @@ def _with_own_head(model: WithHead, stored: Tensors, notes: list[str]) -> Tensor
     fresh = {name: tensor for name, tensor in model.state_dict().items() if last.match(name)}
     notes.append(f"head replaced: {classes} classes in the file, {model.num_classes} wanted")
     return {**stored, **fresh}
+
+
+def _with_own_last_layers(model: nn.Module, stored: Tensors, num_classes: int | None, notes: list[str]) -> Tensors:
+    """Keep a detector's fresh last layers (`out_layers`) where another number of classes was asked for."""
+    last = tuple(getattr(model, "out_layers", ()))
+    own = {name: tensor for name, tensor in model.state_dict().items() if name.startswith(last)}
+    other = [name for name, tensor in own.items() if name in stored and stored[name].shape != tensor.shape]
+    if num_classes is None or not other:
+        return stored
+    notes.append(f"last layers replaced: another number of classes in the file, {num_classes} wanted")
+    return {**stored, **own}
 
 
 def _load(model: nn.Module, stored: Tensors, weights: str, network: str, notes: list[str]) -> None:

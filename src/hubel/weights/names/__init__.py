@@ -24,8 +24,10 @@ from hubel.models.classification.timm_backbone import TimmNetwork
 from hubel.models.classification.vgg import VGG
 from hubel.models.classification.xception import Xception
 from hubel.models.segmentation.fcn_resnet import DilatedFCN
+from hubel.models.detection.faster_rcnn import FasterRCNN
 from hubel.weights.names.alexnet_vgg import in_torchvision, torchvision_numbers
 from hubel.weights.names.densenet import published_densenet, torchvision_densenet
+from hubel.weights.names.faster_rcnn import torchvision_faster_rcnn
 from hubel.weights.names.fcn import torchvision_fcn
 from hubel.weights.names.inception import torchvision_googlenet, torchvision_inception_v3
 from hubel.weights.names.inception_v4 import timm_inception_resnet_v2, timm_inception_v4
@@ -78,6 +80,12 @@ def _inception_resnet_v2_namings(network: nn.Module) -> list[Naming]:
     return [Naming("timm", timm_inception_resnet_v2)] if network.layout == "released" else []
 
 
+def _torchvision_faster_rcnn(network: nn.Module) -> list[Naming]:
+    assert isinstance(network, FasterRCNN)
+    on_resnet = "conv5" in dict(network.backbone.stages.named_children())
+    return [Naming("torchvision", torchvision_faster_rcnn)] if on_resnet and network.pyramid is not None else []
+
+
 def _torchvision_alexnet_vgg(network: nn.Module) -> list[Naming]:
     assert isinstance(network, OneColumnAlexNet | VGG)
     return [Naming("torchvision", torchvision_numbers(network))] if in_torchvision(network) else []
@@ -100,4 +108,5 @@ _KNOWN: dict[type[nn.Module], Callable[[nn.Module], list[Naming]]] = {
     Xception: lambda _: [Naming("timm", timm_xception)],
     TimmNetwork: _timm_namings,
     DilatedFCN: lambda _: [Naming("torchvision", torchvision_fcn)],
+    FasterRCNN: _torchvision_faster_rcnn,
 }
