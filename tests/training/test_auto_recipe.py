@@ -97,10 +97,26 @@ def test_auto_follows_the_advice(weights: Path, shades: Path, tmp_path: Path, mo
     assert (rest.train, rest.epochs) == ("conv3", 4)
 
 
-def auto_advice(train: str) -> object:
+def test_auto_ends_the_network_where_the_advice_says_and_so_does_whoever_repeats_the_run(
+    weights: Path, shades: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Found:
+        advice = auto_advice("conv3", through="conv3")
+
+    monkeypatch.setattr(auto, "probe_prepared", lambda *_: Found)
+    folder, said = train(shades, tmp_path / "run", weights=weights, recipe="auto")
+    assert "the network ends after conv3, with a new head" in said
+    values = yaml.safe_load((folder / "config.yaml").read_text())
+    assert values["model"]["arguments"] == {"through": "conv3"}
+    assert [*hubel.load(folder).network.stages._modules] == ["conv1", "conv2", "conv3"]
+    again = hubel.train(config=folder / "config.yaml", out=tmp_path / "again")
+    assert again.bundle.read_bytes() == (folder / "best.safetensors").read_bytes()
+
+
+def auto_advice(train: str, through: str | None = None) -> object:
     from hubel.transfer.advice import Advice
 
-    return Advice("mid", "mid", train, ("conv1", "conv2"), ("somebody said so",))
+    return Advice("mid", "mid", train, through, ("conv1", "conv2"), ("somebody said so",))
 
 
 def test_without_weights_auto_is_scratch_and_says_so(shades: Path, tmp_path: Path) -> None:

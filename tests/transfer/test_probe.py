@@ -21,12 +21,12 @@ from hubel.preprocessing import Preprocess
 from hubel.tasks.classification import ClassificationTask
 from hubel.transfer.advice import (
     ENOUGH_PER_CLASS,
+    SOME_PER_CLASS,
     Evidence,
     advise,
     best_stage,
-    features_fit,
+    last_useful_stage,
     paired_difference,
-    sign_test,
 )
 from hubel.transfer.cached_features import FeatureSettings
 from hubel.transfer.chart import draw_probe
@@ -117,10 +117,9 @@ def test_the_stage_that_knows_the_classes_is_found(
     assert slopes.behind_best_ci95 == (0, 0)
     assert sum_.behind_best == pytest.approx(1 - sum_.value)
     assert sum_.behind_best_ci95[0] > 0
-    assert result.advice.regime == "mid"
-    assert result.advice.train == "slopes"
-    assert result.advice.frozen == ("pixels",)
-    assert "the features fit best after slopes (100.0 %) and less later: after sum, " in result.advice.reasons[0]
+    assert (result.advice.regime, result.advice.train, result.advice.through) == ("head", "head", "slopes")
+    assert result.advice.frozen == ("pixels", "slopes")
+    assert "the features fit best after slopes (100.0 %), and less later: after sum, " in result.advice.reasons[0]
     assert (result.pictures, result.pictures_per_class, result.baseline) == (60, (30, 30), 0.5)
 
 
@@ -209,53 +208,79 @@ def evidence(per_class: int, *accuracies: float, pretrained: bool = True, rows: 
     return Evidence(right, (per_class, per_class + 1, per_class - 1), pretrained)
 
 
-FEW, MANY = ENOUGH_PER_CLASS - 1, ENOUGH_PER_CLASS
+FEW, SOME, MANY = SOME_PER_CLASS - 1, SOME_PER_CLASS, ENOUGH_PER_CLASS
 
 
 @pytest.mark.parametrize(
-    ("given", "regime", "recipe", "train", "frozen", "because"),
+    ("given", "regime", "recipe", "train", "through", "frozen", "because"),
     [
-        (evidence(FEW, 0.3, 0.6, 0.8), "head", "head", "head", "abc", "too few to change features that fit"),
-        (evidence(MANY, 0.3, 0.6, 0.8), "full", "gradual", "all", "", "enough to fit the features closer, and 20.0 %"),
-        (evidence(MANY, 0.3, 0.6, 0.985), "head", "head", "head", "abc", "next to nothing to gain"),
-        (evidence(FEW, 0.3, 0.8, 0.6), "mid", "mid", "b", "a", "after c, 20.0 points fewer are right"),
-        (evidence(FEW, 0.8, 0.3, 0.6), "full", "gradual", "all", "", "nothing comes before a to be frozen"),
-        (evidence(MANY, 0.3, 0.8, 0.6), "full", "gradual", "all", "", "enough to change every stage"),
-        (evidence(FEW, 0.3, 0.801, 0.8), "head", "head", "head", "abc", "80.0 % after c is not distinguishable"),
-        (evidence(FEW, 0.7), "head", "head", "head", "a", "one stage only"),
-        (evidence(FEW, 0.3, 0.8, pretrained=False), "full", "scratch", "all", "", "the weights are random"),
+        (evidence(FEW, 0.3, 0.6, 0.8), "head", "head", "head", None, "abc", "too few to change features"),
+        (evidence(SOME, 0.3, 0.6, 0.8), "mid", "mid", "c", None, "ab", "enough to fit the later half of the stages"),
+        (evidence(MANY, 0.3, 0.6, 0.8), "full", "gradual", "all", None, "", "enough to fit every stage, and 20.0 %"),
+        (evidence(MANY, 0.3, 0.6, 0.985), "head", "head", "head", None, "abc", "next to nothing to gain"),
+        (evidence(FEW, 0.3, 0.8, 0.6), "head", "head", "head", "b", "ab", "after c, 20.0 points fewer are right"),
+        (
+            evidence(SOME, 0.3, 0.8, 0.6),
+            "mid",
+            "mid",
+            "b",
+            "b",
+            "a",
+            "the features fit best after b (80.0 %), and less",
+        ),
+        (evidence(SOME, 0.8, 0.3, 0.6), "head", "head", "head", "a", "a", "too few to change features"),
+        (evidence(MANY, 0.3, 0.8, 0.6), "full", "gradual", "all", "b", "", "enough to fit every stage"),
+        (evidence(MANY, 0.3, 0.99, 0.6), "head", "head", "head", "b", "ab", "next to nothing to gain"),
+        (
+            evidence(FEW, 0.3, 0.801, 0.8),
+            "head",
+            "head",
+            "head",
+            None,
+            "abc",
+            "80.0 % after c is within a standard error",
+        ),
+        (evidence(FEW, 0.801, 0.8, 0.3), "head", "head", "head", "b", "ab", "best after a (80.1 %), no worse after b"),
+        (evidence(SOME, 0.7), "head", "head", "head", None, "a", "one stage only"),
+        (evidence(FEW, 0.3, 0.8, pretrained=False), "full", "scratch", "all", None, "", "the weights are random"),
     ],
 )
-def test_advice(given: Evidence, regime: str, recipe: str, train: str, frozen: str, because: str) -> None:
+def test_advice(
+    given: Evidence, regime: str, recipe: str, train: str, through: str | None, frozen: str, because: str
+) -> None:
     advice = advise(given)
     assert (advice.regime, advice.recipe, advice.train, "".join(advice.frozen)) == (regime, recipe, train, frozen)
+    assert advice.through == through
     assert because in " ".join(advice.reasons)
-    assert advice.summary.startswith(f"{regime}: ")
-    assert f"recipe {recipe}" in advice.summary
+    assert advice.summary.startswith(f"{regime}: " + (f"end the network after {through}, " if through else ""))
+    assert advice.summary.endswith(f"(recipe {recipe}{f', model.arguments.through={through}' if through else ''})")
 
 
 def test_a_paired_difference_by_hand() -> None:
-    # 100 pictures: 12 right with one only, 4 with the other only: mean 0.08, variance 0.16 - 0.08² = 0.1536.
+    # 100 pictures: 12 right with one only, 4 with the other only: mean 0.08, variance 0.1536 · 100 / 99.
     one = np.array([True] * 12 + [False] * 4 + [True] * 84)
     other = np.array([False] * 12 + [True] * 4 + [True] * 84)
     mean, (low, high) = paired_difference(one, other)
-    half = 1.959964 * (0.1536 / 100) ** 0.5
+    half = 1.959964 * (0.1536 / 99) ** 0.5
     assert (mean, low, high) == pytest.approx((0.08, 0.08 - half, 0.08 + half))
 
 
-def test_the_sign_test_by_hand() -> None:
-    one, other = np.array([True] * 9 + [False] * 2 + [True] * 5), np.array([False] * 9 + [True] * 2 + [True] * 5)
-    assert sign_test(one, other) == pytest.approx(2 * (1 + 11 + 55) / 2**11)
-    assert sign_test(other, one) == sign_test(one, other)
-    assert sign_test(one, one) == 1
+def test_the_last_useful_stage_by_hand() -> None:
+    # Of 100 pictures, 12 are right with one only and 4 with the other only: 8 behind, standard error 3.94.
+    one = np.array([True] * 12 + [False] * 4 + [True] * 84)
+    other = np.array([False] * 12 + [True] * 4 + [True] * 84)
+    assert last_useful_stage({"a": other, "b": one, "c": other}) == "b"
+    # 6 and 4: 2 behind, standard error 3.17.
+    other = np.array([False] * 6 + [True] * 10 + [True] * 84)
+    assert last_useful_stage({"a": other, "b": one, "c": other}) == "c"
 
 
 def test_of_equal_stages_the_deepest_is_the_best_and_one_picture_is_no_difference() -> None:
     assert best_stage(evidence(5, 0.2, 0.9, 0.9, 0.5).right) == "c"
-    assert not features_fit(evidence(5, 0.2, 0.9, 0.9, 0.5).right)
-    assert features_fit(evidence(5, 0.2, 0.7, 0.6, rows=10).right)
-    assert not features_fit(evidence(5, 0.2, 0.9, 0.1, rows=10).right)  # p = 2 / 2⁸, twice
-    assert features_fit(evidence(5, *(0.2,) * 7, 0.9, 0.1, rows=10).right)  # eight times
+    assert last_useful_stage(evidence(5, 0.2, 0.9, 0.9, 0.5).right) == "c"
+    for rows in (10, 1000):
+        assert last_useful_stage(evidence(5, 0.2, 0.7, 0.7 - 1 / rows, rows=rows).right) == "c"
+        assert last_useful_stage(evidence(5, 0.2, 0.7, 0.7 - 3 / rows, rows=rows).right) == "b"
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg"])

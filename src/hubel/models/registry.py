@@ -189,7 +189,12 @@ def _on_backbone(family: ModelEntry, name: str, backbone: str) -> ModelEntry:
 
 
 def build_model(
-    name: str, *, num_classes: int | None = None, in_channels: int | None = None, **arguments: Any
+    name: str,
+    *,
+    num_classes: int | None = None,
+    in_channels: int | None = None,
+    through: str | None = None,
+    **arguments: Any,
 ) -> nn.Module:
     """Build a network with fresh weights.
 
@@ -197,6 +202,7 @@ def build_model(
         name: A name of `list_models()`, `timm/<name>`, or `<family>/<backbone>` for a name of `list_families()`.
         num_classes: Number of logits; None is the network's own default.
         in_channels: Channels of the input; None is the network's own default.
+        through: The last stage that is kept of a classification network, see `hubel.models.truncation`; None: all are.
         arguments: The network's own options.
 
     Raises:
@@ -210,9 +216,24 @@ def build_model(
     known = entry.arguments
     for argument in arguments:
         if known is not None and argument not in known:
-            raise unknown_name(f"argument of {name}", argument, known)
+            raise unknown_name(f"argument of {name}", argument, [*known, "through"])
     chosen = {argument: value for argument, value in given.items() if value is not None}
     try:
-        return entry.builder(**chosen, **arguments)
+        network = entry.builder(**chosen, **arguments)
+        return network if through is None else truncated(network, through)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{name}: {error}") from error
+
+
+def truncated(network: nn.Module, through: str, num_classes: int | None = None) -> nn.Module:
+    """A classification network that ends at a stage; arguments as for `hubel.models.truncation.truncate`.
+
+    Raises:
+        ValueError: It has no stages, or none of this name.
+    """
+    from hubel.models.network import ClassificationNetwork
+    from hubel.models.truncation import truncate
+
+    if not isinstance(network, ClassificationNetwork):
+        raise ValueError("only classification networks have stages to end at: leave through out")
+    return truncate(network, through, num_classes)

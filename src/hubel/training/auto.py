@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from hubel import runtime
 from hubel.config import Phase, TrainConfig
-from hubel.training.preparation import Prepared
+from hubel.training.preparation import Prepared, build_network
 from hubel.training.progress import Reporter
 from hubel.training.recipes import AUTO, phases_from, recipe_of, with_learning_rate
 from hubel.transfer.probe import ProbeResult, probe
 
 
 def with_chosen_phases(prepared: Prepared, reporter: Reporter) -> Prepared:
-    """A run whose recipe `auto` is spelled out as phases, which its config.yaml keeps: nobody probes twice.
+    """A run whose recipe `auto` is spelled out as phases, and the network's last stage where not all of them serve.
+
+    The run's config.yaml keeps both: nobody probes twice.
 
     Raises:
         DataError: There are too few pictures for a probe.
@@ -31,7 +34,19 @@ def with_chosen_phases(prepared: Prepared, reporter: Reporter) -> Prepared:
         for reason in advice.reasons:
             reporter.message(f"  because {reason}")
         phases = _phases(config, advice.train)
-    return replace(prepared, config=config.model_copy(update={"phases": phases}))
+        if advice.through is not None:
+            prepared = _ending_after(advice.through, prepared, reporter)
+    return replace(prepared, config=prepared.config.model_copy(update={"phases": phases}))
+
+
+def _ending_after(through: str, prepared: Prepared, reporter: Reporter) -> Prepared:
+    """The run with a network that ends after a stage, built as a run from its config.yaml builds it."""
+    model = prepared.config.model
+    model = model.model_copy(update={"arguments": {**model.arguments, "through": through}})
+    config = prepared.config.model_copy(update={"model": model})
+    _, network = build_network(config, prepared.task, reporter)
+    network.to(prepared.device).to(memory_format=runtime.memory_format(prepared.device))
+    return replace(prepared, config=config, network=network)
 
 
 def probe_prepared(prepared: Prepared, reporter: Reporter) -> ProbeResult:

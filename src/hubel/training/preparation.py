@@ -29,7 +29,7 @@ from hubel.training.precision import choose_precision
 from hubel.training.progress import Reporter
 from hubel.training.recipes import AUTO, recipe_of
 from hubel.transfer.freezing import trainable_stages
-from hubel.weights import build_with_weights
+from hubel.weights import PretrainedModel, build_with_weights
 
 # Below this side nobody crops the margin away: every pixel counts.
 _SMALLEST_CROPPED_SIZE = 64
@@ -116,23 +116,8 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
     task = make_task(config, splits)
     config = config.model_copy(update={"task": task.name})
 
-    torch.manual_seed(config.seed)
-    built = build_with_weights(
-        config.model.name,
-        num_classes=task.outputs,
-        in_channels=config.model.in_channels,
-        weights=config.model.weights,
-        progress=reporter.downloading,
-        **config.model.arguments,
-    )
+    built, network = build_network(config, task, reporter)
     config = _with_weights_named(config, built.weights)
-    for note in built.notes:
-        reporter.message(note)
-    network = built.model
-    if not isinstance(network, ClassificationNetwork):
-        raise ConfigError(
-            f"{config.model.name} is no classification network: `hubel models list` tells what each is for"
-        )
     for phase in config.phases or ():
         trainable_stages(network, phase.train)
     preprocess = choose_preprocess(
@@ -154,6 +139,30 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
     network.to(device).to(memory_format=runtime.memory_format(device))
     runtime.return_freed_memory()  # decoding has left its buffers
     return Prepared(config, splits, task, stores, unreadable, network, preprocess, augment, device)
+
+
+def build_network(config: TrainConfig, task: Task, reporter: Reporter) -> tuple[PretrainedModel, ClassificationNetwork]:
+    """The network that a configuration describes, its new layers drawn from the run's seed.
+
+    Raises:
+        HubelError: A name, an option or weights that cannot be used.
+    """
+    torch.manual_seed(config.seed)
+    built = build_with_weights(
+        config.model.name,
+        num_classes=task.outputs,
+        in_channels=config.model.in_channels,
+        weights=config.model.weights,
+        progress=reporter.downloading,
+        **config.model.arguments,
+    )
+    for note in built.notes:
+        reporter.message(note)
+    if not isinstance(built.model, ClassificationNetwork):
+        raise ConfigError(
+            f"{config.model.name} is no classification network: `hubel models list` tells what each is for"
+        )
+    return built, built.model
 
 
 def build_augment(

@@ -81,7 +81,7 @@ class FrozenStages:
         for module in self.frozen:
             module.eval()
         if self.freeze_batch_norm:
-            for module in self.network.modules():
+            for module in self.network.stages.modules():
                 if isinstance(module, _BatchNorm):
                     module.eval()
 

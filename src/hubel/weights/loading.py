@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hubel.errors import HubelError, WeightsError
+from hubel.errors import ConfigError, HubelError, WeightsError
 from hubel.models import ClassificationNetwork, build_model, list_models
-from hubel.models.registry import model_entry
+from hubel.models.registry import model_entry, truncated
 from hubel.models.segmentation import SegmentationNetwork
 from hubel.preprocessing import Preprocess
 from hubel.weights.catalogue import find_weights, recognise_file
@@ -91,6 +91,7 @@ def build_with_weights(
     in_channels: int | None = None,
     weights: str | Path | None = None,
     progress: Progress | None = None,
+    through: str | None = None,
     **arguments: Any,
 ) -> PretrainedModel:
     """As `create_model`, and say how pictures must be prepared, what the classes are and what was changed.
@@ -101,10 +102,21 @@ def build_with_weights(
         in_channels: Channels of the input.
         weights: None, a name of published weights, or a path.
         progress: Hears how far a download is; None: a bar, where stderr is a terminal.
+        through: The last stage that is kept; a new head follows it.
         arguments: The network's own options.
     """
     if weights is None:
-        return PretrainedModel(build_model(name, num_classes=num_classes, in_channels=in_channels, **arguments))
+        return PretrainedModel(
+            build_model(name, num_classes=num_classes, in_channels=in_channels, through=through, **arguments)
+        )
+    if through is not None:
+        whole = build_with_weights(name, in_channels=in_channels, weights=weights, progress=progress, **arguments)
+        try:
+            model = truncated(whole.model, through, num_classes)
+        except ValueError as error:
+            raise ConfigError(f"{name}: {error}") from error
+        ends = f"the network ends after {through}, with a new head"
+        return replace(whole, model=model, notes=(*whole.notes, ends), classes=None)
     path, entry = _find(weights, name, progress)
     preprocess, classes = (entry.preprocess, entry.labels) if entry else (None, None)
     tensors = read_checkpoint(path)
