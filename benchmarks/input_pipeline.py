@@ -2,7 +2,8 @@
 
 Both deliver shuffled, normalised float32 batches of 32 at 224 × 224 from the same folder. torchvision's side is an
 `ImageFolder` with `RandomResizedCrop(224)`, flip, `ToTensor` and `Normalize` in a `DataLoader` with 2 workers; hubel's
-has its defaults. Each measurement has a process of its own; the sides alternate.
+has its defaults; its preset `strong` is compared with `standard`. Each measurement has a process of its own; the sides
+alternate.
 
     python benchmarks/input_pipeline.py [--data FOLDER] [--rounds N]
 """
@@ -137,6 +138,7 @@ def hubel_side(train: Path) -> dict[str, float]:
         "hubel, random crop, flip (light)": warm_rate(epochs(Augment.preset("light"))),
         "hubel, random resized crop, flip": warm_rate(epochs(resized_crop)),
         "hubel, the same with colour (standard)": warm_rate(epochs(standard)),
+        "hubel, strong": warm_rate(epochs(Augment.preset("strong"))),
     }
 
 
@@ -158,6 +160,7 @@ COMPARED = {
     "hubel, random crop, flip (light)": "torchvision",
     "hubel, random resized crop, flip": "torchvision",
     "hubel, the same with colour (standard)": "torchvision",
+    "hubel, strong": "hubel, the same with colour (standard)",
     "hubel, first epoch (empty cache)": "torchvision, first epoch",
 }
 

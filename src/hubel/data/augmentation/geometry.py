@@ -16,7 +16,8 @@ Floats = npt.NDArray[np.float64]
 
 # A box is sampled at so many points of each side where a displacement field bends it.
 _POINTS_PER_SIDE = 16
-_INVERSIONS = 30  # steps of a fixed-point iteration: where a field is steepest, hundredths of a pixel remain
+# Steps of a fixed-point iteration, and the pixels that it may be wrong by; where a field is steepest, it is by more.
+_MOST_INVERSIONS, _EXACT = 30, 1e-3
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,10 @@ class Geometry:
         field = self.field(number)
         moved = undisplaced
         if field is not None:
-            for _ in range(_INVERSIONS):
-                moved = undisplaced - displacements_at(field, moved, self.size)
+            for _ in range(_MOST_INVERSIONS):
+                before, moved = moved, undisplaced - displacements_at(field, moved, self.size)
+                if np.abs(moved - before).max(initial=0.0) < _EXACT:
+                    break
         return moved
 
 

@@ -46,7 +46,7 @@ _FIELDS: dict[Task, dict[PresetName, dict[str, Any]]] = {
         "strong": {
             **_RESIZED_CROP,
             **_STRONG_CHANGES,
-            "share": 0.5,
+            "share": 0.25,
             "rotate": 15.0,
             "elastic": 0.02,
             "outside": "reflect",

@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from hubel.data.augmentation.elastic import bilinear_weights
 from hubel.data.augmentation.geometry import Geometry
 
 IGNORED = 255  # the class of a mask where it shows nothing, which losses and metrics pass over
@@ -150,14 +151,20 @@ def _grid(
     down = matrices[:, None, :, 1] * (np.arange(height) + 0.5)[:, None] + matrices[:, None, :, 2]
     # A point as one complex number, x + i y: twice as fast as two sums into every second place.
     x, y = (torch.view_as_complex(torch.from_numpy(ends.astype(np.float32)).to(device)) for ends in (across, down))
-    grid = torch.view_as_real(x[:, None, :] + y[:, :, None])
+    points = x[:, None, :] + y[:, :, None]
     if fields is not None:
-        coarse = torch.from_numpy(fields).to(device, torch.float32)
-        moves = F.interpolate(coarse, size, mode="bilinear", align_corners=False)  # (n, 2, height, width)
-        linear = torch.from_numpy(matrices[:, :, :2]).to(device, torch.float32)[..., None, None]
-        for axis in (0, 1):
-            grid[..., axis].addcmul_(linear[:, axis, 0], moves[:, 0]).addcmul_(linear[:, axis, 1], moves[:, 1])
-    return grid
+        moves = torch.from_numpy(_moved(matrices, fields)).to(device, torch.float32)  # (n, 2, G, G)
+        vertical, horizontal = (
+            torch.from_numpy(bilinear_weights(side, moves.shape[2])).to(device, torch.float32) for side in size
+        )
+        points += torch.complex(*(vertical @ moves @ horizontal.T).unbind(1))
+    return torch.view_as_real(points)
+
+
+def _moved(matrices: npt.NDArray[np.float64], fields: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Displacement fields (n, 2, G, G) of the output as displacements of the points that it shows."""
+    moved: npt.NDArray[np.float64] = np.einsum("nab,nbyx->nayx", matrices[:, :, :2], fields)
+    return moved
 
 
 def _reflected(places: Tensor, ends: Tensor, half_pixel: float) -> Tensor:
@@ -178,18 +185,25 @@ def resampled_mask(mask: Pixels, geometry: Geometry, number: int, *, reflect: bo
         moved = mask[rows[:, None], columns]
         moved[rows < 0], moved[:, columns < 0] = IGNORED, IGNORED
         return moved
-    y, x = np.mgrid[:height, :width] + 0.5
-    points = geometry.sources(number, np.stack([x.ravel(), y.ravel()], axis=1))
-    columns = _nearest(points[:, 0], mask.shape[1], reflect=reflect)
-    rows = _nearest(points[:, 1], mask.shape[0], reflect=reflect)
-    inside = (rows >= 0) & (columns >= 0)
-    return np.where(inside, mask[rows, columns], IGNORED).astype(np.uint8).reshape(height, width)
+    places = [
+        row[0] * (np.arange(width) + 0.5) + (row[1] * (np.arange(height)[:, None] + 0.5) + row[2])
+        for row in geometry.matrices[number]
+    ]  # x and y, each (height, width)
+    if (field := geometry.field(number)) is not None:
+        moves = _moved(geometry.matrices[[number]], field[None])[0]
+        vertical, horizontal = (bilinear_weights(side, moves.shape[1]) for side in geometry.size)
+        places = [place + vertical @ move @ horizontal.T for place, move in zip(places, moves, strict=True)]
+    columns, rows = (_nearest(place, mask.shape[1 - axis], reflect=reflect) for axis, place in enumerate(places))
+    moved = mask[rows, columns]
+    if not reflect:
+        moved[(rows < 0) | (columns < 0)] = IGNORED
+    return moved
 
 
 def _nearest(places: npt.NDArray[np.float64], side: int, *, reflect: bool) -> npt.NDArray[np.int64]:
-    """The pixels that coordinates fall into; beyond an axis, -1 or the reflected one."""
-    if reflect:
-        places = side - np.abs(side - np.mod(places, 2 * side))
-        return np.clip(np.floor(places), 0, side - 1).astype(np.int64)
+    """The pixels that coordinates fall into; beyond an axis, the reflected one or -1."""
     pixels = np.floor(places).astype(np.int64)
-    return np.where((pixels >= 0) & (pixels < side), pixels, -1)
+    low = int(pixels.min())
+    known = np.arange(low, int(pixels.max()) + 1)
+    table = _folded(known, side) if reflect else np.where((known >= 0) & (known < side), known, -1)
+    return table[pixels - low]
