@@ -6,7 +6,7 @@ from hubel.nn.arithmetic import (
     output_size,
     transposed_output_size,
 )
-from hubel.nn.heads import pooled_linear_head
+from hubel.nn.heads import SideBySide, pooled_linear_head
 from hubel.nn.initialisation import kaiming_normal_convolutions
 from hubel.nn.mlpconv import mlpconv
 from hubel.nn.response_norm import LocalResponseNorm
@@ -16,6 +16,7 @@ from hubel.nn.upsampling import bilinear_upsampling
 __all__ = [
     "DepthwiseSeparableConv2d",
     "LocalResponseNorm",
+    "SideBySide",
     "bilinear_upsampling",
     "convolution_parameters",
     "dense_parameters",
