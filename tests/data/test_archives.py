@@ -171,11 +171,17 @@ def test_a_full_disk_is_told_in_one_line(tmp_path, contents, monkeypatch):
 
 def test_names_that_lead_outside_are_passed_over(tmp_path, contents):
     for path in (tmp_path / "pets.zip", tmp_path / "pets.tar", tmp_path / "pets.tgz"):
-        evil = {"../evil.png": b"x", "/etc/evil.png": b"x", "cat/../../evil.png": b"x", "C:\\evil.png": b"x"}
+        evil = {
+            "../evil.png": b"x",
+            "/etc/evil.png": b"x",
+            "cat/../../evil.png": b"x",
+            "C:\\evil.png": b"x",
+            "cat/\x1b[2J.png": b"x",
+        }
         source = find_source(pack(path, {**contents, **evil}))
         assert len(source.splits[None]) == 20
         assert any(
-            note.startswith("files whose names lead out of it in the archive were passed over: 4")
+            note.startswith("files whose names lead out of it or are no text in the archive were passed over: 5")
             for note in source.notes
         )
     assert not (tmp_path / "evil.png").exists()

@@ -35,6 +35,7 @@ _LOCAL_SIGNATURE = b"PK\3\4"
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, lengths of the name and of the extra field
 _STORED, _DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 _METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 99: "AES encryption"}
+_HOSTILE = re.compile(r"^[A-Za-z]:|[\x00-\x1f\x7f]")  # drives, and characters that command a terminal
 _ENCRYPTED, _UTF8 = 0x1, 0x800
 
 
@@ -209,7 +210,7 @@ def refuse_size(size: int, packed: int) -> None:
     Raises:
         UnusableBytes: It is.
     """
-    if size > MAX_MEMBER_BYTES or (size > _SUSPICIOUS_BYTES and size > _SUSPICIOUS_RATIO * packed):
+    if max(size, packed) > MAX_MEMBER_BYTES or (size > _SUSPICIOUS_BYTES and size > _SUSPICIOUS_RATIO * packed):
         raise UnusableBytes(f"it would unpack from {packed:,} to {size:,} bytes (an archive bomb?)")
 
 
@@ -224,11 +225,12 @@ class MemberNames:
     def usable(self, name: str, *, regular: bool, folder: bool) -> str | None:
         """The name of a regular file inside the archive; None for anything else, which is remembered."""
         parts = [part for part in name.split("/") if part not in ("", ".")]
-        if name.startswith("/") or ".." in parts or "\0" in name or re.match(r"[A-Za-z]:", name) or not parts:
-            if parts:
-                self.outside.append(name)
-            return None
         inside = "/".join(parts)
+        if name.startswith("/") or ".." in parts or _HOSTILE.search(name):
+            self.outside.append(name)
+            return None
+        if not inside:
+            return None
         if folder:
             self.folders.add(inside)
             return None
@@ -242,7 +244,7 @@ class MemberNames:
         return tuple(
             f"{what} in the archive were passed over: {len(names)} (such as {names[0]!r})"
             for what, names in (
-                ("files whose names lead out of it", self.outside),
+                ("files whose names lead out of it or are no text", self.outside),
                 ("links, devices and other special files", self.irregular),
             )
             if names
