@@ -1,0 +1,40 @@
+"""The example scripts do what the docs say of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def run(script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, EXAMPLES / script, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_patches_of_blood(shared: Path, tmp_path: Path):
+    result = run("blood_patches.py", shared / "data" / "bccd", tmp_path / "blood")
+    assert result.returncode == 0, result.stderr
+    counts = {"/".join(p.parts[-2:]): len(list(p.iterdir())) for p in (tmp_path / "blood").glob("*/*")}
+    assert counts == {"first/none": 199, "first/platelet": 160, "second/none": 325, "second/platelet": 201}
+    assert Image.open(tmp_path / "blood" / "second" / "none" / "BloodImage_00150_0.png").size == (96, 96)
+
+
+def test_curves_of_two_runs(tmp_path: Path):
+    for name, accuracy in {"plain": 0.5, "residual": 0.75}.items():
+        (tmp_path / name).mkdir()
+        rows = f"epoch,train_accuracy,validation_accuracy\n1,0.3,0.2\n2,{accuracy},0.4\n"
+        (tmp_path / name / "metrics.csv").write_text(rows)
+    result = run("curves.py", tmp_path / "plain", tmp_path / "residual", "--out", tmp_path / "curves.svg")
+    assert "residual             training error  25.0 %, validation error  60.0 %" in result.stdout
+    assert b"<svg" in (tmp_path / "curves.svg").read_bytes()
+
+
+def test_curves_of_what_is_no_run(tmp_path: Path):
+    result = run("curves.py", tmp_path)
+    assert result.returncode == 1
+    assert result.stderr == f"error: {tmp_path} is no run's folder: there is no metrics.csv in it\n"
