@@ -23,7 +23,7 @@ _FIELDS: dict[Task, dict[PresetName, dict[str, Any]]] = {
         "strong": {
             **_RESIZED_CROP,
             **_STRONG_CHANGES,
-            "share": 0.4,
+            "share": 0.33,
             "rotate": 15.0,
             "shear": 5.0,
             "outside": "reflect",
