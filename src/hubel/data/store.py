@@ -222,7 +222,9 @@ def _resized(image: Image.Image, preprocess: Preprocess) -> npt.NDArray[np.uint8
     import torch
     from torch.nn import functional as F
 
-    pixels = torch.from_numpy(np.array(image)[None]).permute(0, 3, 1, 2)  # channels_last, as that is vectorised
+    # Torch, not numpy, adds the axis: numpy gives it the stride 0, which torch does not take for channels_last, and
+    # channels_last is twice as fast.
+    pixels = torch.from_numpy(np.array(image))[None].permute(0, 3, 1, 2)
     resized = F.interpolate(pixels, (height, width), mode=preprocess.interpolation, antialias=True)
     array: npt.NDArray[np.uint8] = resized[0].permute(1, 2, 0).contiguous().numpy()
     return array

@@ -1,0 +1,120 @@
+"""The first pass over a data set: hubel decodes, shrinks and writes its cache; torchvision only delivers batches.
+
+torchvision's side reads the same files with `decode_image` in a `DataLoader` with 2 workers: `shrink` resizes the
+shorter side to 256 as hubel's pass does and crops the centre, `train` takes a `RandomResizedCrop(224)` and a flip; both
+deliver uint8 batches of 32 and write nothing. Workers are started before the time is taken. Each measurement has a
+process of its own, hubel's an empty cache; the sides alternate.
+
+    python benchmarks/first_pass.py [--data FOLDER] [--rounds N] [--pictures N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from side_by_side import alternate, median, spread
+
+if TYPE_CHECKING:
+    import torch
+
+CLOTHING = Path(__file__).resolve().parents[1] / ".." / "shared" / "data" / "clothing"
+BATCH_SIZE, SIZE, SHORTER_SIDE, WORKERS = 32, 224, 256, 2
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, default=CLOTHING, help="a folder with class folders under train/")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each side is measured")
+    parser.add_argument("--pictures", type=int, default=0, help="how many pictures [all]")
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    train = arguments.data.resolve() / "train"
+    if not train.is_dir():
+        print(f"{train} does not exist: give a folder with class folders under train/, --data FOLDER", file=sys.stderr)
+        return 2
+    files = sorted(path for path in train.rglob("*") if path.is_file())
+    files = files[:: -(-len(files) // arguments.pictures)] if arguments.pictures else files
+    if arguments.side:
+        print(json.dumps({"images_per_second": SIDES[arguments.side](files)}))
+        return 0
+    for file in files:  # all sides find the files in the system's cache
+        file.read_bytes()
+    options = ["--data", str(arguments.data), "--pictures", str(arguments.pictures)]
+    commands = {side: [sys.executable, __file__, *options, "--side", side] for side in SIDES}
+    figures = alternate(commands, arguments.rounds)
+    print(
+        f"\n{len(files):,} pictures, {arguments.rounds} rounds, {os.cpu_count()} cores, torchvision {WORKERS} workers"
+    )
+    for side, of_side in figures.items():
+        print(f"{side:<24} {spread(of_side, 'images_per_second'):>28} images/s   {median(of_side, 'peak_mb'):6.0f} MB")
+    own = median(figures["hubel"], "images_per_second")
+    for side in list(SIDES)[1:]:
+        print(f"hubel / {side:<20} {own / median(figures[side], 'images_per_second'):.2f}")
+    return 0
+
+
+def hubel_side(files: list[Path]) -> float:
+    from hubel import runtime
+    from hubel.data.digests import digest_files
+    from hubel.data.listing import File
+    from hubel.data.sources import Sample
+    from hubel.data.store import prepare_store
+    from hubel.preprocessing import Preprocess
+
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["HUBEL_CACHE"] = cache
+        runtime.start()
+        began = time.perf_counter()
+        listed = [File(str(path), 0, 0, 0) for path in files]
+        digests = digest_files(Path("/"), listed, lambda name: Path(name).read_bytes())
+        samples = [Sample(path, str(path), 0, digests[str(path)]) for path in files]
+        preprocess = Preprocess(size=(SIZE, SIZE), resize_to=SHORTER_SIDE)
+        store = prepare_store(samples, preprocess, classes=["a"], purpose="training", cache_bytes=20 * 10**9)
+        seconds = time.perf_counter() - began
+        assert store.cached
+        assert len(store) == len(files)
+    return round(len(files) / seconds, 1)
+
+
+def torchvision_side(files: list[Path], *, train: bool) -> float:
+    from torch.utils.data import DataLoader
+    from torchvision.io import ImageReadMode, decode_image
+    from torchvision.transforms import v2
+
+    if train:
+        transform: Any = v2.Compose([v2.RandomResizedCrop(SIZE, antialias=True), v2.RandomHorizontalFlip()])
+    else:
+        transform = v2.Compose([v2.Resize(SHORTER_SIDE, antialias=True), v2.CenterCrop(SIZE)])
+
+    class Pictures:
+        def __len__(self) -> int:
+            return len(files)
+
+        def __getitem__(self, position: int) -> torch.Tensor:
+            picture: torch.Tensor = transform(decode_image(str(files[position]), mode=ImageReadMode.RGB))
+            return picture
+
+    batches: Any = DataLoader(Pictures(), batch_size=BATCH_SIZE, num_workers=WORKERS, persistent_workers=True)  # type: ignore[arg-type]
+    next(iter(batches))
+    began = time.perf_counter()
+    count = sum(len(batch) for batch in batches)
+    return round(count / (time.perf_counter() - began), 1)
+
+
+SIDES: dict[str, Callable[[list[Path]], float]] = {
+    "hubel": hubel_side,
+    "torchvision, shrink": lambda files: torchvision_side(files, train=False),
+    "torchvision, train": lambda files: torchvision_side(files, train=True),
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
