@@ -351,6 +351,18 @@ def test_a_tar_without_its_end_mark_is_noted(tmp_path, contents):
     assert find_source(path).notes == ("pets.tar has no end mark and may be cut off",)
 
 
+def test_a_damaged_manifest_in_an_archive(tmp_path, contents):
+    inside = {f"all/{name.replace('/', '-')}": content for name, content in contents.items()}
+    table = "path,label\n" + "".join(f"{name},{name[4:7]}\n" for name in inside)
+    path = pack(tmp_path / "pets.zip", {"list.csv": table.encode(), **inside})
+    assert find_source(path).classes == ("cat", "dog")
+    raw = bytearray(path.read_bytes())
+    raw[60] ^= 0xFF
+    path.write_bytes(raw)
+    with pytest.raises(DataError, match=r"cannot read .*pets\.zip/list\.csv: it is damaged in the archive"):
+        open_splits(path)
+
+
 @pytest.mark.parametrize("suffix", [".zip", ".tar", ".tgz", ".tar.xz"])
 def test_whatever_the_damage_it_is_told_in_one_line_or_harms_one_picture(tmp_path, contents, suffix, monkeypatch):
     monkeypatch.setattr("hubel.data.digests.remember_digests", lambda *arguments, **options: None)

@@ -18,7 +18,7 @@ from hubel.data.listing import (
     is_table_name,
     list_folder,
 )
-from hubel.data.manifest import MISSING, listed_names, manifest_table, read_manifest, source_of
+from hubel.data.manifest import MISSING, has_paths, manifest_table, read_manifest, source_of
 from hubel.data.patterns import is_tar_pattern, title_of_pattern
 from hubel.data.shard_index import is_shard
 from hubel.data.sources import Container, Source
@@ -156,18 +156,17 @@ def _found_in(listing: Listing, container: Container | None = None) -> Source:
 
 def _lists_pictures(listing: Listing, name: str, container: Container | None) -> bool:
     """Whether a table in a folder, or right below it, is a manifest."""
-    if name.count("/") > 1:
-        return False
-    try:
-        listed_names(_table_in(listing, name, container))
-    except DataError:
-        return False
-    return True
+    return name.count("/") <= 1 and has_paths(_table_in(listing, name, container))
 
 
 def _table_in(listing: Listing, name: str, container: Container | None) -> Table:
-    file = io.BytesIO(container.read(name)) if container is not None else None
-    return manifest_table(listing.root / name, file)
+    if container is None:
+        return manifest_table(listing.root / name)
+    try:
+        content = container.read(name)
+    except OSError as error:
+        raise DataError(f"cannot read {listing.root / name}: {error}; pack it again") from error
+    return manifest_table(listing.root / name, io.BytesIO(content))
 
 
 def _manifest_in(listing: Listing, name: str, container: Container | None) -> Source:

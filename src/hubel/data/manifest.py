@@ -23,10 +23,11 @@ from hubel.data.sources import SPLITS, Container, Entry, Source, Split, split_ca
 from hubel.data.tables import Table, read_csv, read_parquet
 from hubel.errors import DataError
 
-KNOWN_COLUMNS = frozenset({"path", "file_name", *LABELLING_OF, "split", "group"})
-
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 MISSING = -1  # the size of a file that is not there
+
+_PATH_COLUMNS = ("path", "file_name")
+_KNOWN_COLUMNS = frozenset({*_PATH_COLUMNS, *LABELLING_OF, "split", "group"})
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _NEAR = 0.8  # how alike a column's name must be to one that means something
 
 
@@ -63,10 +64,15 @@ def manifest_table(path: Path, file: Any = None) -> Table:
     """
     try:
         if path.suffix.lower() in PARQUET_EXTENSIONS:
-            return read_parquet(file or path, path, KNOWN_COLUMNS)
-        return read_csv(path, file.read() if file else path.read_bytes(), KNOWN_COLUMNS)
+            return read_parquet(file or path, path, _KNOWN_COLUMNS)
+        return read_csv(path, file.read() if file else path.read_bytes(), _KNOWN_COLUMNS)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def has_paths(table: Table) -> bool:
+    """Whether a table has a column of paths, and so is a manifest, if maybe a faulty one."""
+    return any(name in table.columns for name in _PATH_COLUMNS)
 
 
 def listed_names(table: Table) -> list[str]:
@@ -75,7 +81,7 @@ def listed_names(table: Table) -> list[str]:
     Raises:
         DataError: There is no column of paths, or one of them is empty or an address.
     """
-    column = next((name for name in ("path", "file_name") if name in table.columns), None)
+    column = next((name for name in _PATH_COLUMNS if name in table.columns), None)
     if column is None:
         raise _missing_column(table, "path", ("path",))
     names = [str(cell if cell is not None else "").strip() for cell in table.columns[column]]
@@ -185,7 +191,7 @@ def _missing_column(table: Table, wanted: str, names: Sequence[str]) -> DataErro
 def _check_other_columns(table: Table) -> None:
     """Make sure that a column called `splits` or `goup` is not passed over in silence."""
     for name in ("split", "group"):
-        others = [other for other in table.columns if other not in KNOWN_COLUMNS]
+        others = [other for other in table.columns if other not in _KNOWN_COLUMNS]
         if name not in table.columns and (near := difflib.get_close_matches(name, others, n=1, cutoff=_NEAR)):
             raise DataError(
                 f"{table.path} has a column '{near[0]}', which would be passed over: rename it to {name} if that is "

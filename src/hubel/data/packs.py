@@ -106,7 +106,10 @@ class Pack:
             raise UnusableBytes("it is not in the archive")
         if self._bytes is None:
             self._bytes = MappedPixels(self.file)
-        return self._bytes.read(*self._places[name]).tobytes()
+        content = self._bytes.read(*self._places[name])
+        if content is None:
+            raise UnusableBytes("its copy in the cache is cut off")
+        return content.tobytes()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_bytes": None}
