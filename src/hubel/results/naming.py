@@ -20,6 +20,7 @@ TITLES = {
     "loss": "loss",
 }
 HEADLINES = ("accuracy", "mean_average_precision", "mae")
+ERRORS = ("mae", "rmse")  # in the units of the data; the others are better the greater they are
 _SHARES = ("accuracy", "top5_accuracy", "subset_accuracy")
 
 
@@ -30,7 +31,7 @@ def figure_text(name: str, value: float | None, ci95: Sequence[float] | None = N
     if name in _SHARES:
         text = f"{100 * value:.2f} %"
         return text if ci95 is None else f"{text} (95 % interval {100 * ci95[0]:.1f} to {100 * ci95[1]:.1f})"
-    if name in ("mae", "rmse"):  # in the units of the data, whatever their size
+    if name in ERRORS:
         return f"{value:.4g}" if ci95 is None else f"{value:.4g} (95 % interval {ci95[0]:.3g} to {ci95[1]:.3g})"
     return f"{value:.4f}" if ci95 is None else f"{value:.4f} (95 % interval {ci95[0]:.3f} to {ci95[1]:.3f})"
 

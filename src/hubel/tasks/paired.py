@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hubel.results import Interval
 from hubel.results.base import interval_fields
+from hubel.results.naming import ERRORS, TITLES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,13 +101,14 @@ class MeanDifference:
         return self.ci95 is not None and not self.ci95[0] <= 0 <= self.ci95[1]
 
     def text(self) -> str:
-        """`-0.31 (95 % interval -0.52 to -0.1, paired t-test p = 0.0041): distinguishable`."""
+        """`-0.31 mean absolute error, less is better (95 % interval -0.52 to -0.1, paired t-test p = 0.0041): ...`."""
+        what = f"{TITLES[self.figure]}{', less is better' if self.figure in ERRORS else ''}"
         if self.ci95 is None:
-            return f"{self.difference:+.3g} on a single picture"
+            return f"{self.difference:+.3g} {what} on a single picture"
         low, high = self.ci95
         verdict = "distinguishable" if self.distinguishable else "not distinguishable"
         interval = f"95 % interval {low:+.3g} to {high:+.3g}, paired t-test {_p_text(self.p_value)}"
-        return f"{self.difference:+.3g} ({interval}): {verdict}"
+        return f"{self.difference:+.3g} {what} ({interval}): {verdict}"
 
     def aside(self, first: str, second: str) -> str:
         """Nothing."""
