@@ -23,12 +23,14 @@ def sample(tmp_path):
     return save
 
 
-def pairs(samples, **options):
-    name_of = {sample.digest: sample.name for sample in samples}
-    return {
-        (*sorted((name_of[pair.first], name_of[pair.second])), pair.mirrored)
-        for pair in find_near_duplicates(samples, **options)
-    }
+def families(samples, **options):
+    """The names of pictures that hang together."""
+    found: dict[str, set[str]] = {}
+    units = near_duplicate_units(find_near_duplicates(samples, **options))
+    for each in samples:
+        if each.digest in units:
+            found.setdefault(units[each.digest], set()).add(each.name)
+    return sorted(sorted(names) for names in found.values())
 
 
 def test_copies_of_copies_and_mirror_images(sample):
@@ -36,9 +38,17 @@ def test_copies_of_copies_and_mirror_images(sample):
     samples.append(sample("again.png", recoded(scene(3), 60)))
     samples.append(sample("cropped.png", crop(scene(3), 0.04, 0.0, 0.02, 0.05)))
     samples.append(sample("turned.png", ImageOps.mirror(scene(7))))
-    plain = {("3.png", "again.png", False), ("3.png", "cropped.png", False), ("again.png", "cropped.png", False)}
-    assert pairs(samples) == plain | {("7.png", "turned.png", True)}
-    assert pairs(samples, classes=("b", "d")) == set()  # of letters, all may be alike
+    assert families(samples) == [["3.png", "again.png", "cropped.png"], ["7.png", "turned.png"]]
+    assert [pair.mirrored for pair in find_near_duplicates(samples)].count(True) == 1
+    assert families(samples, classes=("b", "d")) == []  # of letters, all may be alike
+
+
+def test_a_film_hangs_together_by_few_pairs(sample):
+    long = scene(0, 200)
+    frames = [sample(f"{number:02}.png", long.crop((number, 0, number + 160, 160))) for number in range(40)]
+    others = [sample(f"other{number}.png", scene(100 + number)) for number in range(5)]
+    assert families(frames + others) == [[frame.name for frame in frames]]
+    assert 39 <= len(find_near_duplicates(frames + others)) < 200  # of 780 pairs
 
 
 def test_identical_files_are_one_picture(sample):

@@ -34,7 +34,7 @@ def strength(thumbnails: Thumbnails) -> npt.NDArray[np.floating[Any]]:
 
     A speck on a flat ground is little detail, however bright it is.
     """
-    strengths = np.abs(detail(thumbnails)).reshape(len(thumbnails), -1)
+    strengths = np.abs(detail(thumbnails)).reshape(len(thumbnails), thumbnails.shape[-1] ** 2)
     place = int(_WEAKER_SHARE * strengths.shape[1])
     values: npt.NDArray[np.floating[Any]] = np.partition(strengths, place, axis=1)[:, place]
     return values

@@ -21,6 +21,7 @@ from PIL import Image
 from hubel.data.alignment import Thumbnails, align, overall_similarity, similarity, strength
 from hubel.data.decoding import UnreadableImage, load_image
 from hubel.data.digests import DIGEST_BYTES
+from hubel.data.disjoint_sets import DisjointSets
 from hubel.data.facts import Progress, gather_facts, thumbnails_of
 from hubel.data.labels import are_characters
 from hubel.data.perceptual_hash import SIDE, Hashes, Window, cut_out, hashes_of, mirrored, pairs_within_radius
@@ -89,6 +90,10 @@ class _Candidates:
             block = slice(start, start + _PAIRS_AT_ONCE)
             yield _Candidates(self.first[block], self.second[block], self.window, self.mirrored)
 
+    def positions(self) -> Iterator[tuple[int, int]]:
+        """The pairs, one by one."""
+        return zip(self.first.tolist(), self.second.tolist(), strict=True)
+
     def facing(self, thumbnails: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Thumbnails of the first pictures, turned round where mirror images are looked for."""
         return thumbnails[:, :, ::-1] if self.mirrored else thumbnails
@@ -106,7 +111,7 @@ def find_near_duplicates(
         progress: Called with how many pictures have been opened and how many there are; they are remembered.
 
     Returns:
-        The pairs, each once, in no particular order.
+        Pairs, so many that all copies hang together: of three that are alike, two may do.
     """
     if are_characters(classes):
         return []
@@ -129,18 +134,10 @@ def near_duplicate_units(pairs: Iterable[NearDuplicate]) -> dict[str, str]:
 
     Copies of copies hang together.
     """
-    united: dict[str, str] = {}
-
-    def least_of(digest: str) -> str:
-        while (other := united.get(digest, digest)) != digest:
-            united[digest] = united.get(other, other)
-            digest = other
-        return digest
-
+    united = DisjointSets[str]()
     for pair in pairs:
-        ends = {least_of(pair.first), least_of(pair.second)}
-        united.update(dict.fromkeys(ends, min(ends)))
-    return {digest: least_of(digest) for digest in list(united)}
+        united.link(pair.first, pair.second)
+    return {digest: united.least(digest) for digest in united.items()}
 
 
 def _key(samples: Sequence[Sample]) -> str:
@@ -152,19 +149,20 @@ def _key(samples: Sequence[Sample]) -> str:
 
 
 def _search(samples: Sequence[Sample], thumbnails: npt.NDArray[np.uint8]) -> list[NearDuplicate]:
-    best: dict[tuple[int, int], tuple[float, bool]] = {}
-    close = [found for each in _hash_neighbours(thumbnails) for found in _aligned(each, thumbnails)]
-    wanted = [positions for block in close for positions in (block.first, block.second)]
-    larger = _LargerThumbnails(samples, np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *wanted])))
-    for block in close:
-        for first, second, alike in zip(block.first, block.second, _alike(block, larger), strict=True):
-            pair = (int(min(first, second)), int(max(first, second)))
-            if alike > best.get(pair, (0.0, False))[0]:
-                best[pair] = (float(alike), block.mirrored)
-    return [
-        NearDuplicate(samples[first].digest, samples[second].digest, round(alike, 4), turned)
-        for (first, second), (alike, turned) in sorted(best.items())
-    ]
+    """Links between pictures; those that hang together already are not compared again, for films have very many."""
+    linked, found = DisjointSets[int](), []
+    larger = _LargerThumbnails(samples)
+    for candidates in _hash_neighbours(thumbnails):
+        for block in candidates.blocks():
+            apart = [linked.least(first) != linked.least(second) for first, second in block.positions()]
+            close = _aligned(block.where(np.array(apart)), thumbnails)
+            for (first, second), alike in zip(close.positions(), _alike(close, larger), strict=True):
+                if alike:
+                    linked.link(first, second)
+                    least, greatest = sorted((first, second))
+                    names = samples[least].digest, samples[greatest].digest
+                    found.append(((least, greatest), NearDuplicate(*names, round(float(alike), 4), close.mirrored)))
+    return [duplicate for _, duplicate in sorted(found, key=lambda item: item[0])]
 
 
 def _hash_neighbours(thumbnails: npt.NDArray[np.uint8]) -> Iterator[_Candidates]:
@@ -175,7 +173,10 @@ def _hash_neighbours(thumbnails: npt.NDArray[np.uint8]) -> Iterator[_Candidates]
         queries = mirrored(whole) if turned else _hashes(thumbnails, window)
         first, second = pairs_within_radius(queries, whole)
         once = first < second if window == Window() else first != second
-        yield _Candidates(first[once], second[once], window, turned)
+        first, second = first[once], second[once]
+        # Neighbours come first, as the frames of a film: most others then hang together already.
+        nearest = np.argsort(np.abs(second - first), kind="stable")
+        yield _Candidates(first[nearest], second[nearest], window, turned)
 
 
 def _hashes(thumbnails: npt.NDArray[np.uint8], window: Window) -> Hashes:
@@ -194,15 +195,12 @@ def _blocks(thumbnails: npt.NDArray[np.uint8]) -> Iterator[Thumbnails]:
         yield _floats(thumbnails[start : start + _PAIRS_AT_ONCE])
 
 
-def _aligned(candidates: _Candidates, thumbnails: npt.NDArray[np.uint8]) -> Iterator[_Candidates]:
+def _aligned(block: _Candidates, thumbnails: npt.NDArray[np.uint8]) -> _Candidates:
     """Those pairs whose small thumbnails are alike once they lie on one another."""
-    for block in candidates.blocks():
-        first, second = _floats(block.facing(thumbnails[block.first])), _floats(thumbnails[block.second])
-        likely = similarity(cut_out(first, block.window), second) >= _LEAST_UNALIGNED
-        moved, shown = align(first[likely], second[likely], block.window)
-        close = similarity(moved, second[likely], shown) >= _LEAST_ALIGNED
-        if close.any():
-            yield block.where(likely).where(close)
+    first, second = _floats(block.facing(thumbnails[block.first])), _floats(thumbnails[block.second])
+    likely = similarity(cut_out(first, block.window), second) >= _LEAST_UNALIGNED
+    moved, shown = align(first[likely], second[likely], block.window)
+    return block.where(likely).where(similarity(moved, second[likely], shown) >= _LEAST_ALIGNED)
 
 
 def _alike(block: _Candidates, larger: _LargerThumbnails) -> npt.NDArray[Any]:
@@ -217,26 +215,28 @@ def _alike(block: _Candidates, larger: _LargerThumbnails) -> npt.NDArray[Any]:
 
 
 class _LargerThumbnails:
-    """Thumbnails of 64×64 grey pixels of the pictures that are worth another look."""
+    """Thumbnails of 64×64 grey pixels, made for those pictures that are worth another look."""
 
-    def __init__(self, samples: Sequence[Sample], wanted: npt.NDArray[np.int64]) -> None:
-        self._row_of = np.zeros(len(samples), dtype=np.int64)
-        self._row_of[wanted] = np.arange(len(wanted))
-        self._pixels = np.zeros((len(wanted), _LARGER_SIDE, _LARGER_SIDE), dtype=np.uint8)
-        with ThreadPoolExecutor(available_cpus() + 1) as pool:
-            for row, pixels in enumerate(pool.map(_larger_thumbnail, [samples[position] for position in wanted])):
-                self._pixels[row] = pixels
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self._samples = samples
+        self._made: dict[int, npt.NDArray[np.uint8]] = {}
 
     def floats(self, positions: npt.NDArray[np.int64]) -> Thumbnails:
         """Those of some pictures: float32 (P, 64, 64)."""
-        return _floats(self._pixels[self._row_of[positions]])
+        new = [position for position in dict.fromkeys(positions.tolist()) if position not in self._made]
+        if new:
+            with ThreadPoolExecutor(available_cpus() + 1) as pool:
+                made = pool.map(_larger_thumbnail, [self._samples[position] for position in new])
+                self._made.update(zip(new, made, strict=True))
+        chosen = [self._made[position] for position in positions.tolist()]
+        return _floats(np.array(chosen, dtype=np.uint8).reshape(-1, _LARGER_SIDE, _LARGER_SIDE))
 
 
-def _larger_thumbnail(sample: Sample) -> npt.NDArray[np.uint8] | int:
+def _larger_thumbnail(sample: Sample) -> npt.NDArray[np.uint8]:
     try:
         grey = load_image(sample, 1, shorter_side=_LARGER_SIDE)
     except UnreadableImage:  # it has vanished since: a black picture is like no other
-        return 0
+        return np.zeros((_LARGER_SIDE, _LARGER_SIDE), dtype=np.uint8)
     return np.asarray(grey.resize((_LARGER_SIDE, _LARGER_SIDE), Image.Resampling.BOX))
 
 

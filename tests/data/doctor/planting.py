@@ -131,7 +131,7 @@ def plant(root: Path, each: int, seed: int = 0) -> Planted:
 
 def _plant_odd_files(planted: Planted, folder: str, number: int, seed: int) -> None:
     image = scene(10_000 + 100 * seed + number)
-    value = 40 + 20 * number
+    value = 5 + 12 * number
     Image.new("RGB", (150, 150), (value, value, value)).save(planted.add("blank", f"{folder}/blank{number}.jpg"))
     deep = (np.asarray(image.convert("L"), dtype=np.uint16) << 8) + number
     Image.fromarray(deep).save(planted.add("deep", f"{folder}/deep{number}.png"))

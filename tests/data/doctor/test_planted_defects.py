@@ -12,7 +12,7 @@ from tests.data.doctor.planting import CHANGES, Pair, Planted, clean_set, plant,
 from hubel.data.doctor.diagnosis import Diagnosis, diagnose
 from hubel.data.doctor.examination import Examination, examine
 
-EACH = 10
+EACH = 20
 ORIGINALS = 330
 
 

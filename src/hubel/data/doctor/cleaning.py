@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hubel.data.disjoint_sets import DisjointSets
 from hubel.data.doctor.examination import Examination, Picture
 from hubel.data.labels import COLUMN_OF, label_text
 from hubel.data.near_duplicates import near_duplicate_units
@@ -76,21 +77,13 @@ def clean(examination: Examination) -> Cleaning:
 def _units(examination: Examination, pictures: list[Picture]) -> Mapping[str, str]:
     """What each picture must stay with, by its name: its near duplicates, its group, and theirs."""
     alike = near_duplicate_units(examination.near_duplicates)
-    united: dict[str, str] = {}
-
-    def first_of(unit: str) -> str:
-        while (other := united.get(unit, unit)) != unit:
-            unit = other
-        return unit
-
+    united = DisjointSets[str]()
     own = {}
     for picture in pictures:
-        units = [f"picture {alike.get(picture.sample.digest, picture.sample.digest)}"]
-        units += [f"group {picture.group}"] * (picture.group is not None)
-        ends = {first_of(unit) for unit in units}
-        united.update(dict.fromkeys(ends, min(ends)))
-        own[picture.name] = units[0]
-    return {name: first_of(unit) for name, unit in own.items()}
+        own[picture.name] = f"picture {alike.get(picture.sample.digest, picture.sample.digest)}"
+        if picture.group is not None:
+            united.link(own[picture.name], f"group {picture.group}")
+    return {name: united.least(unit) for name, unit in own.items()}
 
 
 def write_manifest(path: Path, examination: Examination, cleaning: Cleaning) -> None:
