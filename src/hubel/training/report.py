@@ -11,6 +11,7 @@ from hubel.bundle import Bundle
 from hubel.data.splits import DataSplits
 from hubel.data.store import PictureStore, Unreadable
 from hubel.files import write_whole
+from hubel.pages import render_page
 from hubel.results import Metrics
 from hubel.results.naming import TITLES, figure_text, headline_name
 from hubel.tasks.task import Floats, Task
@@ -59,16 +60,8 @@ class Report:
 
 def write_report(path: Path, report: Report) -> None:
     """Write the page, whole or not at all."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("hubel.training"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    write_whole(path, environment.get_template("report.html.j2").render(_context(path.parent.name, report)))
+    text = render_page("hubel.training", "report.html.j2", **_context(path.parent.name, report))
+    write_whole(path, text)
 
 
 def _context(name: str, report: Report) -> dict[str, Any]:

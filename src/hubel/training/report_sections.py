@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hubel.data.labels import label_text
+from hubel.data.thumbnails import thumbnail
 from hubel.results import ClassificationMetrics, MultiLabelMetrics
 from hubel.tasks.calibration import reliability
 from hubel.tasks.classification import largest_confusions
-from hubel.training.thumbnails import thumbnail
 
 if TYPE_CHECKING:
     import numpy.typing as npt
