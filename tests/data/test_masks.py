@@ -1,0 +1,279 @@
+"""Masks from every form that people keep them in, and what is said about those that cannot be used."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from hubel.data.decoding import UnreadableImage
+from hubel.data.mask_folders import VOC_CLASSES, MaskedPicture, examine, paired, voc_legend, voc_pairs
+from hubel.data.masks import Legend, legend_of, mask_values, read_legend, read_mask, resized_mask
+from hubel.data.polygons import coco_mask, polygon_area
+from hubel.errors import DataError
+
+RED, GREEN = (255, 0, 0), (0, 128, 0)
+
+
+def saved(path: Path, values: object, mode: str | None = None) -> Path:
+    image = Image.fromarray(np.asarray(values, np.uint8))
+    if mode == "P":
+        image = Image.fromarray(np.asarray(values, np.uint8)).convert("P")
+        image.putdata(np.asarray(values).ravel().tolist())
+        image.putpalette([*RED, *GREEN, *(7, 7, 7)] + [0] * 759)
+    elif mode:
+        image = image.convert(mode)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)
+    return path
+
+
+def test_grey_values(tmp_path: Path):
+    path = saved(tmp_path / "m.png", [[0, 255], [255, 0]])
+    legend = Legend.named({"membrane": 0, "cell": 255})
+    assert read_mask(path, legend, (2, 2)).tolist() == [[0, 1], [1, 0]]
+    assert read_mask(saved(tmp_path / "one_bit.png", [[0, 255]], "1"), legend).tolist() == [[0, 1]]
+    assert read_mask(saved(tmp_path / "rgb.png", [[0, 255]], "RGB"), legend).tolist() == [[0, 1]]
+    assert read_mask(saved(tmp_path / "la.png", [[0, 255]], "LA"), legend).tolist() == [[0, 1]]
+
+
+def test_indices_count_and_not_the_palette(tmp_path: Path):
+    path = saved(tmp_path / "m.png", [[0, 1], [2, 255]], "P")
+    legend = Legend.named({"a": 0, "b": 1, "c": 2}, ignored=[255])
+    assert read_mask(path, legend).tolist() == [[0, 1], [2, 255]]
+    assert mask_values(path, colours=True)[0].tolist() == [list(RED), list(GREEN)]
+
+
+def test_colours(tmp_path: Path):
+    legend = Legend.named({"sky": RED, "tree": GREEN}, ignored=[(0, 0, 0)])
+    path = saved(tmp_path / "m.png", [[RED, GREEN], [(0, 0, 0), GREEN]])
+    assert read_mask(path, legend).tolist() == [[0, 1], [255, 1]]
+    palette = saved(tmp_path / "p.png", [[0, 1]], "P")
+    assert read_mask(palette, legend).tolist() == [[0, 1]]
+
+
+def test_sixteen_bits(tmp_path: Path):
+    Image.fromarray(np.array([[0, 1000]], np.uint16)).save(tmp_path / "m.png")
+    assert read_mask(tmp_path / "m.png", Legend.named({"no": 0, "yes": 1000})).tolist() == [[0, 1]]
+
+
+def test_legend_of_masks_themselves(tmp_path: Path):
+    two = [saved(tmp_path / "a.png", [[0, 0]]), saved(tmp_path / "b.png", [[0, 255]])]
+    assert legend_of(two) == Legend.named({"0": 0, "255": 255})
+    three = [*two, saved(tmp_path / "c.png", [[7, 0]])]
+    assert legend_of(three) == Legend.named({"0": 0, "7": 7}, ignored=[255])
+    colours = saved(tmp_path / "d.png", [[RED, GREEN]])
+    assert legend_of([colours]).classes == ("#008000", "#ff0000")
+    with pytest.raises(DataError, match="some of the masks are grey and some have colours"):
+        legend_of([*two, colours])
+    with pytest.raises(DataError, match="no masks came"):
+        legend_of([])
+    noise = saved(tmp_path / "e.png", np.random.default_rng(0).integers(0, 256, (40, 40, 3)))
+    with pytest.raises(DataError, match=r"up to .*e\.png have \d+ different values, too many for classes"):
+        legend_of([noise])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name,r,g,b\nsky,255,0,0\ntree,0,128,0\nvoid,0,0,0\n",
+        "sky, 255, 0, 0\n\ntree,0,128,0\nIgnore,0,0,0",
+        "# label:color_rgb:parts:actions\nsky:255,0,0::\ntree:0,128,0::\nvoid:0,0,0::\n",
+    ],
+)
+def test_legend_from_a_file(text: str, tmp_path: Path):
+    path = tmp_path / "legend.txt"
+    path.write_text(text)
+    assert read_legend(path) == Legend.named({"sky": RED, "tree": GREEN}, ignored=[(0, 0, 0)])
+
+
+def test_legend_of_numbers_from_a_file(tmp_path: Path):
+    (tmp_path / "legend.csv").write_text("name,value\nmembrane,0\ncell,255\n")
+    assert read_legend(tmp_path / "legend.csv") == Legend.named({"membrane": 0, "cell": 255})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sky,255,0\n", "line 1: 'sky,255,0' came, expected name,value or name,red,green,blue"),
+        ("a,1\nb,x\n", "line 2: 'b,x' came"),
+        ("a,1\na,2\n", "line 2: the class 'a' comes a second time"),
+        ("a,1\nb,1\n", "two of the classes a, b have the same value"),
+        ("a,1\nb,1,2,3\n", "both numbers and colours"),
+        ("", "a legend of 0 classes came"),
+    ],
+)
+def test_bad_legends(text: str, message: str, tmp_path: Path):
+    (tmp_path / "legend.csv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_legend(tmp_path / "legend.csv")
+    with pytest.raises(DataError, match=r"cannot read the legend .*none\.csv: No such file"):
+        read_legend(tmp_path / "none.csv")
+
+
+def test_bad_masks_are_named(tmp_path: Path):
+    legend = Legend.named({"membrane": 0, "cell": 255})
+    path = saved(tmp_path / "m.png", [[0, 255, 7], [0, 9, 7]])
+    with pytest.raises(
+        DataError,
+        match=r"m\.png has values that mean nothing: 7, 9 \(3 pixels\); expected 0 \(membrane\), 255 \(cell\)",
+    ):
+        read_mask(path, legend)
+    with pytest.raises(DataError, match=r"m\.png has 3×2 pixels, its picture 2×3: expected the same size"):
+        read_mask(path, legend, (3, 2))
+    colour = saved(tmp_path / "c.png", [[RED, GREEN]])
+    with pytest.raises(DataError, match=r"c\.png has values that mean nothing: #008000"):
+        read_mask(colour, Legend.named({"sky": RED}))
+    with pytest.raises(UnreadableImage, match="it does not exist"):
+        read_mask(tmp_path / "none.png", legend)
+    (tmp_path / "text.png").write_text("no image")
+    with pytest.raises(UnreadableImage, match="it is no image that Pillow knows"):
+        read_mask(tmp_path / "text.png", legend)
+    Image.fromarray(np.zeros((2, 2), np.float32)).save(tmp_path / "f.tiff")
+    with pytest.raises(UnreadableImage, match="it has fractional values"):
+        read_mask(tmp_path / "f.tiff", legend)
+
+
+@given(
+    shape=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    size=st.tuples(st.integers(1, 30), st.integers(1, 30)),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=30, deadline=None)
+def test_scaling_invents_no_class(shape: tuple[int, int], size: tuple[int, int], seed: int):
+    mask = np.random.default_rng(seed).choice(np.array([0, 7, 255], np.uint8), shape)
+    scaled = resized_mask(mask, size)
+    assert scaled.shape == size
+    nearest = np.zeros(size, bool)
+    for down, across in product((-1e-6, 1e-6), repeat=2):  # of two that are equally near, either
+        places = [
+            np.clip(((np.arange(to) + 0.5) * of / to + shift).astype(int), 0, of - 1)
+            for of, to, shift in zip(shape, size, (down, across), strict=True)
+        ]
+        nearest |= scaled == mask[np.ix_(*places)]
+    assert nearest.all()
+
+
+def test_pairs_of_sibling_folders(tmp_path: Path):
+    for name in ("a", "sub/b"):
+        saved(tmp_path / "images" / f"{name}.jpg", np.zeros((4, 4, 3)))
+        saved(tmp_path / "masks" / f"{name}_mask.png", np.zeros((4, 4)))
+    pairs = paired(tmp_path / "images", tmp_path / "masks")
+    assert [(pair.picture.name, pair.mask.name) for pair in pairs] == [("a.jpg", "a_mask.png"), ("b.jpg", "b_mask.png")]
+    saved(tmp_path / "masks/c.png", np.zeros((4, 4)))
+    with pytest.raises(DataError, match=r"1 masks have no picture in .*images: .*c\.png"):
+        paired(tmp_path / "images", tmp_path / "masks")
+    (tmp_path / "masks/c.png").rename(tmp_path / "masks/a.png")
+    with pytest.raises(DataError, match=r"a\.png, .*a_mask\.png have one name"):
+        paired(tmp_path / "images", tmp_path / "masks")
+    (tmp_path / "masks/a.png").unlink()
+    (tmp_path / "masks/a_mask.png").unlink()
+    with pytest.raises(DataError, match=r"1 of 2 pictures have no mask in .*masks: .*a\.jpg"):
+        paired(tmp_path / "images", tmp_path / "masks")
+    with pytest.raises(DataError, match=r"there is no folder .*none"):
+        paired(tmp_path / "none", tmp_path / "masks")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="empty has no images"):
+        paired(tmp_path / "images", tmp_path / "empty")
+
+
+def test_pascal_voc(tmp_path: Path):
+    saved(tmp_path / "JPEGImages/one.jpg", np.zeros((2, 3, 3)))
+    saved(tmp_path / "SegmentationClass/one.png", [[0, 15, 255], [0, 20, 0]], "P")
+    lists = tmp_path / "ImageSets/Segmentation"
+    lists.mkdir(parents=True)
+    (lists / "train.txt").write_text("one\n")
+    (pair,) = voc_pairs(tmp_path, "train")
+    assert read_mask(pair.mask, voc_legend(), (2, 3)).tolist() == [[0, 15, 255], [0, 20, 0]]
+    assert (len(VOC_CLASSES), VOC_CLASSES[15]) == (21, "person")
+    with pytest.raises(DataError, match=r"val\.txt does not exist: expected a list of pictures; there are train"):
+        voc_pairs(tmp_path, "val")
+    (lists / "train.txt").write_text("one\ntwo\n")
+    with pytest.raises(DataError, match=r"2 files that .*train\.txt names do not exist: .*two\.jpg"):
+        voc_pairs(tmp_path, "train")
+
+
+def test_examination_names_every_bad_one(tmp_path: Path):
+    pairs = [
+        MaskedPicture(
+            saved(tmp_path / f"images/{name}.png", np.zeros((4, 6, 3))), saved(tmp_path / f"masks/{name}.png", values)
+        )
+        for name, values in {"good": np.zeros((4, 6)), "small": np.zeros((2, 3)), "odd": np.full((4, 6), 9)}.items()
+    ]
+    bad = examine(pairs, Legend.named({"none": 0}))
+    assert [each.pair.mask.name for each in bad] == ["small.png", "odd.png"]
+    assert "3×2 pixels, its picture 6×4" in bad[0].reason
+    assert "9 (24 pixels)" in bad[1].reason
+
+
+def test_membranes(shared: Path):
+    folder = shared / "data/membrane"
+    if not folder.is_dir():
+        pytest.skip(f"needs {folder}")
+    pairs = paired(folder / "images", folder / "masks")
+    assert len(pairs) == 30
+    legend = legend_of([pair.mask for pair in pairs])
+    assert legend.classes == ("0", "255")
+    assert examine(pairs[:5], legend) == []
+    mask = read_mask(pairs[0].mask, legend, (512, 512))
+    assert 0.7 < mask.mean() < 0.85  # most of a slice is cell
+
+
+@given(corners=st.lists(st.tuples(st.integers(-8, 40), st.integers(-8, 40)), min_size=3, max_size=7))
+@settings(max_examples=60, deadline=None)
+def test_polygons_are_those_of_brute_force(corners: list[tuple[int, int]]):
+    """A pixel is inside if a ray from its centre crosses the outline an odd number of times."""
+    points = [(x / 4 + 0.13, y / 4 + 0.07) for x, y in corners]  # no centre lies on the outline
+    height, width = 8, 9
+    expected = np.zeros((height, width), bool)
+    for row, column in np.ndindex(height, width):
+        x, y, odd = column + 0.5, row + 0.5, False
+        for (x0, y0), (x1, y1) in zip(points, [*points[1:], points[0]], strict=True):
+            if (y0 > y) != (y1 > y) and x < x0 + (y - y0) * (x1 - x0) / (y1 - y0):
+                odd = not odd
+        expected[row, column] = odd
+    assert np.array_equal(polygon_area([value for point in points for value in point], height, width), expected)
+
+
+def test_coco_objects_small_ones_on_top_and_crowds_ignored():
+    annotations = [
+        {"id": 1, "category_id": 18, "segmentation": [[1, 1, 3, 1, 3, 3, 1, 3]]},
+        {"id": 2, "category_id": 3, "segmentation": [[0, 0, 4, 0, 4, 4, 0, 4]]},
+        {"id": 3, "category_id": 3, "iscrowd": 1, "segmentation": {"size": [4, 6], "counts": [12, 12]}},
+    ]
+    mask = coco_mask(annotations, (4, 6), {3: 1, 18: 2})
+    assert mask.tolist() == [
+        [1, 1, 1, 1, 255, 255],
+        [1, 2, 2, 1, 255, 255],
+        [1, 2, 2, 1, 255, 255],
+        [1, 1, 1, 1, 255, 255],
+    ]
+    assert not coco_mask([], (4, 6), {3: 1}).any()
+
+
+@pytest.mark.parametrize(
+    ("annotation", "message"),
+    [
+        (
+            {"category_id": 9, "segmentation": [[0, 0, 1, 0, 1, 1]]},
+            "annotation 7 is of the category 9: expected one of 3",
+        ),
+        ({"category_id": 3}, "annotation 7 has no outline"),
+        ({"category_id": 3, "segmentation": [[0, 0, 1, 1]]}, r"annotation 7 has a polygon \[0, 0, 1, 1\]: expected at"),
+        ({"category_id": 3, "segmentation": [[0, 0, 1, 1, 2]]}, "expected at least three corners"),
+        ({"category_id": 3, "segmentation": [[0, 0, 1, 1, 2, None]]}, "expected at least three corners"),
+        ({"category_id": 3, "segmentation": {"counts": "abc", "size": [4, 4]}}, "compressed run lengths"),
+        (
+            {"category_id": 3, "segmentation": {"counts": [3, 4], "size": [4, 4]}},
+            r"run lengths of 7 pixels .*expected 16",
+        ),
+    ],
+)
+def test_malformed_annotations_are_named(annotation: dict, message: str):
+    with pytest.raises(DataError, match=message):
+        coco_mask([{"id": 7, **annotation}], (4, 4), {3: 1})
