@@ -155,6 +155,14 @@ def test_a_folder_is_divided_by_group_and_a_group_keeps_its_split(class_folders,
     assert [s.name for s in after.split(split_of["p00"]) if "new" in s.name] == ["cat/p00_new.png"]
 
 
+def test_a_wrong_pattern_is_told_even_where_nothing_is_divided(class_folders) -> None:
+    class_folders("train", cat=3, dog=3)
+    class_folders("val", cat=3, dog=3)
+    root = class_folders("test", cat=3, dog=3)
+    with pytest.raises(DataError, match=r"18 of 18 pictures have no group"):
+        open_splits(root, grouping=Grouping(r"^patient\d+"))
+
+
 def test_held_out_folds_make_up_the_whole_and_a_test_folder_is_left_alone(class_folders) -> None:
     class_folders("train", cat=20, dog=11)
     class_folders("val", cat=4, dog=4)

@@ -189,7 +189,8 @@ def open_folds(
     units = find_units(found, samples, grouping, near_duplicates, tell, notes)
     fold_of = units.deal(samples, count, notes)
     by = f"by the {len(set(units.groups.values())):,} groups' names" if units.groups else "by content"
-    note = f"dealt to {count} folds {by}, the classes evenly"
+    what = {"class": "classes", "classes": "labels", "number": "numbers"}[found.labelling]
+    note = f"dealt to {count} folds {by}, the {what} evenly"
     if "test" in found.of_split:
         note += "; the pictures of the test split are left alone"
     return Folds(
@@ -246,6 +247,8 @@ def open_splits(
     fractions: dict[Split, float] = {"test": test_fraction, "validation": validation_fraction}
     if "validation" in of_split:
         divided = {split: of_split.get(split, []) for split in SPLITS}
+        if grouping:  # what is wrong with it is said even where it decides nothing
+            grouping.groups_of([sample.name for samples in divided.values() for sample in samples])
         if "test" not in of_split:
             notes.append("no test split: nothing is left for a test at the end; figures come from validation")
     else:
