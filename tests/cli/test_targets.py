@@ -154,6 +154,7 @@ def test_what_makes_no_sense_for_numbers_is_refused(of_ages: Outcome, hubel: Hub
         ("--positive", "old"): "--positive came with 'old', but the model predicts a number",
         ("--threshold", "0.5"): "a threshold came, but the model predicts a number",
         ("--average", "logits"): "average is logits, but the model predicts a number",
+        ("--curves", "out.png"): "--curves came, but the model predicts a number",
     }.items():
         outcome = hubel("evaluate", "runs/ages", ages, *options)
         assert outcome.status == 2

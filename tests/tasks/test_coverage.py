@@ -10,8 +10,10 @@ from scipy.stats import norm
 
 from hubel.results import Interval
 from hubel.tasks.classification import bootstrap_macro_f1, loss_interval, macro_f1, wilson_interval
+from hubel.tasks.multilabel_metrics import mean_average_precision
 from hubel.tasks.paired import tango_interval
 from hubel.tasks.ranking import average_precision, delong_variance, roc_auc
+from hubel.tasks.regression import intervals
 
 # Pictures of each class in the test split of a real data set, as uneven as such things are.
 UNEVEN = (30, 11, 35, 12, 15, 43, 53, 14, 74, 85)
@@ -122,3 +124,38 @@ def test_mean_loss(count: int, classes: int, spread: float) -> None:
         return interval
 
     check_coverage(float(losses(400_000).mean()), draw, 2000)
+
+
+@pytest.mark.parametrize(
+    ("count", "shares", "distance"), [(150, (0.3, 0.5, 0.2), 1.5), (400, (0.05, 0.2, 0.5, 0.1), 2.0)]
+)
+def test_mean_average_precision(count: int, shares: tuple[float, ...], distance: float) -> None:
+    def pictures(count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities of labels whose errors go together in a picture."""
+        has = generator.random((count, len(shares))) < shares
+        noise = 0.7**0.5 * generator.normal(size=has.shape) + 0.3**0.5 * generator.normal(size=(count, 1))
+        return norm.cdf(noise + distance * has - 1), has
+
+    generator = np.random.default_rng(8)
+    truth, _ = mean_average_precision(*pictures(200_000))
+
+    def draw() -> Interval:
+        interval = mean_average_precision(*pictures(count))[1]
+        assert interval is not None
+        return interval
+
+    check_coverage(truth, draw, 600)
+
+
+@pytest.mark.parametrize("count", [50, 200])
+def test_figures_of_numbers(count: int) -> None:
+    generator = np.random.default_rng(9)
+    truths = {"mae": (0.2 * 2 / np.pi) ** 0.5, "rmse": 0.2**0.5, "r2": 0.8}  # errors are N(0, 0.2), values N(0, 1)
+    held = dict.fromkeys(truths, 0)
+    for _ in range(400):
+        values = generator.normal(size=count)
+        predicted = 0.8 * values + 0.4 * generator.normal(size=count)
+        for name, interval in intervals(predicted, values).items():
+            assert interval is not None
+            held[name] += interval[0] <= truths[name] <= interval[1]
+    assert all(0.92 <= times / 400 <= 0.97 for times in held.values()), held

@@ -37,8 +37,8 @@ def evaluate(
         str | None,
         typer.Option(
             "--threshold",
-            help="For that class: a probability (0.5), or youden, sensitivity=0.95, specificity=0.95, chosen on "
-            "validation pictures.",
+            help="For that class, or for each of several labels: a probability (0.5), or youden, f1, sensitivity=0.95, "
+            "specificity=0.95, chosen on validation pictures.",
         ),
     ] = None,
     validation: Annotated[
@@ -69,7 +69,7 @@ def evaluate(
         Path | None, typer.Option("--output", "-o", help="Also write every picture's prediction as CSV.")
     ] = None,
 ) -> None:
-    """Measure a model: accuracy with its interval, precision and recall of each class, the confusion matrix."""
+    """Measure a model: each figure with its interval, beside what a guess that never looks at a picture reaches."""
     from hubel.errors import ConfigError
 
     *models, data = models_and_data
@@ -83,10 +83,12 @@ def evaluate(
     if curves is not None and positive is None:
         from hubel.bundle import inspect_bundle
 
-        classes = inspect_bundle(Path(models[0])).classes
-        if len(classes) != 2:
+        bundle = inspect_bundle(Path(models[0]))
+        if not bundle.classes:
+            raise ConfigError("--curves came, but the model predicts a number: they are of one class against the rest")
+        if bundle.task != "classification" or len(bundle.classes) != 2:
             raise ConfigError(
-                f"--curves are of one class against the rest: add --positive, one of {', '.join(classes)}"
+                f"--curves are of one class against the rest: add --positive, one of {', '.join(bundle.classes)}"
             )
     from hubel import runtime
     from hubel.cli.progress import evaluation_progress

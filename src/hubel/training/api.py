@@ -41,7 +41,7 @@ def train(
         epochs: Of all phases together; None: the recipe's.
         learning_rate: The head's in the first phase (the other phases' keep their ratio to it), or `find`; None: the
             recipe's.
-        task: `classification`.
+        task: `classification`, `multilabel` or `regression`; None: what the labels say.
         device: `auto`, `cpu`, `cuda`, `mps`.
         out: The run's folder; None: `runs/<data's name>`.
         config: A configuration to start from, such as another run's `config.yaml`.

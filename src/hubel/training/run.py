@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
@@ -14,14 +14,12 @@ from hubel import runtime
 from hubel.bundle import Bundle, load_tensors, save_bundle
 from hubel.config import TrainConfig
 from hubel.data.layouts import settled
-from hubel.data.store import PictureStore, Unreadable
 from hubel.errors import ConfigError, TrainingError
 from hubel.files import write_whole
-from hubel.inference.predictor import Predictor
 from hubel.results import Metrics
-from hubel.results.naming import headline
-from hubel.tasks.task import Floats, Task
+from hubel.tasks.task import Task
 from hubel.training.auto import with_chosen_phases
+from hubel.training.final_figures import baselines_of, measure_run
 from hubel.training.fit import Fit, FitSettings
 from hubel.training.folder import RunFolder, claim_folder, find_folder, read_table, refuse_taken, table
 from hubel.training.interruption import Interrupted, StopRequest
@@ -261,14 +259,14 @@ def _fit_and_finish(prepared: Prepared, folder: RunFolder, log: _LoggingReporter
             stopped.run = folder.path
             raise
     runtime.return_freed_memory()
-    task, measured, predictions, stores, lost = _measure(prepared, folder, log)
+    task, measured, predictions, stores, lost = measure_run(prepared, folder, log)
     waited = wait_share(progress.history)
     log.message(f"training waited for pictures {100 * waited:.1f} % of its time")
     best_row = progress.history[progress.best_epoch - 1]
     parameters = sum(p.numel() for p in prepared.network.parameters())
     metrics: dict[str, Any] = {
         "train": {name: best_row[f"train_{name}"] for name in ("loss", prepared.task.score_name)},
-        **{split: values.to_dict() | _baselines(task, stores, split) for split, values in measured.items()},
+        **{split: values.to_dict() | baselines_of(task, stores, split) for split, values in measured.items()},
     }
     bundle = _bundle(prepared, metrics, task)
     save_bundle(folder.bundle, bundle, load_tensors(folder.bundle))
@@ -300,12 +298,6 @@ def _fit_and_finish(prepared: Prepared, folder: RunFolder, log: _LoggingReporter
     }
     folder.write_metrics(metrics)  # last: a folder with a metrics.json is finished
     return finished_run(folder)
-
-
-def _baselines(task: Task, stores: Mapping[str, PictureStore], split: str) -> dict[str, Any]:
-    """What guesses that know the training pictures' labels alone reach on a split."""
-    found = task.baselines(stores[split].labels, stores["train"].labels)
-    return {"baselines": [baseline.to_dict() for baseline in found]}
 
 
 def wait_share(history: Sequence[Mapping[str, Any]]) -> float:
@@ -383,37 +375,3 @@ def _bundle(prepared: Prepared, metrics: Mapping[str, Any], task: Task) -> Bundl
         fingerprint=prepared.splits.fingerprint,
         config=values,
     )
-
-
-class _Measured(NamedTuple):
-    """What is predicted, its metrics by split, all splits' pictures less those that cannot be read any more, and those.
-
-    The predictions are of a task whose thresholds are chosen, where they are to be chosen.
-    """
-
-    task: Task
-    metrics: dict[str, Metrics]
-    predictions: dict[str, Floats]
-    stores: dict[str, PictureStore]
-    lost: list[Unreadable]
-
-
-def _measure(prepared: Prepared, folder: RunFolder, log: _LoggingReporter) -> _Measured:
-    """Measure the written model, as anybody who loads it would, on validation and, this once, on test."""
-    predictor = Predictor.load(folder.bundle, device=str(prepared.device))
-    task, stores, lost = prepared.task, dict(prepared.stores), list[Unreadable]()
-    measured: dict[str, Metrics] = {}
-    predictions: dict[str, Floats] = {}
-    for split in ("validation", "test"):
-        if split in prepared.stores:
-            loader = prepared.loader(split)
-            stores[split], outputs = loader.without_lost(predictor.logits_of(loader))
-            for item in loader.lost:
-                log.message(f"can no longer be read, left out of {split}: {item.sample.name} ({item.reason})")
-            lost += loader.lost
-            predictions[split], labels = task.predictions(outputs), stores[split].labels
-            if split == "validation":
-                task = task.tuned(predictions[split], labels)
-            measured[split] = task.measure(predictions[split], labels)
-            log.message(f"{split}: {headline(measured[split].to_dict())}")
-    return _Measured(task, measured, predictions, stores, lost)
