@@ -185,7 +185,10 @@ class Augment:
 
     def plan(self, pictures: Sequence[Pixels] | Pixels, draws: npt.NDArray[np.float64], size: tuple[int, int]) -> Plan:
         """What will be done with pictures; the arguments are those of `batch`."""
-        shapes = np.array([picture.shape[:2] for picture in pictures], dtype=np.int64)
+        if isinstance(pictures, np.ndarray):
+            shapes = np.array([pictures.shape[1:3]]).repeat(len(pictures), axis=0)
+        else:
+            shapes = np.array([picture.shape[:2] for picture in pictures], dtype=np.int64)
         return make_plan(self, shapes, draws, size, pictures[0].shape[2])
 
     def batch(self, pictures: Sequence[Pixels], draws: npt.NDArray[np.float64], size: tuple[int, int]) -> Pixels:

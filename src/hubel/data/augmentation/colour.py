@@ -7,6 +7,9 @@ a single one would have clipped on the way is clipped at the end only. A map is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
+
 import numpy as np
 import numpy.typing as npt
 
@@ -43,6 +46,11 @@ def composed(outer: Maps, inner: Maps) -> Maps:
         ],
         axis=2,
     )
+
+
+def all_composed(maps: Sequence[Maps]) -> Maps:
+    """The maps that do all of these, the first one first."""
+    return reduce(lambda inner, outer: composed(outer, inner), maps)
 
 
 def brightness(factors: npt.NDArray[np.float64], channels: int) -> Maps:

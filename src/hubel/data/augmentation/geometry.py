@@ -6,6 +6,7 @@ Points are in pixels, (x, y), measured from the top left corner: the first pixel
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,8 @@ class Geometry:
         flipped: bool (N,): top and bottom exchanged.
         bent: bool (N,): whether the picture is resampled by `matrices` and `fields`; otherwise its window, mirrored and
             flipped, is copied or resized.
-        matrices: float64 (N, 2, 3): from points of the output to points of the picture, all but the fields included.
+        moves: float64 (N, 2, 3): where points of the output come from before zoom, shear, rotation and translation;
+            None: from where they are.
         fields: float64 (N, 2, G, G), displacements (x, y) in pixels of the output, added to its points before the
             matrix (see `hubel.data.augmentation.elastic`); None: none.
     """
@@ -41,8 +43,19 @@ class Geometry:
     mirrored: npt.NDArray[np.bool_]
     flipped: npt.NDArray[np.bool_]
     bent: npt.NDArray[np.bool_]
-    matrices: Floats
+    moves: Floats | None = None
     fields: Floats | None = None
+
+    @cached_property
+    def matrices(self) -> Floats:
+        """From points of the output to points of the picture, all but the fields included: float64 (N, 2, 3)."""
+        top, left, rows, columns = (self.windows[:, column].astype(np.float64) for column in range(4))
+        matrices = np.zeros((len(self.windows), 2, 3))
+        matrices[:, 0, 0] = np.where(self.mirrored, -columns, columns) / self.size[1]
+        matrices[:, 0, 2] = np.where(self.mirrored, left + columns, left)
+        matrices[:, 1, 1] = np.where(self.flipped, -rows, rows) / self.size[0]
+        matrices[:, 1, 2] = np.where(self.flipped, top + rows, top)
+        return matrices if self.moves is None else composed(matrices, self.moves)
 
     def field(self, number: int) -> Floats | None:
         """The displacement field of a picture, (2, G, G), if it has one."""
@@ -109,20 +122,9 @@ def moved_boxes(
     return clipped[kept].astype(np.float32), kept
 
 
-def window_matrices(
-    windows: npt.NDArray[np.int64],
-    mirrored: npt.NDArray[np.bool_],
-    flipped: npt.NDArray[np.bool_],
-    size: tuple[int, int],
-) -> Floats:
-    """From points of the output to points of the picture, where a window is resized: float64 (N, 2, 3)."""
-    top, left, rows, columns = (windows[:, column].astype(np.float64) for column in range(4))
-    matrices = np.zeros((len(windows), 2, 3))
-    matrices[:, 0, 0] = np.where(mirrored, -columns, columns) / size[1]
-    matrices[:, 0, 2] = np.where(mirrored, left + columns, left)
-    matrices[:, 1, 1] = np.where(flipped, -rows, rows) / size[0]
-    matrices[:, 1, 2] = np.where(flipped, top + rows, top)
-    return matrices
+def unmoved(count: int) -> Floats:
+    """Affine maps (N, 2, 3) that leave every point where it is."""
+    return np.eye(2, 3)[None].repeat(count, axis=0)
 
 
 def about_centre(linear: Floats, translation: Floats, size: tuple[int, int]) -> Floats:

@@ -91,7 +91,7 @@ def plan_looks(
     count = len(draws)
     shared = in_share(augment, draws)
     drawn: dict[str, Floats] = {}
-    maps = colour.identities(count, channels)
+    changes: list[colour.Maps] = []
     for name, column, make in (
         ("brightness", Draw.BRIGHTNESS, colour.brightness),
         ("contrast", Draw.CONTRAST, colour.contrast),
@@ -99,20 +99,22 @@ def plan_looks(
     ):
         if largest := getattr(augment, name):
             drawn[name] = largest * centred(draws, column) * (shared if name == "saturation" else 1)
-            maps = colour.composed(make(1 + drawn[name], channels), maps)
+            changes.append(make(1 + drawn[name], channels))
     if augment.hue:
         drawn["hue"] = augment.hue * centred(draws, Draw.HUE) * shared
-        maps = colour.composed(colour.hue(drawn["hue"], channels), maps)
+        changes.append(colour.hue(drawn["hue"], channels))
     if augment.pca:
         amounts = augment.pca * _normal(draws[:, _PCA]) * shared[:, None]
         drawn["pca"] = amounts[:, 0]
-        maps = colour.composed(colour.principal_components(amounts, channels), maps)
+        changes.append(colour.principal_components(amounts, channels))
     mixing = channels == 3 and bool(augment.saturation or augment.hue or augment.pca)
-    changed = bool(drawn)
     even = ~shared if mixing else np.ones(count, dtype=np.bool_)
-    stages, operations = _with_policy(maps, chosen, channels)
+    stages: list[colour.Maps | None] = [colour.all_composed(changes)] if changes else [None]
+    operations: tuple[tuple[Step, ...], ...] = ()
     if chosen is not None:
-        even, changed = np.zeros(count, dtype=np.bool_), True
+        base = colour.identities(count, channels) if stages[0] is None else stages[0]
+        stages, operations = _with_policy(base, chosen, channels)
+        even = np.zeros(count, dtype=np.bool_)
     blur = noise = erased = None
     if augment.blur:
         blur = drawn["blur"] = augment.blur * _some(draws[:, Draw.BLUR], _SHARE_BLURRED) * shared
@@ -127,7 +129,7 @@ def plan_looks(
     looks = Looks(
         blur=blur,
         most_blur=augment.blur,
-        maps=tuple(stages) if changed else (None,),
+        maps=tuple(stages),
         operations=operations,
         noise=noise,
         noise_places=_noise_places(augment, draws),
@@ -145,11 +147,9 @@ def in_share(augment: Augment, draws: Floats) -> npt.NDArray[np.bool_]:
 
 
 def _with_policy(
-    base: colour.Maps, chosen: Chosen | None, channels: int
+    base: colour.Maps, chosen: Chosen, channels: int
 ) -> tuple[list[colour.Maps | None], tuple[tuple[Step, ...], ...]]:
     """The colour maps and the operations between them; what is affine goes into the maps."""
-    if chosen is None:
-        return [base], ()
     count, slots = chosen.kinds.shape
     maps = [base, *(colour.identities(count, channels) for _ in range(slots))]
     stage = np.zeros(count, dtype=np.int64)  # how many operations that are no affine maps each picture has had

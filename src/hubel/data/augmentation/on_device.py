@@ -8,7 +8,6 @@ them. A value differs by at most 1 of 255 before colour changes, and in few plac
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -28,12 +27,14 @@ class Packed(NamedTuple):
     Attributes:
         pixels: uint8 (N, H, W, C): each picture in the top left corner, zeros around it.
         sizes: Heights and widths, int64 (N, 2).
-        plan: For the pictures as they are packed.
+        matrices: From points of the output to points of the pictures as they are packed, (N, 2, 3).
+        plan: For the pictures as they came.
         reflect: Whether a picture's edge reflects it.
     """
 
     pixels: Tensor
     sizes: npt.NDArray[np.int64]
+    matrices: npt.NDArray[np.float64]
     plan: Plan
     reflect: bool
 
@@ -54,8 +55,7 @@ def pack(pictures: Sequence[Pixels], plan: Plan, *, reflect: bool) -> Packed:
     pixels = np.zeros((len(parts), *sizes.max(axis=0), parts[0].shape[2]), dtype=np.uint8)
     for part, target in zip(parts, pixels, strict=True):
         target[: part.shape[0], : part.shape[1]] = part
-    plan = replace(plan, geometry=replace(plan.geometry, matrices=matrices))
-    return Packed(torch.from_numpy(pixels), sizes, plan, reflect)
+    return Packed(torch.from_numpy(pixels), sizes, matrices, plan, reflect)
 
 
 def vary(packed: Packed, device: torch.device) -> Tensor:
@@ -72,7 +72,7 @@ def vary(packed: Packed, device: torch.device) -> Tensor:
         at = torch.from_numpy(bent).to(device)
         fields = None if geometry.fields is None else geometry.fields[bent]
         reflected = packed.sizes[bent] if packed.reflect else None
-        images[at] = resampled(pixels[at], geometry.matrices[bent], fields, geometry.size, reflected=reflected)
+        images[at] = resampled(pixels[at], packed.matrices[bent], fields, geometry.size, reflected=reflected)
     return finished(images, packed.plan.looks).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 

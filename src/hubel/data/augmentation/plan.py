@@ -17,7 +17,7 @@ from hubel.data.augmentation.geometry import (
     composed,
     rotations,
     shears,
-    window_matrices,
+    unmoved,
 )
 from hubel.data.augmentation.looks import Looks, in_share, plan_looks
 from hubel.data.augmentation.policies import OPERATIONS, Chosen, choose
@@ -87,33 +87,31 @@ def make_plan(
 def _plan_geometry(
     augment: Augment, shapes: npt.NDArray[np.int64], draws: Floats, size: tuple[int, int], chosen: Chosen | None
 ) -> tuple[Geometry, dict[str, Floats]]:
+    count = len(draws)
     windows = plan_windows(augment, shapes, draws, size)
-    mirrored, flipped = draws[:, Draw.MIRROR] < augment.mirror, np.zeros(len(draws), dtype=np.bool_)
-    if augment.flip:
-        flipped = draws[:, Draw.FLIP] < augment.flip
-    matrices = window_matrices(windows, mirrored, flipped, size)
+    mirrored = draws[:, Draw.MIRROR] < augment.mirror
+    nothing = np.zeros(count, dtype=np.bool_)
+    flipped = draws[:, Draw.FLIP] < augment.flip if augment.flip else nothing
     drawn: dict[str, Floats] = {}
     if augment.scale is not None:
         drawn["crop"] = windows[:, 2:].prod(axis=1) / shapes.prod(axis=1)
-    bent = np.zeros(len(draws), dtype=np.bool_)
-    fields: Floats | None = None
+    shared = in_share(augment, draws) if augment.moves or augment.elastic else nothing
+    bent, moves, fields = shared, None, None
     if augment.moves:
-        bent = in_share(augment, draws)
-        inverse, moved = _inverse_moves(augment, draws, bent, size)
-        matrices = np.where(bent[:, None, None], composed(matrices, inverse), matrices)
-        drawn |= moved
+        inverse, drawn_moves = _inverse_moves(augment, draws, shared, size)
+        moves = np.where(shared[:, None, None], inverse, unmoved(count))
+        drawn |= drawn_moves
     if chosen is not None:
+        moves = unmoved(count) if moves is None else moves
         for slot in range(chosen.kinds.shape[1]):
             inverse, moving = _inverse_operation(chosen, slot, size)
-            matrices = np.where(moving[:, None, None], composed(matrices, inverse), matrices)
+            moves = np.where(moving[:, None, None], composed(moves, inverse), moves)
             bent = bent | moving
     if augment.elastic:
         fields = displacement_fields(words(draws, Draw.ELASTIC), augment.elastic, augment.elastic_smoothness, size)
-        deformed = in_share(augment, draws)
-        fields[~deformed] = 0.0
-        bent = bent | deformed
-        drawn["elastic"] = np.where(deformed, augment.elastic, 0.0)
-    return Geometry(size, windows, mirrored, flipped, bent, matrices, fields), drawn
+        fields[~shared] = 0.0
+        drawn["elastic"] = np.where(shared, augment.elastic, 0.0)
+    return Geometry(size, windows, mirrored, flipped, bent, moves, fields), drawn
 
 
 def plan_windows(
@@ -158,7 +156,7 @@ def _resized_extents(
 
 
 def _inverse_moves(
-    augment: Augment, draws: Floats, bent: npt.NDArray[np.bool_], size: tuple[int, int]
+    augment: Augment, draws: Floats, shared: npt.NDArray[np.bool_], size: tuple[int, int]
 ) -> tuple[Floats, dict[str, Floats]]:
     """The inverse of zoom, shear, rotation and translation about the centre, in this order: (N, 2, 3)."""
     turned = augment.rotate * centred(draws, Draw.ROTATE)
@@ -171,10 +169,10 @@ def _inverse_moves(
     inverse = _inverted(linear)
     back = -(inverse @ moved[:, :, None])[:, :, 0]
     drawn = {
-        "rotate": turned * bent,
-        "zoom": (zoomed - 1) * bent,
-        "shear": sheared[0] * bent,
-        "translate": moved[:, 0] / size[1] * bent,
+        "rotate": turned * shared,
+        "zoom": (zoomed - 1) * shared,
+        "shear": sheared[0] * shared,
+        "translate": moved[:, 0] / size[1] * shared,
     }
     return about_centre(inverse, back, size), {name: values for name, values in drawn.items() if getattr(augment, name)}
 
