@@ -161,14 +161,19 @@ class ClassificationNetwork(nn.Module):
         A new layer starts as a fresh network's does, on the old one's device and in its dtype.
         """
         for head in (self.head, *self.aux_heads.values()):
-            old = cast(nn.Module, head.out)
-            new = (
-                nn.Linear(old.in_features, num_classes, bias=old.bias is not None)
-                if isinstance(old, nn.Linear)
-                else cast(OutputLayer, old).for_classes(num_classes)
-            )
-            tensor = [*old.parameters(), *old.buffers()][0]
-            head.out = new.to(device=tensor.device, dtype=tensor.dtype).train(old.training)
+            replace_last_layer(head, num_classes)
+
+
+def replace_last_layer(head: nn.Module, num_classes: int) -> None:
+    """Give a head a new `out` of the same kind for another number of classes; see `ClassificationNetwork`."""
+    old = cast(nn.Module, head.out)
+    new = (
+        nn.Linear(old.in_features, num_classes, bias=old.bias is not None)
+        if isinstance(old, nn.Linear)
+        else cast(OutputLayer, old).for_classes(num_classes)
+    )
+    tensor = [*old.parameters(), *old.buffers()][0]
+    head.out = new.to(device=tensor.device, dtype=tensor.dtype).train(old.training)
 
 
 def check_images(x: Tensor, in_channels: int, size: tuple[int, int] | None, smallest: int) -> None:
