@@ -117,7 +117,7 @@ def facts_of(sample: Sample) -> PictureFacts:
             height=height,
             bits=_bits(image),
             orientation=orientation,
-            frames=getattr(image, "n_frames", 1),
+            frames=_frames(image),
             transparent=_is_transparent(image),
             darkest=int(thumbnail.min()),
             brightest=int(thumbnail.max()),
@@ -175,6 +175,14 @@ def _bits(image: Image.Image) -> int:
         return 1
     raw_modes = [str(tile.args) for tile in getattr(image, "tile", ())]
     return 16 if any(";16" in raw_mode for raw_mode in raw_modes) else 8
+
+
+def _frames(image: Image.Image) -> int:
+    """How many frames or pages there are; 1 where those behind the first are damaged."""
+    try:
+        return getattr(image, "n_frames", 1)
+    except Exception:  # Pillow's decoders raise almost anything, and the first frame is what counts
+        return 1
 
 
 def _is_transparent(image: Image.Image) -> bool:

@@ -121,3 +121,16 @@ def test_numbers(root, tmp_path):
     assert diagnosis.findings == ()
     assert diagnosis.to_dict()["values"] == {"least": 0.0, "median": 8.75, "greatest": 17.5}
     assert diagnosis.to_dict()["classes"] == []
+
+
+def test_near_duplicates_may_have_different_numbers_and_identical_files_may_not(root, tmp_path):
+    recoded(scene(0), 50).save(root / "train" / "cat" / "again.jpg")
+    shutil.copy(root / "train" / "dog" / "0001.jpg", root / "train" / "dog" / "copy.jpg")
+    files = sorted((root / "train").rglob("*.jpg"))
+    rows = [f"{path.relative_to(tmp_path).as_posix()},{number}" for number, path in enumerate(files)]
+    (tmp_path / "ages.csv").write_text("path,value\n" + "\n".join(rows))
+    found = findings(tmp_path / "ages.csv")
+    assert found.keys() == {"contradicting_labels", "near_duplicates"}
+    for kind, names in {"contradicting_labels": "dog/0001 dog/copy", "near_duplicates": "cat/0000 cat/again"}.items():
+        (case,) = found[kind].cases
+        assert {picture.name for picture in case.pictures} == {f"set/train/{name}.jpg" for name in names.split()}

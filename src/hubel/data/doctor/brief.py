@@ -31,7 +31,7 @@ def examine_in_brief(
         (first_split, first), (second_split, second) = placed[pair.first], placed[pair.second]
         if first_split != second_split:
             apart.append((first, second))
-        if first.label != second.label:
+        if splits.labelling == "class" and first.label != second.label:  # frames of a film may differ in numbers
             contradicting.append((first, second))
     told = []
     if apart:

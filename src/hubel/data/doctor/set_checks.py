@@ -26,7 +26,9 @@ def check_copies(examination: Examination) -> Iterator[Finding]:
     told = {picture.sample.digest for case in alike for picture in case.pictures}
     identical = [case for case in identical if case.pictures[0].sample.digest not in told]
 
-    contradicting = [case for case in (*identical, *alike) if len({p.sample.label for p in case.pictures}) > 1]
+    # Frames of a film are nearly the same, and their numbers or some of their classes may well differ.
+    compared = (*identical, *alike) if examination.labelling == "class" else identical
+    contradicting = [case for case in compared if len({picture.sample.label for picture in case.pictures}) > 1]
     if contradicting:
         yield Finding(
             "contradicting_labels",
@@ -36,8 +38,14 @@ def check_copies(examination: Examination) -> Iterator[Finding]:
             "several labels. Correct it, or remove the copies.",
             tuple(contradicting),
         )
+    identical, alike = ([case for case in cases if not _is_told(case, contradicting)] for cases in (identical, alike))
     yield from _by_place(examination, identical, "duplicates", "identical copies", _EXACT_ADVICE)
     yield from _by_place(examination, alike, "near_duplicates", "near duplicates", _NEAR_ADVICE)
+
+
+def _is_told(case: Case, contradicting: Sequence[Case]) -> bool:
+    """Whether nothing is left to be said of pictures with different labels: they are in one split."""
+    return case in contradicting and len({picture.split for picture in case.pictures}) == 1
 
 
 _EXACT_ADVICE = (
@@ -55,13 +63,9 @@ _NEAR_ADVICE = (
 def _by_place(
     examination: Examination, cases: Sequence[Case], kind: str, what: str, advice: tuple[str, str]
 ) -> Iterator[Finding]:
-    """One finding for those that are in several splits, and one for those within a split, unless labels differ."""
+    """One finding for those that are in several splits, and one for those within a split."""
     across = [case for case in cases if len({picture.split for picture in case.pictures}) > 1]
-    within = [
-        case
-        for case in cases
-        if len({picture.split for picture in case.pictures}) == len({p.sample.label for p in case.pictures}) == 1
-    ]
+    within = [case for case in cases if len({picture.split for picture in case.pictures}) == 1]
     if across:
         yield Finding(
             f"{kind}_across_splits",
