@@ -359,3 +359,17 @@ def test_channel_statistics_of_many_pictures_take_evenly_spaced_ones(make_store,
     store = make_store()
     pixels = np.concatenate([store.array(n).reshape(-1, 3) for n in (0, 11, 22)]) / 255
     assert channel_statistics(store)[0] == pytest.approx(pixels.mean(axis=0), abs=1e-12)
+
+
+def test_channel_statistics_leave_out_what_cannot_be_read(make_store):
+    store = make_store(cache_bytes=0)
+    vanish(store.samples[3].path)
+    pixels = np.concatenate([store.array(n).reshape(-1, 3) for n in range(len(store)) if n != 3]) / 255
+    mean, std = channel_statistics(store)
+    assert mean == pytest.approx(pixels.mean(axis=0), abs=1e-12)
+    assert std == pytest.approx(pixels.std(axis=0), abs=1e-12)
+    for number, sample in enumerate(store.samples):
+        if number != 3:
+            vanish(sample.path)
+    with pytest.raises(DataError, match=r"cannot read .*dog/11\.png: it does not exist"):
+        channel_statistics(store)

@@ -13,7 +13,7 @@ def train(
         str | None,
         typer.Argument(
             help="A folder with a folder of pictures per class (train/, validation/ and test/ above them if you like), "
-            "a manifest (.csv, .parquet), an archive (.zip, .tar) or torchvision:NAME; see docs/data.md."
+            "a manifest (.csv, .parquet), an archive (.zip, .tar), tar shards or torchvision:NAME; see docs/data.md."
         ),
     ] = None,
     model: Annotated[

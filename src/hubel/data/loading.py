@@ -229,18 +229,27 @@ def channel_statistics(store: PictureStore) -> tuple[tuple[float, ...], tuple[fl
     """Mean and standard deviation of each channel over the pictures, or over 2,000 evenly spaced ones.
 
     Returns:
-        Both for values in 0 to 1; each picture counts by its pixels.
+        Both for values in 0 to 1; each picture counts by its pixels, one that cannot be read does not.
+
+    Raises:
+        DataError: None of them can be read.
     """
     positions = np.unique(np.linspace(0, len(store) - 1, min(len(store), _PICTURES_FOR_STATISTICS)).round().astype(int))
     count, total, squares = 0, np.zeros(store.channels), np.zeros(store.channels)
-    values = np.arange(256)
+    values, last = np.arange(256), None
     for position in positions:
-        picture = store.array(int(position))
+        try:
+            picture = store.array(int(position))
+        except UnreadableImage as error:
+            last = error
+            continue
         count += picture.shape[0] * picture.shape[1]
         image = Image.fromarray(picture[:, :, 0] if store.channels == 1 else picture)
         histograms = np.array(image.histogram()).reshape(store.channels, 256)
         total += histograms @ values  # whole numbers: nothing is rounded
         squares += histograms @ values**2
+    if last is not None and not count:
+        raise last
     mean = total / count
     std = np.sqrt(np.maximum(squares / count - mean**2, 0))
     return (

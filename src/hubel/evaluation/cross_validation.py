@@ -255,8 +255,8 @@ def _predict(run: Run, held_out: Sequence[Sample], fold: int, config: TrainConfi
     )
     workers = default_workers(store, predictor.device) if config.data.workers is None else config.data.workers
     loader = Loader(store, batch_size=config.batch_size, preprocess=predictor.preprocess, workers=workers)
-    predictions = predictor.task.predictions(predictor.logits_of(loader))
-    return _Predictions(fold, predictor.task, store.samples, store.labels, predictions)
+    store, logits = loader.without_lost(predictor.logits_of(loader))
+    return _Predictions(fold, predictor.task, store.samples, store.labels, predictor.task.predictions(logits))
 
 
 def _measured(runs: Sequence[Run], predictions: Sequence[_Predictions], folds: Folds) -> dict[str, Any]:
