@@ -25,7 +25,7 @@ class DataConfig(Settings):
     """Where the pictures are and how they are read.
 
     Attributes:
-        path: The data set: a folder, a manifest, an archive, tar shards, or `torchvision:NAME`; see `hubel.data.layouts`.
+        path: The data set: a folder, manifest, archive, tar shards, or `torchvision:NAME`; see `hubel.data.layouts`.
         size: Side of the network's input in pixels; None: the network's own.
         resize_to: The shorter side in pixels before the centre crop; None: the weights' own, else 8/7 of `size`
             (256 for 224) from 64 pixels on and `size` below.
