@@ -32,6 +32,7 @@ class ModelEntry:
         fixed_size: Whether it takes only that height and width.
         source: Paper, year, identifier; section or table.
         summary: One line.
+        backbone: The classification network that it is built on, where that is part of the name.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ModelEntry:
     fixed_size: bool
     source: str
     summary: str
+    backbone: str | None = None
 
     @property
     def arguments(self) -> list[str] | None:
@@ -185,7 +187,7 @@ def _on_backbone(family: ModelEntry, name: str, backbone: str) -> ModelEntry:
     def build(**arguments: Any) -> nn.Module:
         return family.builder(backbone, **arguments)
 
-    return replace(family, name=name, builder=build)
+    return replace(family, name=name, builder=build, backbone=backbone)
 
 
 def build_model(

@@ -117,6 +117,10 @@ def build_with_weights(
             raise ConfigError(f"{name}: {error}") from error
         ends = f"the network ends after {through}, with a new head"
         return replace(whole, model=model, notes=(*whole.notes, ends), classes=None)
+    entry_of_network = model_entry(name)  # an unknown network is told before anything else
+    if entry_of_network.task == "segmentation" and entry_of_network.backbone and not _is_file(weights):
+        options = {"num_classes": num_classes, "in_channels": in_channels, **arguments}
+        return _on_pretrained_encoder(name, entry_of_network.backbone, str(weights), progress, options)
     path, entry = _find(weights, name, progress)
     preprocess, classes = (entry.preprocess, entry.labels) if entry else (None, None)
     tensors = read_checkpoint(path)
@@ -145,9 +149,8 @@ def build_with_weights(
 
 def _find(weights: str | Path, network: str, progress: Progress | None) -> tuple[Path, WeightsEntry | None]:
     """The file that `weights` means, and what the catalogue knows of it."""
-    model_entry(network)  # an unknown network is told before anything else
     path = Path(weights).expanduser()
-    if isinstance(weights, Path) or os.sep in weights or path.suffix.lower() in _FILE_SUFFIXES:
+    if _is_file(weights):
         return path, recognise_file(path, network)
     try:
         entry = find_weights(weights, network)
@@ -156,6 +159,25 @@ def _find(weights: str | Path, network: str, progress: Progress | None) -> tuple
             return path, None
         raise
     return entry.path(progress), entry
+
+
+def _is_file(weights: str | Path) -> bool:
+    """Whether it must be a path; otherwise it may be a name of published weights."""
+    return isinstance(weights, Path) or os.sep in weights or Path(weights).suffix.lower() in _FILE_SUFFIXES
+
+
+def _on_pretrained_encoder(
+    name: str, backbone: str, weights: str, progress: Progress | None, options: dict[str, Any]
+) -> PretrainedModel:
+    """A segmentation network whose encoder has the backbone's published weights."""
+    trained = build_with_weights(backbone, in_channels=options["in_channels"], weights=weights, progress=progress)
+    assert isinstance(trained.model, ClassificationNetwork)
+    model = build_model(name, **{**options, "in_channels": trained.model.in_channels})
+    assert isinstance(model, SegmentationNetwork)
+    for stage, module in trained.model.stages.named_children():
+        model.stages[stage].load_state_dict(module.state_dict(), strict=True)
+    notes = (*trained.notes, f"the encoder has the weights of {trained.weights or weights}, the decoder starts fresh")
+    return replace(trained, model=model, notes=notes, classes=None)
 
 
 def _in_own_names(model: nn.Module, tensors: Tensors) -> Tensors:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from hubel.errors import ConfigError
@@ -57,6 +58,15 @@ def test_the_padded_network_is_the_published_one_in_the_middle(upsampling: str):
     expected = part[:, :, middle, middle]
     torch.testing.assert_close(whole[:, :, 92:-92, 92:-92][:, :, middle, middle], expected)
     assert expected.std() > 0
+
+
+def test_weights_start_with_the_variance_of_section_3():
+    torch.manual_seed(0)
+    for module in build_model("unet", width=32).modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and module.weight.numel() > 10_000:
+            incoming = module.in_channels * (9 if isinstance(module, nn.Conv2d) else 1)
+            assert abs(module.weight.var().item() * incoming / 2 - 1) < 0.06
+            assert not module.bias.any()
 
 
 @pytest.mark.parametrize("upsampling", ["transposed", "bilinear"])

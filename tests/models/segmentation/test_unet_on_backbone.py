@@ -30,8 +30,13 @@ def test_every_network_that_takes_any_size_is_a_backbone(name: str):
     assert list(network.stages)[: len(encoder.strides)] == [stage for stage, _ in encoder.stages.named_children()]
     finest = {stride: stage for stage, stride in zip(network.stages, encoder.strides, strict=False)}
     assert network.skips == {f"up{stride}": finest.get(stride) for stride in sorted({1, *finest}, reverse=True)[1:]}
+    versions: dict[torch.Tensor, int] = {}
+    for stage in network.stages.values():
+        stage.register_forward_hook(lambda module, given, output: versions.update({output: output._version}))
     side = max(128, network.smallest)
     assert network(torch.empty(2, 3, side, side + 1, device="meta")).shape == (2, 4, side, side + 1)
+    # No stage changes in place what another one returned: it may still be needed beside an enlarged map.
+    assert all(map_._version == version for map_, version in versions.items())
 
 
 def test_the_encoder_computes_what_the_backbone_does():

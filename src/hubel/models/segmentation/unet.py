@@ -20,7 +20,7 @@ Figure 1 of the paper, for one channel and an input of 572×572; every 3×3 conv
 
 An up-convolution is a transposed convolution 2×2 with stride 2 that halves the channels. Heights and widths must be
 16 n + 12, so that every pool meets an even size (section 3), and the logits are those of the input without 92 pixels
-on each side. Weights start as in section 3 of the paper, normal of variance 2 / (k² C_in).
+on each side.
 
 Variants: `padded=True` pads every 3×3 by one pixel, which keeps the size; any size is taken. `batch_norm=True`
 normalises behind every 3×3. `upsampling="bilinear"` enlarges by interpolation, after a 1×1 convolution that halves the
@@ -121,6 +121,18 @@ class UpStage(nn.Module):
         return self.convolutions(x)  # type: ignore[no-any-return]
 
 
+def draw_weights(network: nn.Module) -> None:
+    """Start as in section 3 of the paper: normal of variance 2 / N for N values that come into one; biases 0.
+
+    That is k² C_in for a convolution and C_in for an up-convolution, whose windows do not overlap.
+    """
+    kaiming_normal_convolutions(network)
+    for module in network.modules():
+        if isinstance(module, nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, std=(2 / module.in_channels) ** 0.5)
+            nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+
+
 class UNet(SegmentationNetwork):
     """The network of figure 1.
 
@@ -178,7 +190,7 @@ class UNet(SegmentationNetwork):
             remainder=None if padded else 12,
             sees_borders=padded or upsampling == "bilinear",  # interpolation repeats what lies at the border
         )
-        kaiming_normal_convolutions(self)
+        draw_weights(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of images (N, in_channels, H, W): of 572×572, (N, num_classes, 388, 388); padded, (..., H, W)."""

@@ -35,8 +35,7 @@ from hubel.models.backbone import build_backbone
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import register_family
 from hubel.models.segmentation.network import SegmentationNetwork, centred, pixel_classifier
-from hubel.models.segmentation.unet import Upsampling, UpStage
-from hubel.nn import kaiming_normal_convolutions
+from hubel.models.segmentation.unet import Upsampling, UpStage, draw_weights
 
 CHANNELS_PER_STRIDE = 16
 MOST_CHANNELS = 256
@@ -57,7 +56,9 @@ class UNetOnBackbone(SegmentationNetwork):
         ValueError: The encoder takes one size only, or its stages do not shrink the map.
     """
 
-    def __init__(self, encoder: ClassificationNetwork, *, num_classes: int, upsampling: Upsampling) -> None:
+    def __init__(
+        self, encoder: ClassificationNetwork, *, num_classes: int = 2, upsampling: Upsampling = "transposed"
+    ) -> None:
         if encoder.size is not None:
             raise ValueError(f"the backbone takes pictures of {encoder.size} only: expected one that takes any size")
         stages: OrderedDict[str, nn.Module] = OrderedDict(encoder.stages.named_children())
@@ -95,7 +96,7 @@ class UNetOnBackbone(SegmentationNetwork):
         )
         self.skips = skips
         for name in skips:
-            kaiming_normal_convolutions(self.stages[name])
+            draw_weights(self.stages[name])
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, num_classes, H, W) of images (N, in_channels, H, W)."""
