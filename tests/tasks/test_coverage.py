@@ -158,4 +158,5 @@ def test_figures_of_numbers(count: int) -> None:
         for name, interval in intervals(predicted, values).items():
             assert interval is not None
             held[name] += interval[0] <= truths[name] <= interval[1]
-    assert all(0.92 <= times / 400 <= 0.97 for times in held.values()), held
+    least = 0.91 if count < 100 else 0.93  # of few pictures, the largest errors are often missing
+    assert all(least <= times / 400 <= 0.97 for times in held.values()), held

@@ -104,9 +104,9 @@ class MultiLabelMetrics:
             where no picture has any.
         mean_average_precision_ci95: Its 95 % interval (jackknife over pictures, on the logit scale).
         macro_f1: The mean of the labels' F1 scores, over the labels that a picture has.
-        macro_f1_ci95: Its 95 % interval (percentile bootstrap over pictures).
+        macro_f1_ci95: Its 95 % interval (bootstrap over pictures, see `hubel.tasks.resampling`).
         micro_f1: F1 of all decisions about a picture and a label together.
-        micro_f1_ci95: Its 95 % interval (percentile bootstrap over pictures).
+        micro_f1_ci95: Its 95 % interval (bootstrap over pictures, see `hubel.tasks.resampling`).
         subset_accuracy: The share of pictures that are given exactly their labels.
         subset_accuracy_ci95: Its 95 % interval (Wilson 1927).
         per_label: Scores of every label, in the model's order.

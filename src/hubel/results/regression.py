@@ -37,7 +37,7 @@ class Number:
 class RegressionMetrics:
     """A model of a number measured on one split; all but the loss and R² are in the units of the values.
 
-    The intervals of the three figures are percentile bootstrap ones over pictures (Efron 1979).
+    The intervals of the three figures are bootstrap ones over pictures (see `hubel.tasks.resampling`).
 
     Attributes:
         images: How many pictures were measured.

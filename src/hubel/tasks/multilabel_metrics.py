@@ -59,9 +59,9 @@ def measure(
         mean_average_precision=value,
         mean_average_precision_ci95=value_ci95,
         macro_f1=float(macro[0]),
-        macro_f1_ci95=_interval([macros for macros, _ in drawn], float(macro[0])),
+        macro_f1_ci95=_interval([macros for macros, _ in drawn], len(has), float(macro[0])),
         micro_f1=float(micro[0]),
-        micro_f1_ci95=_interval([micros for _, micros in drawn], float(micro[0])),
+        micro_f1_ci95=_interval([micros for _, micros in drawn], len(has), float(micro[0])),
         subset_accuracy=exact / len(has),
         subset_accuracy_ci95=wilson_interval(exact, len(has)),
         per_label=tuple(
@@ -171,7 +171,9 @@ def grouped_intervals(
         for name, values in figures.items():
             drawn.setdefault(name, []).append(values)
     _, ends = mean_average_precision(probabilities, has, groups)
-    return {"mean_average_precision": ends} | {name: middle(np.concatenate(of)) for name, of in drawn.items()}
+    return {"mean_average_precision": ends} | {
+        name: middle(np.concatenate(of), int(groups.max()) + 1) for name, of in drawn.items()
+    }
 
 
 def _groups_with(chosen: Booleans, groups: Integers) -> Integers:
@@ -201,5 +203,5 @@ def _f1(weights: Floats, has: Booleans, given: Booleans) -> tuple[Floats, Floats
     return macro, micro
 
 
-def _interval(parts: Sequence[Floats], value: float) -> Interval:
-    return middle(np.concatenate(parts)) or (value, value)
+def _interval(parts: Sequence[Floats], count: int, value: float) -> Interval:
+    return middle(np.concatenate(parts), count) or (value, value)

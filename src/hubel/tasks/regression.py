@@ -205,7 +205,7 @@ def measure(predicted: Floats, values: Floats, scale: TargetScale) -> Regression
 def intervals(
     predicted: Floats, values: Floats, groups: npt.NDArray[np.int64] | None = None
 ) -> dict[str, Interval | None]:
-    """The 95 % percentile bootstrap intervals of MAE, RMSE and R² (resamples without any spread have no R²).
+    """The 95 % bootstrap intervals of MAE, RMSE and R² (resamples without any spread have no R²).
 
     Args:
         predicted: float64 of shape (N,).
@@ -213,7 +213,9 @@ def intervals(
         groups: int64 of shape (N,) where whole groups are drawn, such as the pictures of a patient.
     """
     drawn = [_figures(weights, predicted - values, values) for weights in resamples(len(values), groups)]
-    return {name: middle(np.concatenate(parts)) for name, parts in zip(_FIGURES, zip(*drawn, strict=True), strict=True)}
+    count = len(values) if groups is None else int(groups.max()) + 1
+    columns = zip(_FIGURES, zip(*drawn, strict=True), strict=True)
+    return {name: middle(np.concatenate(parts), count) for name, parts in columns}
 
 
 def _figures(weights: Floats, errors: Floats, values: Floats) -> tuple[Floats, Floats, Floats]:
