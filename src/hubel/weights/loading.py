@@ -153,7 +153,7 @@ def _find(weights: str | Path, network: str, progress: Progress | None) -> tuple
     if _is_file(weights):
         return path, recognise_file(path, network)
     try:
-        entry = find_weights(weights, network)
+        entry = find_weights(str(weights), network)
     except HubelError:
         if path.exists():
             return path, None
