@@ -33,20 +33,30 @@ def show(
     json_: Annotated[bool, typer.Option("--json", help="Print JSON; it also has every layer.")] = False,
 ) -> None:
     """Show a network: the table of its stages, its totals, what training it takes, its published weights."""
+    from hubel.cli.models.parts import Parts
     from hubel.cli.models.printing import print_json
     from hubel.cli.text import output
+    from hubel.errors import ConfigError
+    from hubel.models.network import Staged
     from hubel.models.registry import model_entry
 
     entry = model_entry(name)
     _check_figure(figure)
     network = entry.build_shapes().eval()
     channels, height, width = entry.input_size
-    shown = _Shown(entry, network, (channels, size or height, size or width))
+    input_size = (channels, size or height, size or width)
+    shown: _Shown | Parts
+    if isinstance(network, Staged):
+        shown = _Shown(entry, network, input_size)
+    elif figure is not None:
+        raise ConfigError(f"--figure draws stages and a head, and {name} is more than these: leave it out")
+    else:
+        shown = Parts(entry, network, input_size)
     if json_:
         print_json(shown.to_dict(ops=ops))
     else:
         shown.print_on(output(), ops=ops)
-    if figure is not None:
+    if figure is not None and isinstance(shown, _Shown):
         _draw(shown, figure)
         if not json_:
             output().print(f"Figure: {figure}")

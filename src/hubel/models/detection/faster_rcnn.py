@@ -207,7 +207,7 @@ class FasterRCNN(nn.Module):
             height, width = level.shape[2:]
             stride = (down // height, across // width)
             shapes = anchor_shapes(sizes, RATIOS, rounded=True).to(level.device)
-            grids.append(map_anchors((height, width), stride, shapes, offset=0).to(level.dtype))
+            grids.append(map_anchors((height, width), stride, shapes, offset=0).to(_wide(level.dtype)))
         return grids
 
     def propose(
@@ -246,22 +246,23 @@ class FasterRCNN(nn.Module):
         from torchvision.ops import roi_align  # takes a second to import
 
         levels = levels[: len(self.strides)]  # the coarsest level of the pyramid is for proposals alone
+        dtype = _wide(levels[0].dtype)
         boxes = torch.cat(regions)
         pictures = torch.cat([region.new_full((len(region), 1), number) for number, region in enumerate(regions)])
-        rows = torch.cat((pictures, boxes), dim=1).to(levels[0].dtype)  # (R, 5)
+        rows = torch.cat((pictures, boxes), dim=1).to(dtype)  # (R, 5)
         if len(levels) == 1 or boxes.is_meta:  # shapes alone: on which level a region is makes no difference to them
-            pooled: Tensor = roi_align(levels[0], rows, POOLED, 1 / self.strides[0], SAMPLES)
-            return pooled
+            pooled: Tensor = roi_align(levels[0].to(dtype), rows, POOLED, 1 / self.strides[0], SAMPLES)
+            return pooled.to(levels[0].dtype)
         level = self._level(boxes)
         order = level.argsort(stable=True)  # all regions of the first level, then those of the next
         parts = torch.split(rows[order], level.bincount(minlength=len(levels)).tolist())
         pooled = torch.cat(
             [
-                roi_align(map_, part, POOLED, 1 / stride, SAMPLES)
+                roi_align(map_.to(dtype), part, POOLED, 1 / stride, SAMPLES)
                 for map_, part, stride in zip(levels, parts, self.strides, strict=True)
             ]
         )
-        return pooled[order.argsort()]
+        return pooled[order.argsort()].to(levels[0].dtype)
 
     def _level(self, boxes: Tensor) -> Tensor:
         """The number of the level for each region, by the root of its area (Lin et al. 2017, equation 1)."""
@@ -274,6 +275,11 @@ class FasterRCNN(nn.Module):
         for name, count in (("classes", 1 + num_classes), ("deltas", 4 * (1 + num_classes))):
             old = getattr(self.head, name)
             setattr(self.head, name, nn.Linear(old.in_features, count).to(old.weight))
+
+
+def _wide(dtype: torch.dtype) -> torch.dtype:
+    """float32 for halves, in which coordinates of pictures are too coarse; else the same."""
+    return torch.promote_types(dtype, torch.float32)
 
 
 def _padded(size: tuple[int, int], multiple: int) -> tuple[int, int]:
