@@ -75,3 +75,11 @@ def test_a_picture_does_not_depend_on_its_company():
     for n in (0, 5, 11):
         alone = augment.packed(pictures[n : n + 1], rows[n : n + 1], (48, 56)).vary(torch.device("cpu")).int()
         assert (alone[0] - together[n]).abs().max() <= 1  # other sums of products, rounded otherwise
+
+
+def test_only_what_is_seen_is_packed():
+    """A ribbon of a picture does not make room for itself in all the others."""
+    pictures = [photograph(60, 60, 3, 0), photograph(60, 2400, 3, 1)]
+    for augment in (Augment(scale=(0.3, 1.0)), Augment(rotate=10.0, outside="reflect")):
+        packed = augment.packed(pictures, augment.draws(0, 0, np.arange(2)), (48, 48))
+        assert max(packed.pixels.shape[1:3]) <= 90

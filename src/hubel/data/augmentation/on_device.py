@@ -16,71 +16,67 @@ import torch
 from torch import Tensor
 
 from hubel.data.augmentation.finishing import finished
-from hubel.data.augmentation.geometry import Geometry
 from hubel.data.augmentation.plan import Plan
-from hubel.data.augmentation.resampling import Pixels, reduced, reduction, resampled
+from hubel.data.augmentation.resampling import Pixels, part_to_bend, resampled
 
 
 class Packed(NamedTuple):
-    """Pictures of any shapes as one tensor, and what is to be done with them.
+    """What is seen of pictures as one tensor, and what is to be done with it.
 
     Attributes:
-        pixels: uint8 (N, H, W, C): each picture in the top left corner, zeros around it.
-        sizes: Heights and widths, int64 (N, 2).
-        matrices: From points of the output to points of the pictures as they are packed, (N, 2, 3).
+        pixels: uint8 (N, H, W, C): each picture's part in the top left corner, zeros around it.
+        sizes: Heights and widths of the parts, int64 (N, 2).
+        windows: As `Geometry.windows`, in the parts.
+        matrices: As `Geometry.matrices`, to points of the parts.
         plan: For the pictures as they came.
-        reflect: Whether a picture's edge reflects it.
     """
 
     pixels: Tensor
     sizes: npt.NDArray[np.int64]
+    windows: npt.NDArray[np.int64]
     matrices: npt.NDArray[np.float64]
     plan: Plan
-    reflect: bool
 
     def vary(self, device: torch.device) -> Tensor:
         """Carry out the plan on a device: uint8 (N, height, width, C) there."""
-        return vary(self, device)
+        geometry = self.plan.geometry
+        pixels = self.pixels.to(device, non_blocking=True).permute(0, 3, 1, 2).to(torch.float32).contiguous()
+        height, width = geometry.size
+        images = torch.empty(len(pixels), pixels.shape[1], height, width, device=device)
+        plain, bent = np.flatnonzero(~geometry.bent), np.flatnonzero(geometry.bent)
+        if len(plain):
+            at = torch.from_numpy(plain).to(device)
+            images[at] = _windows(pixels[at], self, plain)
+        if len(bent):
+            at = torch.from_numpy(bent).to(device)
+            fields = None if geometry.fields is None else geometry.fields[bent]
+            images[at] = resampled(pixels[at], self.matrices[bent], fields, geometry.size)
+        return finished(images, self.plan.looks).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
 def pack(pictures: Sequence[Pixels], plan: Plan, *, reflect: bool) -> Packed:
-    """Pack N pictures, uint8 (h, w, C); of those that shrink much, the means of blocks suffice."""
-    matrices = plan.geometry.matrices.copy()
-    parts = list(pictures)
-    for number in np.flatnonzero(plan.geometry.bent).tolist():
-        if (by := reduction(matrices[number])) > 1:
-            parts[number] = reduced(parts[number], by)
-            matrices[number] /= by
+    """Pack what is seen of N pictures, uint8 (h, w, C)."""
+    geometry = plan.geometry
+    windows, matrices = geometry.windows.copy(), geometry.matrices.copy()
+    parts = []
+    for number, picture in enumerate(pictures):
+        if geometry.bent[number]:
+            part, matrices[number] = part_to_bend(picture, geometry, number, reflect=reflect)
+        else:
+            top, left, rows, columns = windows[number].tolist()
+            part = picture[max(0, top) : top + rows, max(0, left) : left + columns]
+            windows[number, :2] = min(0, top), min(0, left)
+        parts.append(part)
     sizes = np.array([part.shape[:2] for part in parts])
     pixels = np.zeros((len(parts), *sizes.max(axis=0), parts[0].shape[2]), dtype=np.uint8)
     for part, target in zip(parts, pixels, strict=True):
         target[: part.shape[0], : part.shape[1]] = part
-    return Packed(torch.from_numpy(pixels), sizes, matrices, plan, reflect)
+    return Packed(torch.from_numpy(pixels), sizes, windows, matrices, plan)
 
 
-def vary(packed: Packed, device: torch.device) -> Tensor:
-    """Carry out the plan of a packed batch: uint8 (N, height, width, C) on the device."""
-    geometry = packed.plan.geometry
-    pixels = packed.pixels.to(device, non_blocking=True).permute(0, 3, 1, 2).to(torch.float32).contiguous()
-    height, width = geometry.size
-    images = torch.empty(len(pixels), pixels.shape[1], height, width, device=device)
-    plain, bent = np.flatnonzero(~geometry.bent), np.flatnonzero(geometry.bent)
-    if len(plain):
-        at = torch.from_numpy(plain).to(device)
-        images[at] = _windows(pixels[at], packed.sizes[plain], geometry, plain)
-    if len(bent):
-        at = torch.from_numpy(bent).to(device)
-        fields = None if geometry.fields is None else geometry.fields[bent]
-        reflected = packed.sizes[bent] if packed.reflect else None
-        images[at] = resampled(pixels[at], packed.matrices[bent], fields, geometry.size, reflected=reflected)
-    return finished(images, packed.plan.looks).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-
-
-def _windows(
-    pixels: Tensor, sizes: npt.NDArray[np.int64], geometry: Geometry, numbers: npt.NDArray[np.int64]
-) -> Tensor:
+def _windows(pixels: Tensor, packed: Packed, numbers: npt.NDArray[np.int64]) -> Tensor:
     """Windows of pictures (n, C, H, W), copied or resized, mirrored or flipped: (n, C, height, width)."""
-    windows = geometry.windows[numbers]
+    geometry, windows, sizes = packed.plan.geometry, packed.windows[numbers], packed.sizes[numbers]
     rows = _weights(windows[:, [0, 2]], sizes[:, 0], geometry.flipped[numbers], geometry.size[0], pixels, axis=2)
     columns = _weights(windows[:, [1, 3]], sizes[:, 1], geometry.mirrored[numbers], geometry.size[1], pixels, axis=3)
     return (rows[:, None] @ (pixels @ columns[:, None].transpose(2, 3))).round_().clamp_(0, 255)

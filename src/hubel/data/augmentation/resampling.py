@@ -59,20 +59,37 @@ def reduced(picture: Pixels, by: int) -> Pixels:
 
 def bent(picture: Pixels, geometry: Geometry, number: int, *, reflect: bool) -> Tensor:
     """A picture (h, w, C) resampled by its matrix and its field: float32 (1, C, H, W), whole values from 0 to 255."""
-    matrix, field = geometry.matrices[number], geometry.field(number)
+    part, matrix = part_to_bend(picture, geometry, number, reflect=reflect)
+    pixels = torch.from_numpy(part.astype(np.float32, order="C")).permute(2, 0, 1)  # strided, as that is read fastest
+    field = geometry.field(number)
+    return resampled(pixels[None], matrix[None], None if field is None else field[None], geometry.size)
+
+
+def part_to_bend(
+    picture: Pixels, geometry: Geometry, number: int, *, reflect: bool
+) -> tuple[Pixels, npt.NDArray[np.float64]]:
+    """What is seen of a picture (h, w, C) that is resampled, and a pixel more.
+
+    Args:
+        picture: Where it shrinks much, the means of blocks suffice.
+        geometry: Of a batch.
+        number: The picture's place in it.
+        reflect: Whether the part goes on beyond the picture's edge, reflected; otherwise it ends there.
+
+    Returns:
+        uint8 (rows, columns, C), and the matrix (2, 3) from points of the output to points of it.
+    """
+    matrix = geometry.matrices[number]
     by = reduction(matrix)
     if by > 1:
         picture, matrix = reduced(picture, by), matrix / by
-    low, high = reach(matrix, field, geometry.size)
-    start, stop = np.floor(low).astype(int) - 1, np.ceil(high).astype(int) + 1  # what is seen, and a pixel more
+    low, high = reach(matrix, geometry.field(number), geometry.size)
+    start, stop = np.floor(low).astype(int) - 1, np.ceil(high).astype(int) + 1
     if not reflect:
         limits = np.array([picture.shape[1], picture.shape[0]])
         start = np.clip(start, 0, limits - 1)
         stop = np.clip(stop, start + 1, limits)
-    part = _part(picture, start, stop)
-    matrix = np.concatenate([matrix[:, :2], matrix[:, 2:] - start[:, None]], axis=1)
-    pixels = torch.from_numpy(part.astype(np.float32, order="C")).permute(2, 0, 1)  # strided, as that is read fastest
-    return resampled(pixels[None], matrix[None], None if field is None else field[None], geometry.size)
+    return _part(picture, start, stop), np.concatenate([matrix[:, :2], matrix[:, 2:] - start[:, None]], axis=1)
 
 
 def _part(picture: Pixels, start: npt.NDArray[np.int64], stop: npt.NDArray[np.int64]) -> Pixels:
@@ -109,8 +126,6 @@ def resampled(
     matrices: npt.NDArray[np.float64],
     fields: npt.NDArray[np.float64] | None,
     size: tuple[int, int],
-    *,
-    reflected: npt.NDArray[np.int64] | None = None,
 ) -> Tensor:
     """Resample a batch, bilinear.
 
@@ -119,23 +134,14 @@ def resampled(
         matrices: From points of the output to points of the picture, (n, 2, 3).
         fields: Displacements in pixels of the output, (n, 2, G, G); None: none.
         size: Height and width of the output.
-        reflected: Heights and widths of the pictures, (n, 2), which lie in the top left corners, where they are to be
-            reflected at their edges; None: they are not.
 
     Returns:
         float32 (n, C, height, width), whole values, where the pixels are.
     """
-    device = pixels.device
-    extents = np.array([pixels.shape[3], pixels.shape[2]])
     # The library counts from -1 to 1 across the batch's height and width.
-    scaled = matrices * (2 / extents[:, None])
+    scaled = matrices * (2 / np.array([[pixels.shape[3]], [pixels.shape[2]]]))
     scaled[:, :, 2] -= 1
-    grid = _grid(scaled, fields, size, device)
-    if reflected is not None:
-        for axis in (0, 1):
-            ends = torch.from_numpy((reflected[:, 1 - axis] / extents[axis]).astype(np.float32)).to(device)
-            places = (grid[..., axis] + 1) / 2
-            grid[..., axis] = _reflected(places, ends[:, None, None], 0.5 / float(extents[axis])) * 2 - 1
+    grid = _grid(scaled, fields, size, pixels.device)
     return F.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False).round_()
 
 
@@ -165,12 +171,6 @@ def _moved(matrices: npt.NDArray[np.float64], fields: npt.NDArray[np.float64]) -
     """Displacement fields (n, 2, G, G) of the output as displacements of the points that it shows."""
     moved: npt.NDArray[np.float64] = np.einsum("nab,nbyx->nayx", matrices[:, :, :2], fields)
     return moved
-
-
-def _reflected(places: Tensor, ends: Tensor, half_pixel: float) -> Tensor:
-    """Coordinates folded back into 0 to `ends`, as often as needed, then onto the centres of the outermost pixels."""
-    folded = ends - (ends - places.remainder(2 * ends)).abs()
-    return folded.clamp_(min=half_pixel).minimum(ends - half_pixel)
 
 
 def resampled_mask(mask: Pixels, geometry: Geometry, number: int, *, reflect: bool) -> Pixels:
