@@ -16,7 +16,7 @@ from typing import Any
 
 from hubel.data.archives import MAX_MEMBER_BYTES
 from hubel.data.labels import LABELLING_OF, Labelling, NamedLabel
-from hubel.data.listing import PARQUET_EXTENSIONS, File, is_table_name
+from hubel.data.listing import PARQUET_EXTENSIONS, File
 from hubel.data.packs import Pack, Packing, packed
 from hubel.data.sources import SPLIT_NAMES, SPLITS, Entry, Source, Split
 from hubel.data.tables import import_pyarrow, open_parquet
@@ -156,7 +156,7 @@ def _fill(root: Path, parts: Sequence[tuple[Path, Split | None]], packing: Packi
 
 def _open(file: Path) -> tuple[_Columns, Iterator[Any]]:
     """The columns of a file, and its record batches."""
-    if is_table_name(file.name) and file.suffix.lower() in PARQUET_EXTENSIONS:
+    if file.suffix.lower() in PARQUET_EXTENSIONS:
         opened = open_parquet(file, file)
         columns = _columns(opened.schema_arrow, file)
         return columns, opened.iter_batches(_ROWS_AT_ONCE, columns=[columns.image, columns.label])
