@@ -308,3 +308,18 @@ def test_shards_beside_class_folders_are_not_looked_into(tmp_path: Path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.png").write_bytes(picture(0))
     assert find_source(tmp_path).classes == ("cat", "dog")
+
+
+def test_linked_shards_are_read_where_they_lie(tmp_path: Path):
+    (shard,) = write_shards(tmp_path / "blobs", shards=1)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "train-0.tar").symlink_to(shard)
+    for data in (tmp_path / "in", str(tmp_path / "in" / "train-{0..0}.tar")):
+        assert find_source(data).read("train-0.tar/000001.png") == picture(1)
+
+
+def test_of_two_pictures_with_one_key_the_later_counts(tmp_path: Path):
+    write_tar(tmp_path / "0.tar", {"a.png": picture(0), "a.jpg": picture(1, kind="JPEG"), "a.cls": "cat"})
+    source = found(tmp_path)
+    assert list(labels_of(source)) == ["0.tar/a.jpg"]
+    assert source.notes == ("shard 0.tar: pictures passed over, for a later one has their key: 1 (such as a.png)",)

@@ -120,11 +120,11 @@ def _read(path: Path, size: int) -> tuple[list[Member], list[str]]:
         file.seek(0)
         pictures: dict[str, tuple[str, int, int]] = {}  # by key: name, offset, size
         labels: dict[str, tuple[int, ShardLabel | None]] = {}  # by key: how far down the list of extensions, and label
-        names, damage = MemberNames(), []
+        names, damage, replaced = MemberNames(), [], list[str]()
         try:
             with tarfile.open(fileobj=file, mode="r:") as tar:
                 while (member := tar.next()) is not None:
-                    tar.members = []  # it would keep them all
+                    tar.members = []  # type: ignore[attr-defined] # it would keep them all
                     name = tar_name(member, names)
                     if name is None or is_passed_over(name):
                         continue
@@ -133,6 +133,8 @@ def _read(path: Path, size: int) -> tuple[list[Member], list[str]]:
                         break
                     key, extension = _key(name)
                     if f".{extension}" in IMAGE_EXTENSIONS:  # and not `seg.png`, which is a mask
+                        if key in pictures:
+                            replaced.append(pictures[key][0])
                         pictures[key] = (name, member.offset_data, member.size)
                     elif extension in LABEL_EXTENSIONS:
                         rank = LABEL_EXTENSIONS.index(extension)
@@ -140,6 +142,8 @@ def _read(path: Path, size: int) -> tuple[list[Member], list[str]]:
                             labels[key] = rank, _label(file, member, extension)
         except (tarfile.TarError, ValueError) as error:
             damage.append("it is cut off or damaged" if pictures else f"it is no tar file ({error})")
+    if replaced:
+        damage.append(f"pictures passed over, for a later one has their key: {len(replaced)} (such as {replaced[0]})")
     members = [Member(*place, labels.get(key, (0, None))[1]) for key, place in pictures.items()]
     return members, [*damage, *names.notes()]
 

@@ -36,8 +36,8 @@ def shards_matching(pattern: str) -> Source:
             f"{len(missing)} of the {len(paths)} shards that {pattern} names do not exist, such as {missing[0]}: "
             "mend the pattern or add them"
         )
-    base = Path(os.path.commonpath([path.parent.resolve() for path in paths]))
-    return _source(Path(pattern), base, [path.resolve() for path in paths])
+    paths = [_absolute(path) for path in paths]
+    return _source(Path(pattern), Path(os.path.commonpath([path.parent for path in paths])), paths)
 
 
 def find_shards(root: Path, paths: Sequence[Path]) -> Source:
@@ -50,8 +50,13 @@ def find_shards(root: Path, paths: Sequence[Path]) -> Source:
     Raises:
         DataError: A shard cannot be read, or there is nothing to learn.
     """
-    base = root if root.is_dir() else root.parent
-    return _source(root, base.resolve(), [path.resolve() for path in paths])
+    base = _absolute(root if root.is_dir() else root.parent)
+    return _source(root, base, [_absolute(path) for path in paths])
+
+
+def _absolute(path: Path) -> Path:
+    """A path that holds in every working folder; a link stays what it is, wherever the shard lies."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
 
 
 def _source(root: Path, base: Path, paths: Sequence[Path]) -> Source:
@@ -108,6 +113,7 @@ class _Labels:
 
     def __init__(self, names: Sequence[str]) -> None:
         self._listed = list(names)
+        self._meant = {name: name for name in names}
         self._used: set[str] = set()
         self._labelling: Labelling | None = None
 
@@ -140,14 +146,18 @@ class _Labels:
         return self._name(label, picture)
 
     def _name(self, text: str, picture: str) -> str:
-        name = text
-        if self._listed and text not in self._listed:
-            if not (text.isdecimal() and int(text) < len(self._listed)):
+        name = self._meant.get(text)
+        if name is None:
+            if not self._listed:
+                name = text
+            elif text.isdecimal() and int(text) < len(self._listed):
+                name = self._listed[int(text)]
+            else:
                 raise DataError(
                     f"{picture} has the class '{text}', which is not in the list of {len(self._listed)} classes: "
                     f"expected a name in it, or an index from 0 to {len(self._listed) - 1}"
                 )
-            name = self._listed[int(text)]
+            self._meant[text] = name
         self._used.add(name)
         return name
 
