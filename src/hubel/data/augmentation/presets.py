@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
-from hubel.errors import ConfigError, unknown_name
+from hubel.errors import unknown_name
 
 PresetName = Literal["none", "light", "standard", "strong"]
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
-Task = Literal["classification", "detection", "segmentation"]
-
+_LIKE_CLASSIFICATION = ("multilabel", "regression")
 _NONE: dict[str, Any] = {"crop": False, "mirror": 0.0}
 # 25 to 100 % of the area: the 8 % of ImageNet recipes loses small objects in small data sets.
 _RESIZED_CROP: dict[str, Any] = {"scale": (0.25, 1.0)}
 _LIGHT_CHANGES: dict[str, Any] = {"brightness": 0.2, "contrast": 0.2}
 _STRONG_CHANGES: dict[str, Any] = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 10.0}
-_FIELDS: dict[Task, dict[PresetName, dict[str, Any]]] = {
+_FIELDS: dict[str, dict[PresetName, dict[str, Any]]] = {
     "classification": {
         "none": _NONE,
         "light": {},
@@ -59,12 +58,14 @@ _FIELDS: dict[Task, dict[PresetName, dict[str, Any]]] = {
 def preset_fields(name: str, task: str) -> dict[str, Any]:
     """What a preset sets of `Augment`; everything else is as by default.
 
+    Several labels a picture, and numbers, have the presets of classification.
+
     Raises:
         ConfigError: There is no such preset.
     """
-    if task not in _FIELDS:
-        raise ConfigError(f"augmentation has no presets for the task {task!r}: expected {', '.join(_FIELDS)}")
-    presets = _FIELDS[task]
+    presets = _FIELDS.get("classification" if task in _LIKE_CLASSIFICATION else task)
+    if presets is None:
+        raise unknown_name("task of augmentation presets", task, [*_FIELDS, *_LIKE_CLASSIFICATION])
     if name not in presets:
         raise unknown_name("augmentation preset", name, presets)
     return presets[name]
