@@ -205,4 +205,5 @@ def _intervals(
         with np.errstate(invalid="ignore"):  # a resample may have no objects at all
             means.append(total / defined.sum(axis=0))  # (R, T)
     of_all = np.concatenate(means)
-    return middle(of_all.mean(axis=1)), middle(of_all[:, 0])
+    count = len(objects) if groups is None else int(groups.max()) + 1
+    return middle(of_all.mean(axis=1), count), middle(of_all[:, 0], count)
