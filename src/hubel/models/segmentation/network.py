@@ -15,7 +15,7 @@ from hubel.models.network import LogitsWithAux, OutputLayer, check_images
 class SegmentationNetwork(nn.Module):
     """A network from images (N, in_channels, H, W) to logits (N, num_classes, H - 2 margin, W - 2 margin).
 
-    A subclass says in `forward_with_aux` how the stages' maps flow.
+    A subclass says in `forward` how the maps flow through the stages.
 
     Attributes:
         stages: Named children in the order of the computation: the encoder's, then the decoder's.
