@@ -31,7 +31,7 @@ from hubel.runtime import available_cpus
 
 _SEARCH_VERSION = 1
 
-# A crop by up to a tenth of each side is near one of these windows of the whole picture.
+# A crop by up to 5 % of each side is near one of these windows of the whole picture.
 _WINDOWS = (
     Window(),
     Window(0.025, 0.025, 0.025, 0.025),
@@ -52,6 +52,7 @@ _LEAST_UNALIGNED, _LEAST_ALIGNED = 0.2, 0.65
 # 0.78; of their copies, cropped by up to 5 % of each side, all but 3 in 100 have more than 0.95 and 0.6.
 _LEAST_ALIKE, _LEAST_ALIKE_OVERALL, _LEAST_ALIKE_IN_DETAIL = 0.95, 0.85, 0.6
 _LARGER_SIDE = 2 * SIDE
+_LEAST_SHOWN = 0.7  # the share of a picture that both show; the rest may have been cut off
 
 _PAIRS_AT_ONCE = 128  # whose arrays fit into a processor's cache
 
@@ -211,7 +212,7 @@ def _alike(block: _Candidates, larger: _LargerThumbnails) -> npt.NDArray[Any]:
     moved, second, shown = _halved(moved), _halved(second), np.floor(_halved(shown))
     alike, overall = similarity(moved, second, shown), overall_similarity(moved, second, shown)
     copies = (alike >= _LEAST_ALIKE) & (overall >= _LEAST_ALIKE_OVERALL) & (in_detail >= _LEAST_ALIKE_IN_DETAIL)
-    return np.where(copies, alike, 0)
+    return np.where(copies & (shown.mean(axis=(1, 2)) >= _LEAST_SHOWN), alike, 0)
 
 
 class _LargerThumbnails:

@@ -29,6 +29,7 @@ def check_copies(examination: Examination) -> Iterator[Finding]:
     # Frames of a film are nearly the same, and their numbers or some of their classes may well differ.
     compared = (*identical, *alike) if examination.labelling == "class" else identical
     contradicting = [case for case in compared if len({picture.sample.label for picture in case.pictures}) > 1]
+    done = {id(case) for case in contradicting if len({picture.split for picture in case.pictures}) == 1}
     if contradicting:
         yield Finding(
             "contradicting_labels",
@@ -38,14 +39,12 @@ def check_copies(examination: Examination) -> Iterator[Finding]:
             "several labels. Correct it, or remove the copies.",
             tuple(contradicting),
         )
-    identical, alike = ([case for case in cases if not _is_told(case, contradicting)] for cases in (identical, alike))
-    yield from _by_place(examination, identical, "duplicates", "identical copies", _EXACT_ADVICE)
-    yield from _by_place(examination, alike, "near_duplicates", "near duplicates", _NEAR_ADVICE)
-
-
-def _is_told(case: Case, contradicting: Sequence[Case]) -> bool:
-    """Whether nothing is left to be said of pictures with different labels: they are in one split."""
-    return case in contradicting and len({picture.split for picture in case.pictures}) == 1
+    for cases, kind, what, advice in (
+        (identical, "duplicates", "identical copies", _EXACT_ADVICE),
+        (alike, "near_duplicates", "near duplicates", _NEAR_ADVICE),
+    ):
+        left = [case for case in cases if id(case) not in done]
+        yield from _by_place(examination, left, kind, what, advice)
 
 
 _EXACT_ADVICE = (
