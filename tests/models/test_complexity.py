@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from hubel.models import build_model
-from hubel.models.complexity import complexity
+from hubel.models.complexity import complexity, output_field
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnet20_cifar", "lenet5_modern"])
@@ -175,6 +175,23 @@ def test_measuring_changes_nothing():
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
     assert network.stages.conv1.conv.weight.device.type == "cpu"
+
+
+def test_inference_mode_and_double_precision_count_the_same():
+    network, size = build_model("resnet20_cifar"), (3, 32, 32)
+    expected = complexity(network, size)
+    with torch.inference_mode():
+        assert complexity(network, size) == expected
+        assert complexity(build_model("resnet20_cifar"), size) == expected
+    assert complexity(network.double(), size) == expected
+
+
+def test_what_an_output_depends_on():
+    """A 3×3 convolution with stride 2 and padding 1, then a 2×2 pooling: from pixel -1 to 3, in steps of 4."""
+    network = nn.Sequential(nn.Conv2d(1, 2, 3, stride=2, padding=1), nn.MaxPool2d(2))
+    down, across = output_field(network, (1, 16, 24))
+    assert (down.low, down.high, down.step, down.length) == (-1, 3, 4, 4)
+    assert (across.low, across.high, across.step, across.length) == (-1, 3, 4, 6)
 
 
 def test_a_layer_used_twice_costs_twice_but_has_its_parameters_once():

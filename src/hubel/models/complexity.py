@@ -113,6 +113,8 @@ def output_field(model: nn.Module, input_size: tuple[int, int, int]) -> Field:
     return tally.fields[id(output)]
 
 
+@torch.inference_mode(False)  # in inference mode torch does not take operations apart, and they go by other names
+@torch.no_grad()
 def _observe(model: nn.Module, input_size: tuple[int, int, int]) -> tuple[_Tally, Any]:
     """One forward pass without arithmetic: what was seen, and what came out."""
     tally = _Tally()
@@ -122,7 +124,7 @@ def _observe(model: nn.Module, input_size: tuple[int, int, int]) -> tuple[_Tally
     tally.follow(image, (Span(0, 0, 1, height), Span(0, 0, 1, width)))
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     nothing = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
-    with torch.no_grad(), _evaluating(model), tally.watching(model), tally:
+    with _evaluating(model), tally.watching(model), tally:
         output = functional_call(model, nothing, (image,))
     return tally, output
 
