@@ -23,6 +23,7 @@ class Backbone(nn.Module):
         frozen_norm: Keep every BatchNorm as it is, statistics, weight and bias: what detectors do that start from
             pretrained weights, since a step has too few pictures for statistics (Ren et al. 2015, arXiv:1506.01497,
             through He et al. 2015, arXiv:1512.03385, appendix A).
+        norm_eps: The epsilon of every BatchNorm; None: the network's own.
 
     Attributes:
         stages: The network's stages, under their own names.
@@ -34,7 +35,14 @@ class Backbone(nn.Module):
         ValueError: The network has no stage of a stride.
     """
 
-    def __init__(self, network: ClassificationNetwork, strides: Sequence[int], *, frozen_norm: bool = False) -> None:
+    def __init__(
+        self,
+        network: ClassificationNetwork,
+        strides: Sequence[int],
+        *,
+        frozen_norm: bool = False,
+        norm_eps: float | None = None,
+    ) -> None:
         super().__init__()
         names = [name for name, _ in network.stages.named_children()]
         if missing := [stride for stride in strides if stride not in network.strides]:
@@ -56,6 +64,9 @@ class Backbone(nn.Module):
         self.size = network.size
         self.smallest = network.smallest
         self.frozen_norm = frozen_norm
+        if norm_eps is not None:
+            for norm in self._norms():
+                norm.eps = norm_eps
         if frozen_norm:
             for norm in self._norms():
                 norm.requires_grad_(False)
@@ -82,7 +93,7 @@ class Backbone(nn.Module):
                 norm.eval()
         return self
 
-    def _norms(self) -> list[nn.Module]:
+    def _norms(self) -> list[nn.BatchNorm2d]:
         return [module for module in self.modules() if isinstance(module, nn.BatchNorm2d)]
 
 

@@ -110,10 +110,14 @@ def test_the_same_losses_and_gradients_as_torchvisions():
 
 
 def test_torchvisions_file_with_frozen_norms_loads_and_detects_the_same(tmp_path: Path):
+    from torchvision.models.detection._utils import overwrite_eps
+
     torch.manual_seed(2)
     theirs = torchvisions(frozen=True).float().eval()
+    overwrite_eps(theirs, 0.0)  # as torchvision does for its published file
     torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
-    ours = create_model("faster_rcnn", num_classes=CLASSES, frozen_norm=True, weights=tmp_path / "theirs.pth")
+    options = {"frozen_norm": True, "norm_eps": 0.0, "weights": tmp_path / "theirs.pth"}
+    ours = create_model("faster_rcnn", num_classes=CLASSES, **options)
     assert isinstance(ours, FasterRCNN)
     images = torch.rand(1, 3, 96, 96)
     with torch.no_grad():

@@ -129,6 +129,7 @@ class FasterRCNN(nn.Module):
         num_classes: Number of classes, the background not counted.
         pyramid: Whether there is a feature pyramid; otherwise everything works on the backbone's map of stride 16.
         frozen_norm: Keep the backbone's BatchNorms as they are, as published detectors do; see `Backbone`.
+        norm_eps: Epsilon of the backbone's BatchNorms; None: its own. torchvision's published file wants 0.
         proposals: How many regions the second stage sees at most for each picture, and so many per level come to
             non-maximum suppression: in training, and in prediction.
         proposal_iou: Of two proposals of a level that overlap more, the better one remains.
@@ -147,12 +148,13 @@ class FasterRCNN(nn.Module):
         num_classes: int = 90,
         pyramid: bool = True,
         frozen_norm: bool = False,
+        norm_eps: float | None = None,
         proposals: tuple[int, int] = (2000, 1000),
         proposal_iou: float = 0.7,
     ) -> None:
         super().__init__()
         strides, sizes = (PYRAMID_STRIDES, PYRAMID_SIZES) if pyramid else (PLAIN_STRIDES, PLAIN_SIZES)
-        self.backbone = Backbone(backbone, strides, frozen_norm=frozen_norm)
+        self.backbone = Backbone(backbone, strides, frozen_norm=frozen_norm, norm_eps=norm_eps)
         self.in_channels = self.backbone.in_channels
         self.pyramid = FeaturePyramid(self.backbone.out_channels) if pyramid else None
         width = 256 if pyramid else self.backbone.out_channels[0]
@@ -294,6 +296,7 @@ class Options(TypedDict, total=False):
     num_classes: int
     pyramid: bool
     frozen_norm: bool
+    norm_eps: float | None
     proposals: tuple[int, int]
     proposal_iou: float
 
