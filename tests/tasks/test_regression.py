@@ -12,6 +12,7 @@ from sklearn import metrics as oracle
 from hubel.bundle import TargetScale
 from hubel.config import TrainConfig
 from hubel.errors import ConfigError, DataError
+from hubel.results.naming import figure_text
 from hubel.tasks.regression import RegressionTask, intervals, measure
 
 AGE = TargetScale(40.0, 10.0)
@@ -135,3 +136,13 @@ def test_what_a_comparison_says() -> None:
     single = RegressionTask(AGE).compare(good[:1], bad[:1], values[:1])
     assert single.ci95 is None
     assert not single.distinguishable
+
+
+def test_large_numbers_are_written_out() -> None:
+    task = RegressionTask(TargetScale(250_000.0, 80_000.0))
+    assert task.describe() == "with a number each (mean 250,000, standard deviation 80,000 in training)"
+    (house,) = task.results(np.array([[312_345.6]]), ["house.png"])
+    assert house.table_row(1) == {"picture": "house.png", "value": "312,346"}
+    assert house.csv_row(1)["value"] == "312345.6"
+    assert figure_text("mae", 0.001234, (0.001, 0.0015)) == "0.001234 (95 % interval 0.001 to 0.0015)"
+    assert figure_text("mae", 12345.6, (11000.2, 13000.4)) == "12,346 (95 % interval 11,000 to 13,000)"

@@ -21,7 +21,20 @@ TITLES = {
 }
 HEADLINES = ("accuracy", "mean_average_precision", "mae")
 ERRORS = ("mae", "rmse")  # in the units of the data; the others are better the greater they are
+_HUGE = 1e15  # from here on, powers of ten read better
 _SHARES = ("accuracy", "top5_accuracy", "subset_accuracy")
+
+
+def number_text(value: float, digits: int = 4, *, sign: str = "") -> str:
+    """A number in the units of the data to some digits: `26.11`, `0.00123`, and whole where it is large: `12,346`.
+
+    Args:
+        value: It.
+        digits: How many count.
+        sign: `"+"` for a sign in any case.
+    """
+    text = f"{value:{sign}.{digits}g}"
+    return f"{value:{sign},.0f}" if "e+" in text and abs(value) < _HUGE else text
 
 
 def figure_text(name: str, value: float | None, ci95: Sequence[float] | None = None) -> str:
@@ -32,7 +45,10 @@ def figure_text(name: str, value: float | None, ci95: Sequence[float] | None = N
         text = f"{100 * value:.2f} %"
         return text if ci95 is None else f"{text} (95 % interval {100 * ci95[0]:.1f} to {100 * ci95[1]:.1f})"
     if name in ERRORS:
-        return f"{value:.4g}" if ci95 is None else f"{value:.4g} (95 % interval {ci95[0]:.3g} to {ci95[1]:.3g})"
+        text = number_text(value)
+        return (
+            text if ci95 is None else f"{text} (95 % interval {number_text(ci95[0], 3)} to {number_text(ci95[1], 3)})"
+        )
     return f"{value:.4f}" if ci95 is None else f"{value:.4f} (95 % interval {ci95[0]:.3f} to {ci95[1]:.3f})"
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hubel.results.base import Interval, interval_fields
+from hubel.results.naming import number_text
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Number:
 
     def table_row(self, top: int) -> dict[str, str]:
         """A row of a table for people."""
-        return {"picture": str(self.path), "value": f"{self.value:.4g}"}
+        return {"picture": str(self.path), "value": number_text(self.value)}
 
 
 @dataclass(frozen=True)

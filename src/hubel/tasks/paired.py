@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hubel.results import Interval
 from hubel.results.base import interval_fields
-from hubel.results.naming import ERRORS, TITLES
+from hubel.results.naming import ERRORS, TITLES, number_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,12 +103,13 @@ class MeanDifference:
     def text(self) -> str:
         """`-0.31 mean absolute error, less is better (95 % interval -0.52 to -0.1, paired t-test p = 0.0041): ...`."""
         what = f"{TITLES[self.figure]}{', less is better' if self.figure in ERRORS else ''}"
+        difference = number_text(self.difference, 3, sign="+")
         if self.ci95 is None:
-            return f"{self.difference:+.3g} {what} on a single picture"
-        low, high = self.ci95
+            return f"{difference} {what} on a single picture"
+        low, high = (number_text(end, 3, sign="+") for end in self.ci95)
         verdict = "distinguishable" if self.distinguishable else "not distinguishable"
-        interval = f"95 % interval {low:+.3g} to {high:+.3g}, paired t-test {_p_text(self.p_value)}"
-        return f"{self.difference:+.3g} {what} ({interval}): {verdict}"
+        interval = f"95 % interval {low} to {high}, paired t-test {_p_text(self.p_value)}"
+        return f"{difference} {what} ({interval}): {verdict}"
 
     def aside(self, first: str, second: str) -> str:
         """Nothing."""

@@ -18,6 +18,7 @@ from hubel.bundle import TargetScale
 from hubel.data.labels import Labelling
 from hubel.errors import ConfigError, DataError
 from hubel.results import Interval, Metrics, Number, RegressionMetrics
+from hubel.results.naming import number_text
 from hubel.tasks.baselines import Baseline, whose
 from hubel.tasks.classification import loss_interval
 from hubel.tasks.paired import MeanDifference, mean_difference
@@ -94,8 +95,8 @@ class RegressionTask:
 
     def describe(self) -> str:
         """`with a number each (mean 31.2, standard deviation 8.4)`."""
-        mean, deviation = self.scale.mean, self.scale.standard_deviation
-        return f"with a number each (mean {mean:.4g}, standard deviation {deviation:.4g} in training)"
+        mean, deviation = number_text(self.scale.mean), number_text(self.scale.standard_deviation)
+        return f"with a number each (mean {mean}, standard deviation {deviation} in training)"
 
     def loss(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Mean Huber loss of the standardised values: outputs (N, 1) and values (N,) to a scalar.
@@ -149,7 +150,7 @@ class RegressionTask:
         for name, value in said.items():
             metrics = self.measure(np.full((len(labels), 1), value), labels)
             figures = {figure: (of, getattr(metrics, f"{figure}_ci95")) for figure, of in metrics.figures().items()}
-            found.append(Baseline(f"always {value:.4g}, the {name} of {source}", figures))
+            found.append(Baseline(f"always {number_text(value)}, the {name} of {source}", figures))
         return tuple(found)
 
     def compare(self, first: Floats, second: Floats, labels: Labels) -> MeanDifference:

@@ -10,6 +10,7 @@ import numpy as np
 from hubel.data.labels import label_text
 from hubel.data.thumbnails import thumbnail
 from hubel.results import ClassificationMetrics, MultiLabelMetrics
+from hubel.results.naming import number_text
 from hubel.tasks.calibration import reliability
 from hubel.tasks.classification import largest_confusions
 
@@ -86,7 +87,9 @@ def _regression(report: Report, shown: str) -> dict[str, Any]:
         "numbers": {split: _summary(of_split.labels) for split, of_split in report.stores.items()},
         "samples": _samples_by_value(report.stores["train"]),
         "scatter": draw_numbers(values, numbers),
-        "mistakes": [_mistake(store, at, given=f"{numbers[at]:.4g}", true=f"{values[at]:.4g}") for at in furthest],
+        "mistakes": [
+            _mistake(store, at, given=number_text(numbers[at]), true=number_text(values[at])) for at in furthest
+        ],
     }
 
 
@@ -129,7 +132,8 @@ def _samples_by_value(store: PictureStore) -> list[tuple[str, list[str]]]:
     """Training pictures from the lowest to the highest number, in rows of equally many."""
     rows = np.array_split(np.argsort(store.labels, kind="stable"), _ROWS_OF_NUMBERS)
     rows = [row for row in rows if len(row)]
-    return [(f"{store.labels[row[0]]:.4g} to {store.labels[row[-1]]:.4g}", _row(store, row)) for row in rows]
+    ends = [[number_text(float(store.labels[row[at]])) for at in (0, -1)] for row in rows]
+    return [(f"{low} to {high}", _row(store, row)) for (low, high), row in zip(ends, rows, strict=True)]
 
 
 def _row(store: PictureStore, positions: npt.NDArray[np.int64]) -> list[str]:
@@ -137,12 +141,8 @@ def _row(store: PictureStore, positions: npt.NDArray[np.int64]) -> list[str]:
     return [picture for at in chosen if (picture := thumbnail(store.samples[at]))]
 
 
-def _summary(values: npt.NDArray[np.float32]) -> dict[str, float]:
+def _summary(values: npt.NDArray[np.float32]) -> dict[str, str]:
     """Of some numbers, as the page's table has them."""
-    return {
-        "pictures": len(values),
-        "least": float(values.min()),
-        "median": float(np.median(values)),
-        "mean": float(values.mean(dtype=np.float64)),
-        "greatest": float(values.max()),
-    }
+    means = {"least": values.min(), "median": np.median(values), "mean": values.mean(dtype=np.float64)}
+    figures = {name: number_text(float(value)) for name, value in {**means, "greatest": values.max()}.items()}
+    return {"pictures": f"{len(values):,}", **figures}
