@@ -29,9 +29,9 @@ SEPARATOR = "|"  # between several classes in one cell
 
 def classes_of(label: Label) -> tuple[int, ...]:
     """The classes that a label names: one, several, or none for a number."""
-    if isinstance(label, tuple):
-        return label
-    return (label,) if isinstance(label, int) else ()
+    if isinstance(label, int):
+        return (label,)
+    return label if isinstance(label, tuple) else ()
 
 
 def are_characters(classes: Sequence[str]) -> bool:
@@ -41,6 +41,8 @@ def are_characters(classes: Sequence[str]) -> bool:
 
 def label_text(label: Label, classes: Sequence[str]) -> str:
     """A label as a table has it: class names, several separated by `|`, or a number that reads back as the same."""
+    if isinstance(label, int):  # most are, and this runs for millions
+        return classes[label]
     if isinstance(label, float):
         return repr(label)
     return SEPARATOR.join(classes[index] for index in classes_of(label))
