@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hubel.data.doctor.diagnosis import Diagnosis
 
 _CASES_PRINTED = 3
+_INDENT = 9
 _STYLES = {"problem": "bold red", "warning": "bold yellow", "note": "bold"}
 
 
@@ -117,6 +118,7 @@ def data(
 
 
 def _print(diagnosis: Diagnosis, console: Console) -> None:
+    from rich.padding import Padding
     from rich.table import Table
 
     from hubel.data.doctor.examination import WHOLE
@@ -144,14 +146,15 @@ def _print(diagnosis: Diagnosis, console: Console) -> None:
         )
         for title, attribute in (("formats", "format"), ("modes", "mode")):
             told = ", ".join(f"{value} {number:,}" for value, number in diagnosis.of_files(attribute).items())
-            console.print(f"{title:<9}{told}")
+            console.print(f"{title:<{_INDENT}}{told}")
     for finding in diagnosis.findings:
-        console.print(f"\n{finding.level:<9}{finding.title}", style=_STYLES[finding.level])
-        console.print(f"         {finding.advice}")
+        console.print(f"\n{finding.level:<{_INDENT}}{finding.title}", style=_STYLES[finding.level])
+        console.print(Padding(finding.advice, (0, 0, 0, _INDENT), expand=False))
         for case in finding.cases[:_CASES_PRINTED]:
             names = " and ".join(f"{p.name} ({examination.label_of(p)})" for p in case.pictures[:_CASES_PRINTED])
-            console.print(f"         - {names}" + f": {case.remark}" * bool(case.remark))
+            remark = f": {case.remark}" if case.remark else ""
+            console.print(f"{'':{_INDENT}}- {names}{remark}", soft_wrap=True)
         if (more := len(finding.cases) - _CASES_PRINTED) > 0:
-            console.print(f"           and {more:,} more")
+            console.print(f"{'':{_INDENT}}  and {more:,} more")
     if not diagnosis.findings:
         console.print("\nnothing is wrong with this data set")
