@@ -9,8 +9,7 @@ import pytest
 from tests.data.shard_files import picture, write_shards, write_tar
 
 from hubel.data.collecting import labelled_splits
-from hubel.data.layouts import find_source, title_of
-from hubel.data.patterns import expand_braces
+from hubel.data.layouts import find_source
 from hubel.data.shard_index import index_shards, is_shard
 from hubel.data.shard_sets import find_shards, shards_matching
 from hubel.data.shards import Shards, reading_order
@@ -24,22 +23,6 @@ def found(folder: Path) -> Source:
 
 def labels_of(source: Source) -> dict[str, object]:
     return {entry.file.name: entry.label for entries in source.splits.values() for entry in entries}
-
-
-@pytest.mark.parametrize(
-    ("pattern", "texts"),
-    [
-        ("a.tar", ["a.tar"]),
-        ("a-{000..002}.tar", ["a-000.tar", "a-001.tar", "a-002.tar"]),
-        ("a-{9..11}.tar", ["a-9.tar", "a-10.tar", "a-11.tar"]),
-        ("a-{08..10}.tar", ["a-08.tar", "a-09.tar", "a-10.tar"]),
-        ("a-{2..0}.tar", ["a-2.tar", "a-1.tar", "a-0.tar"]),
-        ("{x,y}/{0..1}.tar", ["x/0.tar", "x/1.tar", "y/0.tar", "y/1.tar"]),
-        ("{x-{0..1},y}.tar", ["x-0.tar", "y.tar", "x-1.tar"]),
-    ],
-)
-def test_braces_expand_as_in_a_shell(pattern: str, texts: list[str]):
-    assert expand_braces(pattern) == texts
 
 
 def test_a_folder_of_shards_has_the_splits_of_their_names(tmp_path: Path):
@@ -298,8 +281,6 @@ def test_every_way_to_name_shards_is_found(tmp_path: Path):
         source = find_source(data)
         assert isinstance(source.container, Shards)
         assert source.classes == ("0", "1")
-    titles = [title_of(name) for name in ("s/train-{000..099}.tar", "s/*.tar", "s-{0..3}/{a,b}.tar", "in", "train.tar")]
-    assert titles == ["train", "s", "s", "in", "train"]
 
 
 def test_shards_beside_class_folders_are_not_looked_into(tmp_path: Path):
