@@ -218,7 +218,7 @@ def measure(
         accuracy=right_classes / count,
         accuracy_ci95=wilson_interval(right_classes, count),
         mean_iou=mean_iou,
-        mean_iou_ci95=middle(drawn) or (mean_iou, mean_iou),
+        mean_iou_ci95=middle(drawn, count) or (mean_iou, mean_iou),
         localization_accuracy=both / count,
         localization_accuracy_ci95=wilson_interval(both, count),
     )
