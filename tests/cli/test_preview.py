@@ -19,7 +19,7 @@ def test_a_sheet_of_varied_pictures(coloured_squares: Path, tmp_path: Path) -> N
     lines = done.stdout.splitlines()
     assert lines == [
         "classes are named by colours (blue, green, red): no change of saturation, no change of hue "
-        "(--set augment.saturation= puts it back)",
+        "(to have it: --set augment.saturation=0.4 --set augment.hue=10)",
         "sheet    sheet.png",
     ]
     with Image.open(tmp_path / "sheet.png") as sheet:

@@ -49,7 +49,8 @@ def test_what_is_off_is_told_with_how_to_put_it_back():
     assert (augment.mirror, augment.rotate) == (0.0, 0.0)
     assert augment.shear > 0
     assert notes == [
-        "the classes are single characters: no mirror images, no rotation (--set augment.mirror= puts it back)"
+        "the classes are single characters: no mirror images, no rotation "
+        "(to have it: --set augment.mirror=0.5 --set augment.rotate=15)"
     ]
     augment, notes = augment_of(AugmentConfig(preset="standard"), ["black", "red", "blue"], (224, 224))
     assert notes == []  # standard changes no colour, and one lightness among colours tells nothing
@@ -61,24 +62,29 @@ def test_what_is_set_stays():
     augment, notes = augment_of(settings, ["left_red", "right_blue"], (224, 224))
     assert (augment.mirror, augment.rotate, augment.hue, augment.saturation) == (0.5, 5.0, 3.0, 0.0)
     assert notes == [
-        "classes are named by colours (blue, red): no change of saturation (--set augment.saturation= puts it back)"
+        "classes are named by colours (blue, red): no change of saturation (to have it: --set augment.saturation=0.4)"
     ]
 
 
 def test_resized_crops_of_classes_by_size():
     augment, notes = augment_of(AugmentConfig(), ["small_box", "large_box"], (224, 224))
     assert augment.scale is None
-    assert "classes are named by size (large, small): no resized crops" in notes[0]
+    assert notes == [
+        "classes are named by size (large, small): no resized crops (to have it: --set augment.scale=[0.25,1])"
+    ]
 
 
 def test_policies_leave_operations_out():
     settings = AugmentConfig(policy="trivialaugment")
     augment, notes = augment_of(settings, ["6", "9"], (224, 224))
     assert augment.excluded == ("rotate",)
-    assert "no mirror images, no operation rotate" in notes[0]
+    assert notes[0].endswith(
+        "no mirror images, the policy does without rotate "
+        "(to have it: --set augment.mirror=0.5 --set augment.excluded=[])"
+    )
     allowed, notes = augment_of(AugmentConfig(policy="trivialaugment", excluded=()), ["6", "9"], (224, 224))
     assert allowed.excluded == ()
-    assert "operation" not in notes[0]
+    assert "policy" not in notes[0]
 
 
 def test_a_policy_comes_instead_of_the_presets_other_changes():

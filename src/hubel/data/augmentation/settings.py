@@ -8,7 +8,7 @@ from typing import Any
 
 from hubel.config import AugmentConfig
 from hubel.data.augmentation.augment import Augment
-from hubel.data.augmentation.label_keeping import doubts
+from hubel.data.augmentation.label_keeping import Doubt, doubts
 
 # Below this side of the network's input nobody resizes crops: every pixel counts.
 _SMALLEST_RESIZED = 64
@@ -63,9 +63,20 @@ def augment_of(
         if augment.policy is not None and settings.excluded is None:
             never = tuple(name for name in doubt.operations if name not in augment.excluded)
         if off or never:
+            notes.append(_note(doubt, augment, tuple(off), never))
             augment = replace(augment, **off, excluded=(*augment.excluded, *never))
-            named = [_CALLED.get(name, f"change of {name}") for name in off]
-            named += [f"operation {name}" for name in never]
-            first = f"augment.{next(iter(off))}=" if off else "augment.excluded="
-            notes.append(f"{doubt.because}: no {', no '.join(named)} (--set {first} puts it back)")
     return augment, notes
+
+
+def _note(doubt: Doubt, augment: Augment, off: tuple[str, ...], never: tuple[str, ...]) -> str:
+    """What is off, why, and how to have it anyway."""
+    told = [f"no {_CALLED.get(name, f'change of {name}')}" for name in off]
+    settings = [f"--set augment.{name}={_written(getattr(augment, name))}" for name in off]
+    if never:
+        told.append(f"the policy does without {', '.join(never)}")
+        settings.append("--set augment.excluded=[]")
+    return f"{doubt.because}: {', '.join(told)} (to have it: {' '.join(settings)})"
+
+
+def _written(value: float | tuple[float, float]) -> str:
+    return f"{value:g}" if not isinstance(value, tuple) else f"[{value[0]:g},{value[1]:g}]"
