@@ -90,6 +90,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="has images/ and masks/")
     parser.add_argument("--model", default="unet/resnet18")
+    parser.add_argument("--upsampling", default="transposed", help="transposed or bilinear")
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--slices", type=int, default=24, help="how many train")
     parser.add_argument("--threads", type=int, default=1)
@@ -100,19 +101,18 @@ def main() -> None:
     slices = read(arguments.folder)
     training, test = slices[:-TESTED][: arguments.slices], slices[-TESTED:]
     # Small enough for a minute of one thread; padded, so that patches may have any size.
-    options = {"padded": True, "width": 16, "batch_norm": True} if arguments.model == "unet" else {}
+    options: dict[str, object] = {"padded": True, "width": 16, "batch_norm": True} if arguments.model == "unet" else {}
+    options |= {"upsampling": arguments.upsampling}
     network = build_model(arguments.model, num_classes=len(LEGEND.classes), in_channels=1, **options)
     assert isinstance(network, SegmentationNetwork)
     began = time.process_time()
     train(network, training, arguments.steps)
     print(
-        f"{arguments.model}: {len(training)} slices, {arguments.steps} steps in {time.process_time() - began:.0f} s of "
-        f"processor time, {len(test)} slices tested"
+        f"{arguments.model}, {arguments.upsampling}: {len(training)} slices, {arguments.steps} steps in "
+        f"{time.process_time() - began:.0f} s of processor time, {len(test)} slices tested"
     )
-    for name, metrics in {
-        "cell everywhere": measure(None, test),
-        "model": measure(network, test, arguments.tile),
-    }.items():
+    measured = {"cell everywhere": measure(None, test), "model": measure(network, test, arguments.tile)}
+    for name, metrics in measured.items():
         low, high = metrics.intervals["mean_iou"] or (float("nan"),) * 2
         dice = metrics.dice[LEGEND.classes.index("cell")]
         print(
