@@ -19,6 +19,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from side_by_side import alternate, median, spread
@@ -60,7 +61,7 @@ def loss(network: nn.Module, images: torch.Tensor, masks: torch.Tensor) -> torch
     return F.cross_entropy(logits, masks) + 0.5 * sum(F.cross_entropy(other, masks) for other in others)
 
 
-def seconds_of(step: object, steps: int) -> float:
+def seconds_of(step: Callable[[], object], steps: int) -> float:
     """Seconds of a step, the first two left out."""
     for number in range(steps + 2):
         if number == 2:
