@@ -126,7 +126,7 @@ def test_shapes_show_both_sides(files: Path):
 
 def test_of_several_networks_that_a_file_has_all_tensors_of_the_largest_is_named(tmp_path: Path):
     save_file(create_model("resnet34").state_dict(), tmp_path / "deeper.safetensors")  # it has all of resnet18's
-    with pytest.raises(WeightsError, match="; they fit resnet34$"):
+    with pytest.raises(WeightsError, match=r"; they fit resnet34$"):
         create_model("resnet50", weights=tmp_path / "deeper.safetensors")
 
 
