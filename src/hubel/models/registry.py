@@ -153,7 +153,7 @@ def list_models(task: str | None = None) -> list[str]:
     Args:
         task: Only the networks for this task.
     """
-    tasks = {entry.task for entry in _entries.values()}
+    tasks = {entry.task for entry in (*_entries.values(), *_families.values())}
     if task is not None and task not in tasks:
         raise unknown_name("task", task, tasks)
     return [entry.name for entry in _entries.values() if task in (None, entry.task)]
