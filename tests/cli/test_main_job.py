@@ -41,7 +41,10 @@ def test_a_folder_of_pictures_becomes_a_run(trained: tuple[Path, Path, Outcome])
         *("metrics.csv", "metrics.json", "report.html", "splits.csv"),
     }
     metrics = json.loads((run / "metrics.json").read_text())
-    assert {"train", "validation", "test", "seconds", "epochs", "best_epoch", "parameters", "device"} == set(metrics)
+    assert set(metrics) == {
+        *("train", "validation", "test", "seconds", "wait_share"),
+        *("epochs", "best_epoch", "parameters", "device"),
+    }
     assert (metrics["epochs"], metrics["device"], metrics["parameters"]) == (3, "cpu", 269_267)
     low, high = metrics["test"]["accuracy_ci95"]
     assert 0 <= low <= metrics["test"]["accuracy"] <= high <= 1
