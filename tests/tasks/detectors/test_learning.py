@@ -34,10 +34,10 @@ def test_faster_rcnn_learns():
     network = FasterRCNN(backbone, num_classes=2, proposals=(200, 100))
 
     def loss(images: torch.Tensor, objects: list[Objects]) -> torch.Tensor:
-        output = network(images, select=faster_rcnn.region_sampler(objects, count=32))
-        return faster_rcnn.losses(output, objects, count=32).total
+        output = network(images, select=faster_rcnn.region_sampler(objects, count=64))
+        return faster_rcnn.losses(output, objects, count=64).total
 
-    learn(network, loss, steps=60, rate=5e-4, side=SIDE)
+    learn(network, loss, steps=60, rate=1e-3, side=SIDE)
     map50 = map50_of(network, lambda images: faster_rcnn.decode(network(images), least_score=0.01), SIDE)
     print(f"mAP at IoU 0.5: {map50:.3f}")
     assert map50 > 0.5
