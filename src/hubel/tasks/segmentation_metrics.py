@@ -161,7 +161,7 @@ def _drawn_figures(pictures: Floats) -> Floats:
 
 
 def _figures(counts: Floats) -> Floats:
-    """Mean IoU, mean Dice, accuracy, IoU and Dice of each class: (R, 3 + 2 K) of counts (R, 3, K); nan: there is none."""
+    """Mean IoU, mean Dice, accuracy, IoU and Dice of each class: (R, 3 + 2 K) of counts (R, 3, K); nan: none."""
     intersection, true, predicted = counts[:, 0], counts[:, 1], counts[:, 2]
     together = true + predicted
     with np.errstate(invalid="ignore", divide="ignore"):
