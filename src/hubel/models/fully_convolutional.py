@@ -54,7 +54,7 @@ class FullyConvolutionalNetwork(nn.Module):
         stages: The classifier's.
         head: From the last map to a map of logits.
         in_channels: Channels of the input.
-        num_classes: Logits at each place.
+        num_classes: How many classes the classifier tells apart.
         window: Height and width of the pictures that the classifier takes.
         stride: Pixels from one place to the next.
         field: What the first place's logits depend on, down and across; see `hubel.models.receptive_field`.
@@ -71,7 +71,7 @@ class FullyConvolutionalNetwork(nn.Module):
         self.stride = round(self.field[0].step)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, num_classes, ≈(H - window) / stride + 1, ...) of images (N, in_channels, H, W).
+        """The classifier's outputs (N, outputs, ≈(H - window) / stride + 1, ...) of images (N, in_channels, H, W).
 
         Raises:
             ValueError: The images have another number of channels, or are smaller than the window.
@@ -205,7 +205,7 @@ def _map_size(network: ClassificationNetwork, window: Size) -> Size:
     with torch.no_grad():
         image = torch.empty(1, network.in_channels, *window, device="meta", dtype=dtype)
         map_ = functional_call(network.stages, shapes, (image,))
-    if map_.ndim != 4:
+    if map_.ndim != 4 or map_.shape[1] != network.out_channels[-1]:  # tokens, or a map with its channels last
         raise ValueError(f"the last stage gives {tuple(map_.shape)}: expected a map (N, C, H, W) to slide a head over")
     return int(map_.shape[2]), int(map_.shape[3])
 
@@ -214,7 +214,8 @@ def _on_any_map(head: nn.Module, map_: Size) -> nn.Module:
     """A head for maps of this size as one for maps of any size."""
     if isinstance(head, SideBySide):
         return SideBySide({name: _on_any_map(part, map_) for name, part in head.named_children()})
-    return _as_convolutions(head, map_) or SlidHead(head, map_)
+    converted = _as_convolutions(head, map_)
+    return SlidHead(head, map_) if converted is None else converted
 
 
 def _as_convolutions(head: nn.Module, map_: Size) -> nn.Sequential | None:

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from hubel.errors import ConfigError
-from hubel.models import ClassificationNetwork, build_model, model_entry
+from hubel.models import ClassificationNetwork, build_model, list_models, model_entry
 from hubel.models.fully_convolutional import SlidHead, to_fully_convolutional
 from hubel.models.localization import LocalizationNetwork
+from hubel.models.registry import list_families
 
 
 def test_the_facts_of_a_localizer() -> None:
@@ -21,6 +22,11 @@ def test_the_facts_of_a_localizer() -> None:
     box = (512 * 64 + 64) + (64 * 49 * 256 + 256) + (256 * 4 + 4)
     assert sum(parameter.numel() for parameter in network.parameters()) == 11_689_512 + box == 12_526_444
     assert network(torch.empty(2, 3, 224, 224, device="meta")).shape == (2, 1004)
+
+
+def test_the_family_is_listed_by_its_task() -> None:
+    assert list_families("localization") == ["localizer"]
+    assert list_models("localization") == []
 
 
 @pytest.mark.parametrize("backbone", ["lenet5", "nin_cifar", "resnet20_cifar", "densenet40_cifar", "simple_cnn"])
