@@ -23,8 +23,8 @@ from hubel.models.classification.resnetv2 import ResNetV2
 from hubel.models.classification.timm_backbone import TimmNetwork
 from hubel.models.classification.vgg import VGG
 from hubel.models.classification.xception import Xception
-from hubel.models.segmentation.fcn_resnet import DilatedFCN
 from hubel.models.detection.faster_rcnn import FasterRCNN
+from hubel.models.segmentation.fcn_resnet import DilatedFCN
 from hubel.weights.names.alexnet_vgg import in_torchvision, torchvision_numbers
 from hubel.weights.names.densenet import published_densenet, torchvision_densenet
 from hubel.weights.names.faster_rcnn import torchvision_faster_rcnn
@@ -107,6 +107,6 @@ _KNOWN: dict[type[nn.Module], Callable[[nn.Module], list[Naming]]] = {
     InceptionResNetV2: _inception_resnet_v2_namings,
     Xception: lambda _: [Naming("timm", timm_xception)],
     TimmNetwork: _timm_namings,
-    DilatedFCN: lambda _: [Naming("torchvision", torchvision_fcn)],
     FasterRCNN: _torchvision_faster_rcnn,
+    DilatedFCN: lambda _: [Naming("torchvision", torchvision_fcn)],
 }
