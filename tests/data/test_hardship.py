@@ -114,8 +114,9 @@ FLAT = """
         return int(Path(folder, "stat").read_text().rpartition(")")[2].split()[1])
 
     def proportional(pid):
+        # Not the pages of files: of libraries, other programs share some, and the share changes as they come and go.
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        return sum(int(line.split()[1]) for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
 
     source = find_source(sys.argv[1])
     samples = next(iter(labelled_splits(source, source.classes)[0].values()))

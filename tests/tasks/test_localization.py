@@ -83,7 +83,7 @@ def test_figures_are_counted(count: int, seed: int) -> None:
     both = [is_right and overlap >= 0.5 for is_right, overlap in zip(right, overlaps, strict=True)]
     assert ours.images == count
     assert ours.accuracy == pytest.approx(np.mean(right))
-    assert ours.mean_iou == pytest.approx(np.mean(overlaps), rel=1e-6)
+    assert ours.mean_iou == pytest.approx(np.mean(overlaps), abs=1e-6)  # float32's rounding of coordinates up to 1
     assert ours.localization_accuracy == pytest.approx(np.mean(both))
     expected = F.nll_loss(probabilities.log(), labels) + 5 * (boxes - truth).square().sum(1).mean()
     assert ours.loss == pytest.approx(expected.item(), rel=1e-5)
