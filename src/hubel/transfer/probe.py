@@ -90,7 +90,10 @@ class ProbeResult:
         """This result for JSON."""
         return {
             "pictures": self.pictures,
-            "pictures_per_class": dict(zip(self.classes, self.pictures_per_class, strict=False)),
+            # the tenths of a number's values have no names
+            "pictures_per_class": dict(zip(self.classes, self.pictures_per_class, strict=True))
+            if self.classes
+            else list(self.pictures_per_class),
             "pretrained": self.pretrained,
             "figure": self.figure,
             "baseline": self.baseline,
