@@ -140,7 +140,7 @@ def test_results_are_labels_above_their_thresholds() -> None:
         "labels": ["cough", "rash"],
         "probabilities": {"cough": 1 / (1 + np.exp(-2))},
     }
-    assert first.csv_row(1)["labels"] == "cough|rash"
+    assert first.csv_rows(1)[0]["labels"] == "cough|rash"
     assert second.table_row(2)["labels"] == "–"
     assert task.score(torch.tensor([[2.0, 2.0, 0.0]]), torch.tensor([[1.0, 0.0, 1.0]])).item() == 1
 

@@ -60,7 +60,7 @@ def test_results_are_in_the_units_of_the_values() -> None:
     first, second = task.results(task.predictions(torch.tensor([[1.5], [-2.0]])), ["x.png", None])
     assert (first.value, first.path, second.value) == (55.0, "x.png", 20.0)
     assert first.to_dict() == {"path": "x.png", "value": 55.0}
-    assert first.csv_row(3) == {"path": "x.png", "value": "55"}
+    assert first.csv_rows(3) == [{"path": "x.png", "value": "55"}]
 
 
 def test_baselines_are_the_mean_and_the_median() -> None:
@@ -143,6 +143,6 @@ def test_large_numbers_are_written_out() -> None:
     assert task.describe() == "with a number each (mean 250,000, standard deviation 80,000 in training)"
     (house,) = task.results(np.array([[312_345.6]]), ["house.png"])
     assert house.table_row(1) == {"picture": "house.png", "value": "312,346"}
-    assert house.csv_row(1)["value"] == "312345.6"
+    assert house.csv_rows(1)[0]["value"] == "312345.6"
     assert figure_text("mae", 0.001234, (0.001, 0.0015)) == "0.001234 (95 % interval 0.001 to 0.0015)"
     assert figure_text("mae", 12345.6, (11000.2, 13000.4)) == "12,346 (95 % interval 11,000 to 13,000)"

@@ -127,7 +127,7 @@ def _csv(results: list[Result], top: int) -> str:
     import io
 
     text = io.StringIO()
-    rows = [result.csv_row(top) for result in results]
+    rows = [row for result in results for row in result.csv_rows(top)]
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)

@@ -311,7 +311,7 @@ def _table(predictions: Sequence[_Predictions], folds: Folds) -> str:
         results = of_fold.task.results(of_fold.predictions, [sample.name for sample in of_fold.samples])
         for sample, row, result in zip(of_fold.samples, of_fold.predictions, results, strict=True):
             own = [folds.groups[sample.name]] if folds.groups else []
-            _, predicted, *_ = result.csv_row(1).values()
+            [(_, predicted, *_)] = [row.values() for row in result.csv_rows(1)]
             shares = [f"{probability:.6f}" for probability in row] if task.classes else []
             label = label_text(sample.label, folds.classes)
             writer.writerow([sample.name, label, *own, of_fold.fold, predicted, *shares])

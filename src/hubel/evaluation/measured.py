@@ -139,7 +139,7 @@ class Evaluation:
         rows = []
         results = self.task.results(self.predictions, [sample.location for sample in self.samples])
         for sample, result in zip(self.samples, results, strict=True):
-            (_, path), (_, predicted), *others = result.csv_row(1).items()
+            [((_, path), (_, predicted), *others)] = [row.items() for row in result.csv_rows(1)]
             label = {COLUMN_OF[self.task.labelling]: label_text(sample.label, self.classes)}
             rows.append({"path": path, **label, "predicted": predicted, **dict(others)})
         text = io.StringIO()

@@ -17,8 +17,8 @@ class Result(Protocol):
     def to_dict(self, top: int | None = None) -> dict[str, Any]:
         """This result for JSON; of classes, the most probable ones alone where `top` tells how many."""
 
-    def csv_row(self, top: int) -> dict[str, str | None]:
-        """A row of a table for programs, by column."""
+    def csv_rows(self, top: int) -> list[dict[str, str | None]]:
+        """Rows of a table for programs, by column: one, or one for each object."""
 
     def table_row(self, top: int) -> dict[str, str]:
         """A row of a table for people, by heading."""

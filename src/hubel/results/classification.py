@@ -50,13 +50,13 @@ class Classification:
             "probabilities": dict(self.top(len(self.classes) if top is None else top)),
         }
 
-    def csv_row(self, top: int) -> dict[str, str | None]:
+    def csv_rows(self, top: int) -> list[dict[str, str | None]]:
         """A row of a table for programs: the most probable classes, the first one without a number."""
         row: dict[str, str | None] = {"path": self.path}
         for rank, (name, probability) in enumerate(self.top(top), start=1):
             number = f"_{rank}" if rank > 1 else ""
             row |= {f"label{number}": name, f"probability{number}": f"{probability:.6f}"}
-        return row
+        return [row]
 
     def table_row(self, top: int) -> dict[str, str]:
         """A row of a table for people."""

@@ -48,11 +48,11 @@ class MultiLabel:
             "probabilities": dict(self.top(len(self.classes) if top is None else top)),
         }
 
-    def csv_row(self, top: int) -> dict[str, str | None]:
+    def csv_rows(self, top: int) -> list[dict[str, str | None]]:
         """A row of a table for programs: the labels as manifests have them, and each one's probability."""
         row: dict[str, str | None] = {"path": self.path, "labels": "|".join(self.labels)}
         shares = zip(self.classes, self.probabilities, strict=True)
-        return row | {f"probability {name}": f"{probability:.6f}" for name, probability in shares}
+        return [row | {f"probability {name}": f"{probability:.6f}" for name, probability in shares}]
 
     def table_row(self, top: int) -> dict[str, str]:
         """A row of a table for people."""

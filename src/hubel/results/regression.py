@@ -25,9 +25,9 @@ class Number:
         """This result for JSON."""
         return {"path": self.path, "value": self.value}
 
-    def csv_row(self, top: int) -> dict[str, str | None]:
+    def csv_rows(self, top: int) -> list[dict[str, str | None]]:
         """A row of a table for programs."""
-        return {"path": self.path, "value": f"{self.value:.7g}"}
+        return [{"path": self.path, "value": f"{self.value:.7g}"}]
 
     def table_row(self, top: int) -> dict[str, str]:
         """A row of a table for people."""
