@@ -29,7 +29,8 @@ class DataConfig(Settings):
         size: Side of the network's input in pixels; None: the network's own.
         resize_to: The shorter side in pixels before the centre crop; None: the weights' own, else 8/7 of `size`
             (256 for 224) from 64 pixels on and `size` below.
-        resize: `shorter_side` (keep the aspect ratio, crop the centre) or `stretch`; None: the weights' own.
+        resize: `shorter_side` (keep the aspect ratio, crop the centre), `stretch`, `fit` (keep the aspect ratio, frame
+            it in grey) or `native` (no scaling); None: the weights' own, or what the task needs.
         interpolation: The resampling filter; None: the weights' own, else bilinear.
         validation_fraction: Share of a folder without splits (or of `train`) that chooses the epoch.
         test_fraction: Share of a folder without splits that is kept for the end.
@@ -49,7 +50,7 @@ class DataConfig(Settings):
     path: str = ""
     size: Annotated[int, Field(ge=8)] | None = None
     resize_to: Annotated[int, Field(ge=8)] | None = None
-    resize: Literal["shorter_side", "stretch"] | None = None
+    resize: Literal["shorter_side", "stretch", "fit", "native"] | None = None
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] | None = None
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15

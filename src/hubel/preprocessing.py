@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from hubel.errors import ConfigError
 from hubel.runtime import memory_format, one_torch_thread
@@ -19,11 +19,61 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-ResizeRule = Literal["shorter_side", "stretch"]
+# Boxes: a tensor or an array of floats.
+Coordinates = TypeVar("Coordinates", bound="torch.Tensor | npt.NDArray[np.floating[Any]]")
+
+ResizeRule = Literal["shorter_side", "stretch", "fit", "native"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+FRAME = 114  # the grey around a picture that was fitted into the input: about the mean of photographs
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a picture lies in a network's input: x to x · `scale_x` + `left`, y to y · `scale_y` + `top`.
+
+    Coordinates are continuous: the first pixel spans 0 to 1. `left` and `top` are negative where margins are cut off.
+
+    Attributes:
+        scale_y: Pixels of the input for one of the picture, downwards.
+        scale_x: Likewise, across.
+        top: Where the picture's upper edge lies in the input, in its pixels.
+        left: Where its left edge does.
+    """
+
+    scale_y: float
+    scale_x: float
+    top: float
+    left: float
+
+    def to_input(self, boxes: Coordinates) -> Coordinates:
+        """Boxes of the picture as they are in the input; nothing is cut off.
+
+        Args:
+            boxes: Floats (..., 4), `xyxy` in pixels, a tensor or an array.
+        """
+        scale, shift = self._like(boxes)
+        moved: Coordinates = boxes * scale + shift
+        return moved
+
+    def to_picture(self, boxes: Coordinates) -> Coordinates:
+        """Boxes of the input as they are in the picture: the inverse of `to_input`."""
+        scale, shift = self._like(boxes)
+        moved: Coordinates = (boxes - shift) / scale
+        return moved
+
+    def _like(self, boxes: Coordinates) -> tuple[Any, Any]:
+        """Factor and summand of each side, (4,), of the boxes' kind."""
+        scale = (self.scale_x, self.scale_y) * 2
+        shift = (self.left, self.top) * 2
+        if hasattr(boxes, "new_tensor"):
+            return boxes.new_tensor(scale), boxes.new_tensor(shift)
+        import numpy as np
+
+        return np.array(scale), np.array(shift)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +84,9 @@ class Preprocess:
         channels: 3 (RGB) or 1 (grey).
         size: Height and width of the input in pixels.
         resize: `"shorter_side"`: scale so that the shorter side is `resize_to`, keep the aspect ratio, crop the
-            centre, rounding as torchvision does; `"stretch"`: scale to `size`, whatever the aspect ratio.
+            centre, rounding as torchvision does; `"stretch"`: scale to `size`, whatever the aspect ratio; `"fit"`:
+            scale so that all of the picture fits into `size`, keep the aspect ratio, put it into the centre of a grey
+            frame (`FRAME`); `"native"`: leave every pixel as it is, whatever the size (networks that take any).
         resize_to: The shorter side's length in pixels before the crop; at least the larger of `size`.
         interpolation: The resampling filter.
         antialias: Whether the filter widens when it shrinks a picture, as Pillow's does (OpenCV's does not).
@@ -91,24 +143,70 @@ class Preprocess:
 
     def resized_size(self, image: Image.Image) -> tuple[int, int]:
         """Height and width that a picture is scaled to by the resize rule."""
+        return self._scaled(image.height, image.width)
+
+    def _scaled(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width that a picture of these is scaled to."""
         if self.resize == "stretch":
             return self.size
-        width, height = (int(self.resize_to * side / min(image.size)) for side in image.size)
-        return height, width
+        if self.resize == "native":
+            return height, width
+        if self.resize == "fit":
+            factor = min(self.size[0] / height, self.size[1] / width)
+            return max(1, round(height * factor)), max(1, round(width * factor))
+        shorter = min(height, width)
+        return int(self.resize_to * height / shorter), int(self.resize_to * width / shorter)
 
-    def to_array(self, image: Image.Image) -> npt.NDArray[np.uint8]:
-        """Resize and crop a decoded picture of mode RGB or L.
+    def placement(self, size: tuple[int, int], *, whole: bool = False) -> Placement:
+        """Where the pixels of a picture come to lie in the input.
+
+        Args:
+            size: Height and width of the upright picture.
+            whole: Whether the crop is left out.
+        """
+        height, width = size
+        rows, columns = self._scaled(height, width)
+        top, left = (0, 0) if whole and self.resize == "shorter_side" else self._offset(rows, columns)
+        return Placement(rows / height, columns / width, top, left)
+
+    def _offset(self, rows: int, columns: int) -> tuple[int, int]:
+        """Where a scaled picture begins in the input: behind its frame, or, where it is cropped, before it."""
+        if self.resize == "native":
+            return 0, 0
+        if self.resize == "fit":
+            return (self.size[0] - rows) // 2, (self.size[1] - columns) // 2
+        return -round((rows - self.size[0]) / 2), -round((columns - self.size[1]) / 2)
+
+    def to_array(self, image: Image.Image, *, whole: bool = False) -> npt.NDArray[np.uint8]:
+        """Resize and crop or frame a decoded picture of mode RGB or L.
+
+        Args:
+            image: The picture.
+            whole: Whether the crop is left out, as where every pixel is to be judged.
 
         Returns:
-            uint8 of shape (height, width, channels).
+            uint8 of shape (height, width, channels): of `size`, but for `native` pictures and whole ones.
         """
         import numpy as np
 
-        height, width = self.size
         resized = self.resized(image)
-        left, top = round((resized.width - width) / 2), round((resized.height - height) / 2)
-        cropped = resized.crop((left, top, left + width, top + height))
-        return np.asarray(cropped, dtype=np.uint8).reshape(height, width, self.channels)
+        if self.resize == "shorter_side" and not whole:
+            top, left = self._offset(resized.height, resized.width)
+            resized = resized.crop((-left, -top, self.size[1] - left, self.size[0] - top))
+        pixels = np.asarray(resized, dtype=np.uint8).reshape(resized.height, resized.width, self.channels)
+        return self.framed(pixels)
+
+    def framed(self, pixels: npt.NDArray[np.uint8], fill: int = FRAME) -> npt.NDArray[np.uint8]:
+        """A resized picture (h, w, ...) in the frame that `fit` puts around it; for other rules as it is."""
+        if self.resize != "fit" or pixels.shape[:2] == self.size:
+            return pixels
+        import numpy as np
+
+        framed = np.full((*self.size, *pixels.shape[2:]), fill, dtype=np.uint8)
+        rows, columns = pixels.shape[:2]
+        top, left = self._offset(rows, columns)
+        framed[top : top + rows, left : left + columns] = pixels
+        return framed
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         """Scale values to 0..1, subtract the mean, divide by the standard deviation.
