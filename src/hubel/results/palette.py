@@ -32,7 +32,7 @@ def has_background(classes: Sequence[str]) -> bool:
 def colours_of(classes: Sequence[str]) -> list[Colour]:
     """A colour for each class; black for a background."""
     behind = [_BACKGROUND] if has_background(classes) else []
-    return [*behind, *(_colour(number) for number in range(len(classes) - len(behind)))]
+    return [*behind, *(class_colour(number) for number in range(len(classes) - len(behind)))]
 
 
 def mask_palette(classes: Sequence[str]) -> npt.NDArray[np.uint8]:
@@ -45,7 +45,8 @@ def mask_palette(classes: Sequence[str]) -> npt.NDArray[np.uint8]:
     return palette
 
 
-def _colour(number: int) -> Colour:
+def class_colour(number: int) -> Colour:
+    """The colour of an object's class by its number, from 0."""
     if number < len(_STRONG):
         return _STRONG[number]
     turn = number - len(_STRONG)
