@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hubel.data.labels import COLUMN_OF, LABELLING_OF, SEPARATOR, Labelling, NamedLabel, names_in, number_in
+from hubel.data.labels import COLUMN_OF, SEPARATOR, Labelling, NamedLabel, names_in, number_in
 from hubel.data.listing import PARQUET_EXTENSIONS, File
 from hubel.data.sources import SPLITS, Container, Entry, Source, Split, split_called
 from hubel.data.tables import Table, read_csv, read_parquet
@@ -26,7 +26,9 @@ from hubel.errors import DataError
 MISSING = -1  # the size of a file that is not there
 
 _PATH_COLUMNS = ("path", "file_name")
-_KNOWN_COLUMNS = frozenset({*_PATH_COLUMNS, *LABELLING_OF, "split", "group"})
+_LABELLINGS: tuple[Labelling, ...] = ("class", "classes", "number")
+_LABEL_COLUMNS = tuple(COLUMN_OF[labelling] for labelling in _LABELLINGS)
+_KNOWN_COLUMNS = frozenset({*_PATH_COLUMNS, *_LABEL_COLUMNS, "split", "group"})
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _NEAR = 0.8  # how alike a column's name must be to one that means something
 
@@ -169,15 +171,16 @@ def file_at(base: Path, name: str) -> File:
 
 
 def _labelling(table: Table) -> Labelling:
-    found = [name for name in LABELLING_OF if name in table.columns]
+    found = [labelling for labelling in _LABELLINGS if COLUMN_OF[labelling] in table.columns]
     if not found:
-        raise _missing_column(table, "label, labels or value", tuple(LABELLING_OF))
+        raise _missing_column(table, "label, labels or value", _LABEL_COLUMNS)
     if len(found) > 1:
+        columns = " and ".join(COLUMN_OF[labelling] for labelling in found)
         raise DataError(
-            f"{table.path} has the columns {' and '.join(found)}: expected one of them (label: a class, "
+            f"{table.path} has the columns {columns}: expected one of them (label: a class, "
             f"labels: several, such as 'beach{SEPARATOR}night', value: a number)"
         )
-    return LABELLING_OF[found[0]]
+    return found[0]
 
 
 def _missing_column(table: Table, wanted: str, names: Sequence[str]) -> DataError:

@@ -11,7 +11,7 @@ import csv
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -37,7 +37,7 @@ class DataSplits:
         test: Pictures that are touched once, at the end; may be empty.
         notes: One line for each thing that was decided, and why.
         excluded: Pictures in no split.
-        labelling: Whether every picture has one class, several classes or a number.
+        labelling: Which kind of label every picture has.
     """
 
     root: Path
@@ -82,8 +82,15 @@ class DataSplits:
         return text.getvalue()
 
     @classmethod
-    def from_csv(cls, text: str, root: Path) -> DataSplits:
+    def from_csv(cls, text: str, root: Path, classes: Sequence[str] | None = None) -> DataSplits:
         """The division that `to_csv` wrote, for a folder of pictures that may have moved.
+
+        Of masks it has the digests only: they cannot be read.
+
+        Args:
+            text: Of the table.
+            root: The folder.
+            classes: The names of all classes that labels have, in their order; None: those in the table, sorted.
 
         Raises:
             DataError: The text is no such division.
@@ -93,15 +100,16 @@ class DataSplits:
         columns = ["name", "split", COLUMN_OF[labelling or "class"], "digest"]
         if labelling is None or rows[0] != columns or any(len(row) != len(columns) for row in rows):
             raise DataError(f"this is no table of splits: expected the columns {', '.join(columns)}")
-        classes = tuple(sorted({name for row in rows[1:] for name in names_in(row[2], labelling)}))
-        index_of = {name: index for index, name in enumerate(classes)}
+        present = {name for row in rows[1:] for name in names_in(row[2], labelling)}
+        known = tuple(classes) if classes is not None and present.issubset(classes) else tuple(sorted(present))
+        index_of = {name: index for index, name in enumerate(known)}
         samples: dict[str, list[Sample]] = {split: [] for split in SPLITS}
         for name, split, label, digest in rows[1:]:
             if split not in samples:
                 raise DataError(f"'{split}' is no split: expected {', '.join(SPLITS)} (picture {name})")
             samples[split].append(Sample(root / name, name, read_label(label, labelling, index_of), digest))
         train, validation, test = (tuple(samples[split]) for split in SPLITS)
-        return cls(root, classes, train, validation, test, labelling=labelling)
+        return cls(root, known, train, validation, test, labelling=labelling)
 
 
 @dataclass(frozen=True)
@@ -115,7 +123,7 @@ class Folds:
         units: Which pictures have not come apart.
         notes: One line for each thing that was decided, and why.
         excluded: Pictures in no fold.
-        labelling: Whether every picture has one class, several classes or a number.
+        labelling: Which kind of label every picture has.
     """
 
     root: Path
@@ -189,7 +197,7 @@ def open_folds(
     units = find_units(found, samples, grouping, near_duplicates, tell, notes)
     fold_of = units.deal(samples, count, notes)
     by = f"by the {len(set(units.groups.values())):,} groups' names" if units.groups else "by content"
-    what = {"class": "classes", "classes": "labels", "number": "numbers"}[found.labelling]
+    what = {"class": "classes", "classes": "labels", "number": "numbers"}.get(found.labelling, "classes")
     note = f"dealt to {count} folds {by}, the {what} evenly"
     if "test" in found.of_split:
         note += "; the pictures of the test split are left alone"

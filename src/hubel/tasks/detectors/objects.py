@@ -1,28 +1,14 @@
-"""The objects of a picture, and what a detector reports."""
+"""What a detector reports of a picture, and checks of the objects that it is compared with."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
+from hubel.data.targets import Objects
 
-class Objects(NamedTuple):
-    """The objects of one picture; there may be none.
-
-    Attributes:
-        boxes: float (G, 4), `xyxy` in pixels, with a width and a height.
-        labels: int64 (G,): their classes, from 0.
-    """
-
-    boxes: Tensor
-    labels: Tensor
-
-    @classmethod
-    def none(cls, device: torch.device | str | None = None) -> Objects:
-        """A picture without objects."""
-        return cls(torch.zeros(0, 4, device=device), torch.zeros(0, dtype=torch.int64, device=device))
+__all__ = ["Detections", "Objects", "check_objects"]
 
 
 class Detections(NamedTuple):
