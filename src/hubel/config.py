@@ -14,6 +14,9 @@ from hubel.errors import ConfigError, unknown_name
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 
+# What the loss of masks may be made of; see `SegmentationConfig`.
+MASK_LOSSES = ("cross_entropy", "weighted", "dice", "focal", "border")
+
 
 class Settings(BaseModel):
     """A group of settings: frozen; a field that it does not know is an error."""
@@ -209,6 +212,39 @@ class TransferConfig(Settings):
     fold: bool = True
 
 
+class SegmentationConfig(Settings):
+    """How masks are learnt and predicted.
+
+    Attributes:
+        loss: What is trained on, parts joined by `+`: `cross_entropy`; `weighted`, with classes weighted by their
+            inverse share of the training pixels; `focal`, with γ = 2 (Lin et al. 2017); `dice`, the soft Dice loss;
+            `border`, the cross entropy times U-Net's weights of thin borders between objects. `weighted+border` is
+            U-Net's own loss (Ronneberger et al. 2015, equation 2).
+        tile: Larger pictures are predicted in tiles; so many pixels are the most that a network is fed along a side.
+        overlap: How many pixels around the kept part of a tile the network is fed; None: as many as leave no seams, and
+            at most a quarter of the tile.
+    """
+
+    loss: str = "cross_entropy+dice"
+    tile: Annotated[int, Field(ge=32)] = 2048
+    overlap: Annotated[int, Field(ge=0)] | None = None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the loss."""
+        return tuple(part.strip() for part in self.loss.split("+"))
+
+    @model_validator(mode="after")
+    def _the_loss_has_known_parts(self) -> Self:
+        if unknown := [part for part in self.parts if part not in MASK_LOSSES]:
+            raise ValueError(f"loss has the part '{unknown[0]}': expected {', '.join(MASK_LOSSES)}, joined by +")
+        if len(set(self.parts)) < len(self.parts):
+            raise ValueError(f"loss is '{self.loss}': expected each part once")
+        if self.parts == ("border",):
+            raise ValueError("loss is 'border', which is 0 inside objects: expected weighted+border, for example")
+        return self
+
+
 class TrainConfig(Settings):
     """A training run from beginning to end.
 
@@ -218,6 +254,7 @@ class TrainConfig(Settings):
         augment: How training pictures are varied.
         optimizer: The optimiser.
         transfer: What is done with frozen layers.
+        segmentation: How masks are learnt and predicted.
         task: What is learnt: `classification` (one class a picture), `multilabel` (several labels a picture, perhaps
             none) or `regression` (a number); None: what the data's labels say.
         recipe: A name of `hubel.training.recipes`, or a YAML file of phases; None: `gradual` with weights, `scratch`
@@ -251,6 +288,7 @@ class TrainConfig(Settings):
     augment: AugmentConfig = AugmentConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     transfer: TransferConfig = TransferConfig()
+    segmentation: SegmentationConfig = SegmentationConfig()
     task: Literal["classification", "multilabel", "regression"] | None = None
     recipe: str | None = None
     phases: tuple[Phase, ...] | None = None
