@@ -234,15 +234,17 @@ class SegmentationConfig(Settings):
         """The parts of the loss."""
         return tuple(part.strip() for part in self.loss.split("+"))
 
-    @model_validator(mode="after")
-    def _the_loss_has_known_parts(self) -> Self:
-        if unknown := [part for part in self.parts if part not in MASK_LOSSES]:
-            raise ValueError(f"loss has the part '{unknown[0]}': expected {', '.join(MASK_LOSSES)}, joined by +")
-        if len(set(self.parts)) < len(self.parts):
-            raise ValueError(f"loss is '{self.loss}': expected each part once")
-        if self.parts == ("border",):
-            raise ValueError("loss is 'border', which is 0 inside objects: expected weighted+border, for example")
-        return self
+    @field_validator("loss")
+    @classmethod
+    def _has_known_parts(cls, value: str) -> str:
+        parts = [part.strip() for part in value.split("+")]
+        if unknown := [part for part in parts if part not in MASK_LOSSES]:
+            raise ValueError(f"there is no part '{unknown[0]}', expected {', '.join(MASK_LOSSES)}, joined by +")
+        if len(set(parts)) < len(parts):
+            raise ValueError("expected each part once")
+        if parts == ["border"]:
+            raise ValueError("it is 0 inside of objects, expected another part beside it: weighted+border")
+        return value
 
 
 class TrainConfig(Settings):
