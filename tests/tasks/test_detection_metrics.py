@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from hubel.tasks.average_precision import average_precision, rank
-from hubel.tasks.detection_metrics import THRESHOLDS, detection_metrics
+from hubel.tasks.detection_metrics import THRESHOLDS, detection_metrics, resampled_map50
 from hubel.tasks.detectors import Detections, Objects
 
 
@@ -40,7 +40,7 @@ def test_a_worked_example():
     assert metrics.map75 == pytest.approx(low)
     assert metrics.map == pytest.approx((7 * low + 3 * high) / 10)  # 0.8 is enough at 0.50 to 0.80
     assert metrics.recall100 == pytest.approx((7 * 2 / 3 + 3 * 1 / 3) / 10)
-    assert (metrics.pictures, metrics.objects, metrics.by_class["cell"].objects) == (2, 3, 3)
+    assert (metrics.images, metrics.objects, metrics.by_class["cell"].objects) == (2, 3, 3)
     assert metrics.by_size["small"] == pytest.approx((7 * (51 + 50 * 2 / 3) + 3 * 51) / 1010)  # the large one left out
     assert metrics.by_size["medium"] == 0
     assert metrics.by_size["large"] is None
@@ -101,7 +101,7 @@ def by_loop(detections: list[Detections], objects: list[Objects], label: int, th
 @pytest.mark.parametrize("seed", range(6))
 def test_the_same_as_plain_loops(seed: int):
     detections, objects = random_case(seed)
-    metrics = detection_metrics(detections, objects, ["a", "b", "c"], intervals=False)
+    metrics = detection_metrics(detections, objects, ["a", "b", "c"])
     expected = {}
     for label, name in enumerate("abc"):
         if any((each.labels == label).any() for each in objects):
@@ -110,7 +110,6 @@ def test_the_same_as_plain_loops(seed: int):
         assert metrics.by_class[name].map == pytest.approx(np.mean(areas), abs=1e-6)
         assert metrics.by_class[name].map50 == pytest.approx(areas[0], abs=1e-6)
     assert metrics.map == pytest.approx(np.mean(list(expected.values())), abs=1e-6)
-    assert (metrics.map_ci95, metrics.map50_ci95) == (None, None)
 
 
 def test_average_precision_of_resamples_is_that_of_the_pictures_repeated():
@@ -136,9 +135,60 @@ def test_intervals_hold_the_figure_and_are_the_same_each_time():
         assert interval is not None
         assert interval[0] < figure < interval[1]
         assert interval[1] - interval[0] < 0.4
-    assert detection_metrics(detections, objects, ["a", "b", "c"]) == metrics
+    again = detection_metrics(detections, objects, ["a", "b", "c"])
+    assert again.to_full_dict() == metrics.to_full_dict()
     grouped = detection_metrics(detections, objects, ["a", "b", "c"], groups=np.arange(40) // 8)
     assert grouped.map50_ci95 != metrics.map50_ci95
+
+
+def test_objects_that_do_not_count_are_neither_misses_nor_mistakes():
+    """By hand: one object that counts, found; one that does not, reported twice; one report of nothing."""
+    objects = [there((0, 0, 10, 10, 0), (40, 40, 80, 80, 0))]
+    ignored = [torch.tensor([False, True])]
+    right, crowd, crowd_again = (0, 0, 10, 10, 0, 0.5), (40, 40, 80, 80, 0, 0.9), (50, 50, 60, 60, 0, 0.8)
+    alone = detection_metrics([found(right, crowd, crowd_again)], objects, ["cell"], ignored=ignored)
+    assert (alone.map50, alone.objects, alone.ignored) == (1, 1, 1)
+    assert (alone.reported["cell"].reported, alone.reported["cell"].right) == (1, 1)
+    assert (alone.reported["cell"].precision, alone.reported["cell"].recall) == (1, 1)
+    # A report elsewhere is wrong; it comes before the right one, so precision is 1/2 at every recall.
+    wrong = detection_metrics(
+        [found(right, crowd, (20, 20, 30, 30, 0, 0.7))], objects, ["cell"], ignored=ignored, least_score=0.6
+    )
+    assert wrong.map50 == pytest.approx(0.5)
+    assert (wrong.reported["cell"].reported, wrong.reported["cell"].right) == (1, 0)
+    # Not to find it is no miss; were it to count, half of the objects would be missing.
+    assert detection_metrics([found(right)], objects, ["cell"], ignored=ignored).map50 == 1
+    assert detection_metrics([found(right)], objects, ["cell"]).map50 == pytest.approx(51 / 101)
+    # A report that lies in it by less than the overlap counts, and is wrong.
+    outside = detection_metrics([found(right, (20, 40, 50, 80, 0, 0.9))], objects, ["cell"], ignored=ignored)
+    assert outside.map50 == pytest.approx(0.5)
+    # Nothing counts: there is nothing to find.
+    nothing = detection_metrics([found(crowd)], objects, ["cell"], ignored=[torch.tensor([True, True])])
+    assert (nothing.map50, nothing.map50_ci95, nothing.objects, nothing.figures()["map50"]) == (None, None, 0, 0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_ranking_of_what_is_ignored_is_that_of_faster_coco_eval(seed: int):
+    detections, objects = random_case(seed, pictures=12)
+    generator = torch.Generator().manual_seed(seed)
+    ignored = [torch.rand(len(each.labels), generator=generator) < 0.4 for each in objects]
+    metrics = detection_metrics(detections, objects, ["a", "b", "c"], ignored=ignored)
+    assert metrics.ignored == sum(int(each.sum()) for each in ignored) > 0
+    for label, name in enumerate("abc"):
+        (own,) = average_precision(rank(detections, objects, label, THRESHOLDS, ignored), np.ones((1, 12)))
+        if metrics.by_class[name].map is not None:
+            assert own.mean() == pytest.approx(metrics.by_class[name].map, abs=1e-6)
+
+
+def test_resamples_of_two_models_are_of_the_same_pictures():
+    detections, objects = random_case(5, pictures=20)
+    drawn = resampled_map50(detections, objects)
+    assert drawn.shape == (1000,)
+    assert np.array_equal(drawn, resampled_map50(detections, objects))
+    whole = detection_metrics(detections, objects, ["a", "b", "c"])
+    assert whole.map50_ci95 is not None
+    assert whole.map50_ci95[0] < np.median(drawn) < whole.map50_ci95[1]
+    assert np.isnan(resampled_map50([found()], [there()])).all()
 
 
 def test_nothing_found_and_nothing_to_find():

@@ -2,6 +2,9 @@
 
 from hubel.results.base import Difference, Interval, Metrics, Result
 from hubel.results.classification import Classification, ClassificationMetrics, ClassScores
+from hubel.results.coco import coco_document
+from hubel.results.detection import DetectedObject, DetectedObjects, DetectionMetrics
+from hubel.results.localization import Localization, LocalizationMetrics
 from hubel.results.multilabel import LabelScores, MultiLabel, MultiLabelMetrics
 from hubel.results.regression import Number, RegressionMetrics
 
@@ -9,13 +12,19 @@ __all__ = [
     "ClassScores",
     "Classification",
     "ClassificationMetrics",
+    "DetectedObject",
+    "DetectedObjects",
+    "DetectionMetrics",
     "Difference",
     "Interval",
     "LabelScores",
+    "Localization",
+    "LocalizationMetrics",
     "Metrics",
     "MultiLabel",
     "MultiLabelMetrics",
     "Number",
     "RegressionMetrics",
     "Result",
+    "coco_document",
 ]

@@ -10,6 +10,12 @@ TITLES = {
     "accuracy": "accuracy",
     "top5_accuracy": "top-5",
     "mean_average_precision": "mean average precision",
+    "map50": "mAP at IoU 0.5",
+    "map": "mAP at IoU 0.5 to 0.95",
+    "map75": "mAP at IoU 0.75",
+    "recall100": "recall with 100 reports",
+    "localization_accuracy": "class and box right",
+    "mean_iou": "mean IoU",
     "mae": "mean absolute error",
     "rmse": "root mean square error",
     "r2": "R²",
@@ -19,10 +25,10 @@ TITLES = {
     "roc_auc": "ROC AUC",
     "loss": "loss",
 }
-HEADLINES = ("accuracy", "mean_average_precision", "mae")
+HEADLINES = ("localization_accuracy", "accuracy", "mean_average_precision", "map50", "mae")
 ERRORS = ("mae", "rmse")  # in the units of the data; the others are better the greater they are
 _HUGE = 1e15  # from here on, powers of ten read better
-_SHARES = ("accuracy", "top5_accuracy", "subset_accuracy")
+_SHARES = ("accuracy", "top5_accuracy", "subset_accuracy", "localization_accuracy")
 
 
 def number_text(value: float, digits: int = 4, *, sign: str = "") -> str:

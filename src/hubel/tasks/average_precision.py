@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from hubel.nn.boxes import pairwise_iou
+from hubel.nn.boxes import area, pairwise_iou
 from hubel.tasks.detectors.objects import Detections, Objects
 
 if TYPE_CHECKING:
@@ -37,40 +38,71 @@ class Ranking:
 
     Attributes:
         pictures: int64 (D,): the number of each detection's picture.
+        scores: float (D,).
         right: bool (T, D): whether it found an object, at each of T overlaps.
-        objects: int64 (N,): how many objects of the class each picture has.
+        counted: bool (T, D): whether it is right or wrong; the others lie in an object that does not count.
+        objects: int64 (N,): how many objects of the class that count each picture has.
     """
 
     pictures: Integers
+    scores: Floats
     right: Truths
+    counted: Truths
     objects: Integers
 
 
 def rank(
-    detections: Sequence[Detections], objects: Sequence[Objects], label: int, thresholds: Sequence[float]
+    detections: Sequence[Detections],
+    objects: Sequence[Objects],
+    label: int,
+    thresholds: Sequence[float],
+    ignored: Sequence[Tensor] | None = None,
 ) -> Ranking:
     """The detections of one class, and which of them are right.
+
+    A detection that finds no object, but lies in one that does not count by the least overlap (the share of its own
+    area, as of COCO's crowds), is neither right nor wrong.
 
     Args:
         detections: Picture by picture.
         objects: Picture by picture.
         label: The class.
         thresholds: The least overlap, several.
+        ignored: Picture by picture, bool (G,): which objects do not count; None: all do.
     """
-    pictures, scores, right = [], [], []
+    pictures, scores, right, counted, counts = [], [], [], [], []
     for number, (found, there) in enumerate(zip(detections, objects, strict=True)):
-        own = found.labels == label
+        own, of_class = found.labels == label, there.labels == label
+        apart = torch.zeros_like(of_class) if ignored is None else ignored[number].to(of_class.device)
         order = torch.argsort(found.scores[own], descending=True, stable=True)[:MOST_DETECTIONS]
-        overlaps = pairwise_iou(found.boxes[own][order].double(), there.boxes[there.labels == label].double())
-        right.append(_right(overlaps.numpy(force=True), thresholds))
+        boxes = found.boxes[own][order].double()
+        overlaps = pairwise_iou(boxes, there.boxes[of_class & ~apart].double())
+        of_picture = _right(overlaps.numpy(force=True), thresholds)
+        inside = _share_inside(boxes, there.boxes[of_class & apart].double()).numpy(force=True)  # (D,)
+        right.append(of_picture)
+        counted.append(of_picture | (inside < np.array(thresholds)[:, None]))
         scores.append(found.scores[own][order].numpy(force=True))
         pictures.append(np.full(len(order), number, dtype=np.int64))
-    best_first = np.argsort(-np.concatenate(scores), kind="stable")
+        counts.append(int((of_class & ~apart).sum()))
+    together = np.concatenate(scores)
+    best_first = np.argsort(-together, kind="stable")
     return Ranking(
         np.concatenate(pictures)[best_first],
+        together[best_first],
         np.concatenate(right, axis=1)[:, best_first],
-        np.array([int((there.labels == label).sum()) for there in objects], dtype=np.int64),
+        np.concatenate(counted, axis=1)[:, best_first],
+        np.array(counts, dtype=np.int64),
     )
+
+
+def _share_inside(boxes: Tensor, areas: Tensor) -> Tensor:
+    """The greatest share of each box (D, 4) that lies in one of some areas (G, 4): (D,), -1 where there are none."""
+    if not len(areas):
+        return boxes.new_full((len(boxes),), -1)
+    low = torch.maximum(boxes[:, None, :2], areas[:, :2])
+    high = torch.minimum(boxes[:, None, 2:], areas[:, 2:])
+    shared = (high - low).clamp(min=0).prod(dim=-1)  # (D, G)
+    return (shared / area(boxes).clamp(min=torch.finfo(boxes.dtype).tiny)[:, None]).amax(dim=1)
 
 
 def _right(overlaps: Floats, thresholds: Sequence[float]) -> Truths:
@@ -96,12 +128,12 @@ def average_precision(ranking: Ranking, weights: Floats) -> Floats:
     Returns:
         NaN for a resample without objects of the class.
     """
-    counted = weights[:, ranking.pictures]  # (R, D)
+    drawn = weights[:, ranking.pictures]  # (R, D)
     objects = weights @ ranking.objects  # (R,)
     areas = np.full((len(weights), len(ranking.right)), np.nan)
-    for column, right in enumerate(ranking.right):
-        found = np.cumsum(counted * right, axis=1)
-        reported = np.cumsum(counted, axis=1)
+    for column, (right, counted) in enumerate(zip(ranking.right, ranking.counted, strict=True)):
+        found = np.cumsum(drawn * right, axis=1)
+        reported = np.cumsum(drawn * counted, axis=1)
         precision = found / np.maximum(reported, 1)
         precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
         for row in np.flatnonzero(objects):

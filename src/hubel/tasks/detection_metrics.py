@@ -3,19 +3,23 @@
 The COCO evaluation (T.-Y. Lin et al., Microsoft COCO, 2014, arXiv:1405.0312), computed by faster-coco-eval: the average
 precision of a class is the mean of the precision at 101 values of recall; mAP is its mean over the classes that have
 objects, and, where no overlap is named, over the overlaps 0.50, 0.55 to 0.95.
+
+Objects that do not count (VOC's difficult ones, COCO's crowds) are COCO's crowds here: to miss them is no miss, and
+what lies in them, however often it is reported, is neither right nor wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from hubel.nn.boxes import area, xyxy_to_xywh
-from hubel.results import Interval
-from hubel.tasks.average_precision import RECALLS, average_precision, rank
+from hubel.results.detection import ClassFigures, Curve, DetectionDetails, DetectionMetrics, Reported
+from hubel.tasks.average_precision import RECALLS, Ranking, average_precision, rank
 from hubel.tasks.detectors.objects import Detections, Objects, check_objects
 from hubel.tasks.resampling import middle, resamples
 
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float64]
+    Ignored = Sequence[torch.Tensor] | None
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 
@@ -30,82 +35,25 @@ THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 SIZES = ("small", "medium", "large")
 
 
-@dataclass(frozen=True)
-class Curve:
-    """Precision by recall of one class at one overlap, 0.5, with the score that a detection needs for it.
-
-    Attributes:
-        recall: 101 values, 0 to 1.
-        precision: The best precision at this recall or a greater one; 0 where it is not reached.
-        score: The least score to report for it; 0 where it is not reached.
-    """
-
-    recall: tuple[float, ...]
-    precision: tuple[float, ...]
-    score: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class ClassFigures:
-    """The figures of one class; None where there are no objects to find.
-
-    Attributes:
-        objects: How many objects it has.
-        map: Average precision, mean over ten overlaps.
-        map50: At the overlap 0.5.
-        curve: Precision by recall at the overlap 0.5.
-    """
-
-    objects: int
-    map: float | None
-    map50: float | None
-    curve: Curve | None
-
-
-@dataclass(frozen=True)
-class DetectionMetrics:
-    """How well a detector did; None where there are no objects to find.
-
-    Attributes:
-        pictures: How many pictures were measured.
-        objects: How many objects they have.
-        map: Mean average precision over ten overlaps, 0.50 to 0.95.
-        map50: At the overlap 0.5.
-        map75: At the overlap 0.75.
-        recall100: The share of objects found with 100 detections a picture, mean over overlaps and classes.
-        by_size: `map` of objects that are `small`, `medium` and `large`.
-        by_class: By the class's name.
-        map_ci95: The 95 % bootstrap interval of `map` over the pictures; None where it was not asked for.
-        map50_ci95: Likewise, of `map50`.
-    """
-
-    pictures: int
-    objects: int
-    map: float | None
-    map50: float | None
-    map75: float | None
-    recall100: float | None
-    by_size: dict[str, float | None]
-    by_class: dict[str, ClassFigures]
-    map_ci95: Interval | None
-    map50_ci95: Interval | None
-
-
 def detection_metrics(
     detections: Sequence[Detections],
     objects: Sequence[Objects],
     classes: Sequence[str],
     *,
-    intervals: bool = True,
+    ignored: Ignored = None,
+    least_score: float = 0.25,
     groups: npt.NDArray[np.int64] | None = None,
 ) -> DetectionMetrics:
     """Measure detections.
 
+    The intervals, of 1,000 bootstrap resamples, are computed when they are asked for.
+
     Args:
         detections: Picture by picture, with all scores from about 0.001 on: what was dropped before cannot be found.
-        objects: Picture by picture, in the same pixels; those too difficult to count must be left out beforehand.
+        objects: Picture by picture, in the same pixels.
         classes: The names of the labels, in order.
-        intervals: Whether to compute the bootstrap intervals, of 1,000 resamples.
+        ignored: Picture by picture, bool (G,): which objects do not count; None: all do.
+        least_score: From which score on detections are reported to people, for their precision and recall.
         groups: int64 (N,): the group of each picture, for pictures that are right or wrong together; None: none are.
 
     Raises:
@@ -114,46 +62,62 @@ def detection_metrics(
     if len(detections) != len(objects):
         raise ValueError(f"detections of {len(detections)} pictures came with the objects of {len(objects)}")
     check_objects(list(objects), len(objects), len(classes))
-    evaluation = _evaluated(detections, objects, classes)
+    if ignored is not None and [len(each) for each in ignored] != [len(each.labels) for each in objects]:
+        raise ValueError("what is ignored came for other objects: expected a value for each object of each picture")
+    evaluation = _evaluated(detections, objects, classes, ignored)
     precision, score = evaluation["precision"], evaluation["scores"]  # (T, 101, classes, areas, limits)
     every, most = 0, -1  # all areas, 100 detections
-    labels = np.concatenate([each.labels.numpy(force=True) for each in objects]) if objects else np.zeros(0)
+    counts = _counts(objects, ignored, len(classes))
     by_class = {}
     for label, name in enumerate(classes):
         own = precision[:, :, label, every, most]
-        count = int((labels == label).sum())
-        curve = _curve(own[0], score[0, :, label, every, most]) if count else None
-        by_class[name] = ClassFigures(count, _mean(own), _mean(own[0]), curve)
-    of_map, of_map50 = _intervals(detections, objects, len(classes), groups) if intervals else (None, None)
+        curve = _curve(own[0], score[0, :, label, every, most]) if counts[label] else None
+        by_class[name] = ClassFigures(int(counts[label]), _mean(own), _mean(own[0]), curve)
     return DetectionMetrics(
-        pictures=len(objects),
-        objects=len(labels),
+        images=len(objects),
+        objects=int(counts.sum()),
+        ignored=sum(len(each.labels) for each in objects) - int(counts.sum()),
         map=_mean(precision[:, :, :, every, most]),
         map50=_mean(precision[0, :, :, every, most]),
         map75=_mean(precision[5, :, :, every, most]),
         recall100=_mean(evaluation["recall"][:, :, every, most]),
         by_size={size: _mean(precision[:, :, :, place, most]) for place, size in enumerate(SIZES, start=1)},
         by_class=by_class,
-        map_ci95=of_map,
-        map50_ci95=of_map50,
+        least_score=least_score,
+        compute_details=partial(_details, detections, objects, classes, ignored, least_score, groups),
     )
 
 
-def _evaluated(detections: Sequence[Detections], objects: Sequence[Objects], classes: Sequence[str]) -> dict[str, Any]:
+def resampled_map50(
+    detections: Sequence[Detections], objects: Sequence[Objects], ignored: Ignored = None
+) -> npt.NDArray[np.float64]:
+    """mAP at the overlap 0.5 of 1,000 resamples of the pictures: float64 (R,), NaN for one without any objects.
+
+    The same resamples are drawn whenever there are as many pictures, so that two models' values go together.
+    """
+    rankings = _rankings(detections, objects, ignored, THRESHOLDS[:1])
+    parts = [_mean_over_classes(areas)[:, 0] for areas in _areas(list(rankings.values()), len(objects), None)]
+    return np.concatenate(parts) if parts else np.full(1, np.nan)
+
+
+def _evaluated(
+    detections: Sequence[Detections], objects: Sequence[Objects], classes: Sequence[str], ignored: Ignored
+) -> dict[str, Any]:
     """What faster-coco-eval accumulates."""
     from faster_coco_eval import COCO, COCOeval_faster
 
     annotations = []
     for number, there in enumerate(objects, start=1):
         sizes = area(there.boxes).tolist()
-        for box, label, size in zip(xyxy_to_xywh(there.boxes).tolist(), there.labels.tolist(), sizes, strict=True):
-            annotations.append({"image_id": number, "category_id": label + 1, "bbox": box, "area": size, "iscrowd": 0})
-    for number, annotation in enumerate(annotations, start=1):
-        annotation["id"] = number
+        crowds = [0] * len(sizes) if ignored is None else ignored[number - 1].int().tolist()
+        rows = zip(xyxy_to_xywh(there.boxes).tolist(), there.labels.tolist(), sizes, crowds, strict=True)
+        for box, label, size, crowd in rows:
+            annotation = {"image_id": number, "category_id": label + 1, "bbox": box, "area": size, "iscrowd": crowd}
+            annotations.append({"id": len(annotations) + 1, **annotation})
     reported = []
     for number, found in enumerate(detections, start=1):
-        rows = zip(xyxy_to_xywh(found.boxes).tolist(), found.labels.tolist(), found.scores.tolist(), strict=True)
-        for box, label, score in rows:
+        scored = zip(xyxy_to_xywh(found.boxes).tolist(), found.labels.tolist(), found.scores.tolist(), strict=True)
+        for box, label, score in scored:
             reported.append({"image_id": number, "category_id": label + 1, "bbox": box, "score": score})
     truth = COCO(
         {
@@ -172,6 +136,16 @@ def _evaluated(detections: Sequence[Detections], objects: Sequence[Objects], cla
     return accumulated
 
 
+def _counts(objects: Sequence[Objects], ignored: Ignored, classes: int) -> npt.NDArray[np.int64]:
+    """How many objects that count each class has, int64 (classes,)."""
+    labels = [
+        each.labels if ignored is None else each.labels[~ignored[number]] for number, each in enumerate(objects)
+    ]
+    together = torch.cat(labels) if labels else torch.zeros(0, dtype=torch.int64)
+    counts: npt.NDArray[np.int64] = together.bincount(minlength=classes).numpy(force=True)
+    return counts
+
+
 def _mean(values: Floats) -> float | None:
     """The mean of those that are defined; -1 means that there was nothing to find."""
     defined = values[values > -1]
@@ -186,24 +160,58 @@ def _curve(precision: Floats, score: Floats) -> Curve:
     )
 
 
-def _intervals(
+def _details(
     detections: Sequence[Detections],
     objects: Sequence[Objects],
-    classes: int,
+    classes: Sequence[str],
+    ignored: Ignored,
+    least_score: float,
     groups: npt.NDArray[np.int64] | None,
-) -> tuple[Interval | None, Interval | None]:
-    """Of the mean over all overlaps, and of that at 0.5; each resample is over the classes that it has objects of."""
-    present = sorted({label for each in objects for label in each.labels.tolist()})
-    if not present:
-        return None, None
-    rankings = [rank(detections, objects, label, THRESHOLDS) for label in range(classes) if label in present]
-    means = []
-    for weights in resamples(len(objects), groups):
-        areas = np.stack([average_precision(ranking, weights) for ranking in rankings])  # (classes, R, T)
-        defined = ~np.isnan(areas)
-        total = np.where(defined, areas, 0).sum(axis=0)
-        with np.errstate(invalid="ignore"):  # a resample may have no objects at all
-            means.append(total / defined.sum(axis=0))  # (R, T)
-    of_all = np.concatenate(means)
+) -> DetectionDetails:
+    """The intervals; each resample is over the classes that it has objects of."""
+    rankings = _rankings(detections, objects, ignored, THRESHOLDS)
+    if not rankings:
+        return DetectionDetails()
+    areas = [each for each in _areas(list(rankings.values()), len(objects), groups)]
+    means = np.concatenate([_mean_over_classes(each) for each in areas])  # (R, T)
+    of_classes = np.concatenate([each[:, :, 0] for each in areas], axis=1)  # (classes, R), at 0.5
     count = len(objects) if groups is None else int(groups.max()) + 1
-    return middle(of_all.mean(axis=1), count), middle(of_all[:, 0], count)
+    return DetectionDetails(
+        map_ci95=middle(means.mean(axis=1), count),
+        map50_ci95=middle(means[:, 0], count),
+        class_map50_ci95={
+            classes[label]: middle(own, count) for label, own in zip(rankings, of_classes, strict=True)
+        },
+        reported={classes[label]: _reported(ranking, least_score) for label, ranking in rankings.items()},
+    )
+
+
+def _rankings(
+    detections: Sequence[Detections], objects: Sequence[Objects], ignored: Ignored, thresholds: Sequence[float]
+) -> dict[int, Ranking]:
+    """Of each class that has objects that count."""
+    highest = max((int(each.labels.max()) for each in objects if len(each.labels)), default=-1)
+    present = np.flatnonzero(_counts(objects, ignored, highest + 1)).tolist()
+    return {label: rank(detections, objects, label, thresholds, ignored) for label in present}
+
+
+def _areas(rankings: Sequence[Ranking], pictures: int, groups: npt.NDArray[np.int64] | None) -> Iterator[Floats]:
+    """The average precisions in some resamples at a time: (classes, R, T), NaN without objects of a class."""
+    if rankings:
+        for weights in resamples(pictures, groups):
+            yield np.stack([average_precision(ranking, weights) for ranking in rankings])
+
+
+def _mean_over_classes(areas: Floats) -> Floats:
+    """(classes, R, T) to (R, T); NaN for a resample without any objects."""
+    defined = ~np.isnan(areas)
+    with np.errstate(invalid="ignore"):
+        mean: Floats = np.where(defined, areas, 0).sum(axis=0) / defined.sum(axis=0)
+    return mean
+
+
+def _reported(ranking: Ranking, least_score: float) -> Reported:
+    """What of a class is reported from a score on, at the least of the overlaps."""
+    sure = ranking.scores >= least_score
+    right, counted = ranking.right[0] & sure, ranking.counted[0] & sure
+    return Reported(int(ranking.objects.sum()), int(counted.sum()), int(right.sum()))

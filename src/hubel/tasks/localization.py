@@ -6,8 +6,7 @@ height (`cxcywh`, relative).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -15,8 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hubel.nn.boxes import clip, cxcywh_to_xyxy, giou, iou, to_absolute
-from hubel.results import Interval
-from hubel.results.base import interval_fields
+from hubel.results import LocalizationMetrics
 from hubel.tasks.classification import loss_interval, wilson_interval
 from hubel.tasks.resampling import middle, resamples
 
@@ -120,52 +118,6 @@ def losses(
 def in_pixels(boxes: Tensor, size: tuple[int, int]) -> Tensor:
     """Boxes (N, 4), `cxcywh` and relative, as `xyxy` in the pixels of a picture of this height and width."""
     return clip(to_absolute(cxcywh_to_xyxy(boxes), size), size)
-
-
-@dataclass(frozen=True)
-class LocalizationMetrics:
-    """A network that tells class and box measured on one split.
-
-    Attributes:
-        images: How many pictures were measured.
-        loss: The mean loss.
-        loss_ci95: Its 95 % interval (Student's t of the logarithm); None where it cannot be told.
-        accuracy: The share of pictures whose class is right.
-        accuracy_ci95: Its 95 % interval (Wilson 1927).
-        mean_iou: The mean IoU of the boxes with the true ones, whatever the class.
-        mean_iou_ci95: Its 95 % interval (percentile bootstrap over pictures).
-        localization_accuracy: The share whose class is right and whose box has an IoU of 0.5 or more.
-        localization_accuracy_ci95: Its 95 % interval (Wilson 1927).
-    """
-
-    images: int
-    loss: float
-    loss_ci95: Interval | None
-    accuracy: float
-    accuracy_ci95: Interval
-    mean_iou: float
-    mean_iou_ci95: Interval
-    localization_accuracy: float
-    localization_accuracy_ci95: Interval
-
-    def figures(self) -> dict[str, float]:
-        """The share right on both, the headline, and what it is made of."""
-        return {
-            "localization_accuracy": self.localization_accuracy,
-            "accuracy": self.accuracy,
-            "mean_iou": self.mean_iou,
-        }
-
-    def to_dict(self) -> dict[str, Any]:
-        """The headline figures with their intervals, for `metrics.json`."""
-        values: dict[str, Any] = {"images": self.images}
-        for name in ("loss", *self.figures()):
-            values |= interval_fields(name, getattr(self, name), getattr(self, f"{name}_ci95"))
-        return values
-
-    def to_full_dict(self) -> dict[str, Any]:
-        """Everything, for `--json`: there is no more."""
-        return self.to_dict()
 
 
 def measure(

@@ -56,6 +56,6 @@ def map50_of(network: nn.Module, decoded: Callable[[Tensor], list[Detections]], 
     images, objects = rectangles(24, side, torch.Generator().manual_seed(1))
     with torch.no_grad():
         network.eval()
-        metrics = detection_metrics(decoded(images), objects, CLASSES, intervals=False)
+        metrics = detection_metrics(decoded(images), objects, CLASSES)
     assert metrics.map50 is not None
     return metrics.map50
