@@ -212,6 +212,27 @@ class TransferConfig(Settings):
     fold: bool = True
 
 
+class DetectionConfig(Settings):
+    """How boxes are learnt and reported.
+
+    Attributes:
+        least_score: Objects that a detector is less sure of are not reported. Average precision counts all.
+        iou_threshold: Of two reports that overlap more than this, the surer one remains; None: what the kind of
+            detector is usually read with, 0.5 or 0.6.
+        class_aware: Whether reports of different classes leave each other alone.
+        soft: Whether the score of a report that overlaps a surer one shrinks instead (soft-NMS: Bodla et al. 2017).
+        most: The most objects of a picture; None: what the kind of detector is usually read with, 100 or 300.
+        box_loss: Of localisation: `squared`, the squared errors of centre, width and height, or `giou`.
+    """
+
+    least_score: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    iou_threshold: Annotated[float, Field(gt=0, le=1)] | None = None
+    class_aware: bool = True
+    soft: bool = False
+    most: Annotated[int, Field(ge=1)] | None = None
+    box_loss: Literal["squared", "giou"] = "squared"
+
+
 class SegmentationConfig(Settings):
     """How masks are learnt and predicted.
 
@@ -256,6 +277,7 @@ class TrainConfig(Settings):
         augment: How training pictures are varied.
         optimizer: The optimiser.
         transfer: What is done with frozen layers.
+        detection: How boxes are learnt and reported.
         segmentation: How masks are learnt and predicted.
         task: What is learnt: `classification` (one class a picture), `multilabel` (several labels a picture, perhaps
             none) or `regression` (a number); None: what the data's labels say.
@@ -290,6 +312,7 @@ class TrainConfig(Settings):
     augment: AugmentConfig = AugmentConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     transfer: TransferConfig = TransferConfig()
+    detection: DetectionConfig = DetectionConfig()
     segmentation: SegmentationConfig = SegmentationConfig()
     task: Literal["classification", "multilabel", "regression"] | None = None
     recipe: str | None = None
