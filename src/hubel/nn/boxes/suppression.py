@@ -51,6 +51,7 @@ def soft_nms(
     sigma: float = 0.5,
     least_score: float = 0.001,
     labels: Tensor | None = None,
+    most: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Soft-NMS: a box that overlaps a better one is not dropped, its score shrinks the more the two overlap.
 
@@ -65,6 +66,7 @@ def soft_nms(
         sigma: Of the Gaussian method; the paper's 0.5.
         least_score: Boxes whose score falls below it are dropped, as in the authors' code.
         labels: int64 (N,), 0 or more; None: all boxes compete.
+        most: How many boxes remain at most, the best ones; None: all.
 
     Returns:
         int64 (K,): the positions of the boxes that remain, and their new scores (K,), the highest first.
@@ -77,7 +79,7 @@ def soft_nms(
     kept: list[int] = []
     kept_scores: list[Tensor] = []
     left = scores.to(boxes.dtype, copy=True)
-    while len(kept) < len(boxes):
+    while len(kept) < min(len(boxes), len(boxes) if most is None else most):
         best = int(left.argmax())
         if not left[best] >= least_score:
             break

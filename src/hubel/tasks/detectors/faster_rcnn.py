@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hubel.models.detection.faster_rcnn import FasterRCNNOutput, Regions
-from hubel.nn.boxes import BACKGROUND, clip, decode_deltas, encode_deltas, match_by_threshold, nms, pairwise_iou
+from hubel.nn.boxes import BACKGROUND, clip, decode_deltas, encode_deltas, match_by_threshold, pairwise_iou
 from hubel.tasks.detectors.objects import Detections, Objects, check_objects
+from hubel.tasks.detectors.suppression import Suppression, suppressed
 
 # Standard deviations of the second stage's deltas, as factors (Girshick 2015, section 2.3).
 REGION_WEIGHTS = (10.0, 10.0, 5.0, 5.0)
@@ -26,6 +27,9 @@ REGION_WEIGHTS = (10.0, 10.0, 5.0, 5.0)
 BETA = 1 / 9
 
 LEAST_SIDE = 1e-2  # of a detection, in pixels
+
+# Candidates of a picture that come to non-maximum suppression at most, the best ones.
+CANDIDATES = 10_000
 
 
 class FasterRCNNLosses(NamedTuple):
@@ -171,7 +175,13 @@ def _some(positions: Tensor, count: int, generator: torch.Generator | None) -> T
 
 
 def decode(
-    output: FasterRCNNOutput, *, least_score: float = 0.05, iou_threshold: float = 0.5, most: int = 100
+    output: FasterRCNNOutput,
+    *,
+    least_score: float = 0.05,
+    iou_threshold: float = 0.5,
+    most: int = 100,
+    class_aware: bool = True,
+    soft: bool = False,
 ) -> list[Detections]:
     """Each picture's detections.
 
@@ -181,9 +191,14 @@ def decode(
     Args:
         output: Of the network in evaluation mode, for the images.
         least_score: Detections with no greater score are dropped.
-        iou_threshold: Of non-maximum suppression, class by class.
+        iou_threshold: Of non-maximum suppression.
         most: The most detections of a picture.
+        class_aware: See `Suppression`.
+        soft: See `Suppression`.
     """
+    how = Suppression(
+        least_score=least_score, iou_threshold=iou_threshold, most=most, class_aware=class_aware, soft=soft
+    )
     counts = [len(regions) for regions in output.regions]
     scores = output.class_logits.softmax(dim=1)[:, 1:]  # (R, C)
     parts = zip(
@@ -196,6 +211,5 @@ def decode(
         boxes = clip(boxes, output.size)
         large = ((boxes[:, 2:] - boxes[:, :2]) >= LEAST_SIDE).all(dim=1)
         boxes, label, score = boxes[large], label[large], of_class[region, label][large]
-        kept = nms(boxes, score, iou_threshold=iou_threshold, labels=label)[:most]
-        results.append(Detections(boxes[kept], label[kept], score[kept]))
+        results.append(suppressed(boxes, label, score, how, candidates=CANDIDATES))
     return results

@@ -14,8 +14,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hubel.models.detection.yolo import YOLOOutput
-from hubel.nn.boxes import ciou, clip, decode_distances, encode_distances, nms, pairwise_iou
+from hubel.nn.boxes import ciou, clip, decode_distances, encode_distances, pairwise_iou
 from hubel.tasks.detectors.objects import Detections, Objects, check_objects
+from hubel.tasks.detectors.suppression import Suppression, suppressed
 
 # How many points an object gets, and the exponents of score and overlap in how well a point suits it. TOOD has 13, 1
 # and 6; a score to the power of 0.5, and 10 points, are what YOLO's later versions found to train faster.
@@ -179,6 +180,8 @@ def decode(
     least_score: float = 0.25,
     iou_threshold: float = 0.6,
     most: int = 300,
+    class_aware: bool = True,
+    soft: bool = False,
 ) -> list[Detections]:
     """Each picture's detections.
 
@@ -186,20 +189,24 @@ def decode(
         output: Of the network.
         size: Height and width of the images; boxes are cut off there.
         least_score: Detections with no greater score are dropped. To measure precision and recall, take 0.001.
-        iou_threshold: Of non-maximum suppression, class by class.
+        iou_threshold: Of non-maximum suppression.
         most: The most detections of a picture.
+        class_aware: See `Suppression`.
+        soft: See `Suppression`.
     """
+    how = Suppression(
+        least_score=least_score, iou_threshold=iou_threshold, most=most, class_aware=class_aware, soft=soft
+    )
     results = []
     for number, logits in enumerate(output.class_logits):
         scores = logits.sigmoid()
         point, label = (scores > least_score).nonzero(as_tuple=True)
         score = scores[point, label]
-        if len(score) > CANDIDATES:
+        if len(score) > CANDIDATES:  # the best ones alone are worth their boxes
             score, order = score.topk(CANDIDATES)
             point, label = point[order], label[order]
         raw = output.distances[number, point]
         distances = _distances(raw) * output.strides[point, None]
         boxes = clip(decode_distances(distances, output.points[point]), size)
-        kept = nms(boxes, score, iou_threshold=iou_threshold, labels=label)[:most]
-        results.append(Detections(boxes[kept], label[kept], score[kept]))
+        results.append(suppressed(boxes, label, score, how, candidates=CANDIDATES))
     return results

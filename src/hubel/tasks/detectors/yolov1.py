@@ -7,8 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hubel.nn.boxes import decode_in_grid, encode_in_grid, iou, nms
+from hubel.nn.boxes import decode_in_grid, encode_in_grid, iou
 from hubel.tasks.detectors.objects import Detections, Objects, check_objects
+from hubel.tasks.detectors.suppression import Suppression, suppressed
 
 COORD_WEIGHT = 5.0  # λ_coord
 NO_OBJECT_WEIGHT = 0.5  # λ_noobj
@@ -145,6 +146,8 @@ def decode(
     least_score: float = 0.2,
     iou_threshold: float = 0.5,
     most: int = 100,
+    class_aware: bool = True,
+    soft: bool = False,
 ) -> list[Detections]:
     """Each picture's detections.
 
@@ -155,9 +158,14 @@ def decode(
         num_classes: C.
         size: Height and width of the input.
         least_score: Detections with no greater score are dropped.
-        iou_threshold: Of non-maximum suppression, class by class.
+        iou_threshold: Of non-maximum suppression.
         most: The most detections of a picture.
+        class_aware: See `Suppression`.
+        soft: See `Suppression`.
     """
+    how = Suppression(
+        least_score=least_score, iou_threshold=iou_threshold, most=most, class_aware=class_aware, soft=soft
+    )
     grid = taken_apart(output, num_classes)
     boxes = grid.boxes(size).flatten(1, 3)  # (N, S S B, 4)
     both = grid.confidences[..., None].clamp(0, 1) * grid.classes[:, :, :, None].clamp(0, 1)  # (N, S, S, B, C)
@@ -165,6 +173,5 @@ def decode(
     for of_picture, scores in zip(boxes, both.flatten(1, 3), strict=True):
         place, label = (scores > least_score).nonzero(as_tuple=True)
         candidates, score = of_picture[place], scores[place, label]
-        kept = nms(candidates, score, iou_threshold=iou_threshold, labels=label)[:most]
-        results.append(Detections(candidates[kept], label[kept], score[kept]))
+        results.append(suppressed(candidates, label, score, how, candidates=len(score)))
     return results
