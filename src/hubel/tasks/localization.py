@@ -160,7 +160,7 @@ def measure(
     pictures_losses = (of_class + weight * _box_losses(told, truth, box_loss)).numpy()
     right = probabilities.argmax(dim=1) == labels
     overlaps = iou(cxcywh_to_xyxy(told), cxcywh_to_xyxy(truth))
-    both = int((right & (overlaps >= RIGHT_BOX)).sum())
+    both = int(right_on_both(found, labels, boxes).sum())
     count, right_classes, mean_iou = len(labels), int(right.sum()), float(overlaps.mean())
     drawn = np.concatenate([weights @ overlaps.numpy() / count for weights in resamples(count)])
     return LocalizationMetrics(
@@ -174,6 +174,13 @@ def measure(
         localization_accuracy=both / count,
         localization_accuracy_ci95=wilson_interval(both, count),
     )
+
+
+def right_on_both(found: Localized, labels: Tensor, boxes: Tensor) -> Tensor:
+    """Of which pictures the class is right, and the box by an IoU of 0.5 or more: bool (N,); see `measure`."""
+    assert found.boxes is not None
+    overlaps = iou(cxcywh_to_xyxy(found.boxes.cpu().double()), cxcywh_to_xyxy(boxes.cpu().double()))
+    return (found.probabilities.cpu().argmax(dim=1) == labels.cpu()) & (overlaps >= RIGHT_BOX)
 
 
 def _split(outputs: Tensor, num_classes: int) -> tuple[Tensor, Tensor, Tensor | None]:
