@@ -20,11 +20,11 @@ from PIL import Image
 from hubel import runtime
 from hubel.data.mask_folders import paired
 from hubel.data.masks import Legend, read_mask
-from hubel.inference.tiles import predict_mask
 from hubel.models import build_model
 from hubel.models.segmentation import SegmentationNetwork
 from hubel.tasks.segmentation_losses import inverse_pixel_frequencies, pixel_cross_entropy, soft_dice_loss
 from hubel.tasks.segmentation_metrics import MaskCounts, SegmentationMetrics
+from hubel.tasks.tiles import predict_mask
 
 LEGEND = Legend.named({"membrane": 0, "cell": 255})
 TESTED = 6
@@ -63,7 +63,7 @@ def batch_of(slices: Slices, generator: np.random.Generator) -> tuple[torch.Tens
 def train(network: SegmentationNetwork, slices: Slices, steps: int) -> None:
     """Train for so many steps, the rate falling to zero."""
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.01)
-    weights = inverse_pixel_frequencies(np.stack([mask for _, mask in slices]), len(LEGEND.classes))
+    weights = inverse_pixel_frequencies(np.bincount(np.stack([mask for _, mask in slices]).ravel()).tolist())
     generator = np.random.default_rng(0)
     network.train()
     for step in range(steps):

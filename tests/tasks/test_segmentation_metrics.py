@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hubel.errors import DataError
 from hubel.tasks.segmentation_metrics import MaskCounts, confusion_matrix
 
 CLASSES = ("background", "cell", "membrane")
@@ -82,7 +83,7 @@ def test_a_class_that_is_nowhere_has_no_figure_and_does_not_count_in_the_mean():
     metrics = counts.measure()
     assert metrics.iou == (1 / 2, 2 / 3, None)
     assert metrics.mean_iou == pytest.approx((1 / 2 + 2 / 3) / 2)
-    assert metrics.to_dict()["classes"]["c"] == {
+    assert metrics.to_full_dict()["per_class"]["c"] == {
         **{"iou": None, "iou_ci95": None, "dice": None, "dice_ci95": None, "pixels": 0}
     }
     assert metrics.intervals["mean_iou"] is None  # of one picture
@@ -95,9 +96,11 @@ def test_a_class_that_is_only_predicted_counts_as_nothing_right():
 
 
 def test_as_json():
-    values = json.loads(json.dumps(counted(pictures(0)).measure().to_dict()))
+    values = json.loads(json.dumps(counted(pictures(0)).measure().to_full_dict()))
     assert values["mean_iou_ci95"][0] <= values["mean_iou"] <= values["mean_iou_ci95"][1]
-    assert list(values["classes"]) == list(CLASSES)
+    assert list(values["per_class"]) == list(CLASSES)
+    assert "loss" not in values  # of masks alone
+    assert np.array(values["confusion"]).sum() == sum(each["pixels"] for each in values["per_class"].values())
 
 
 @pytest.mark.parametrize(
@@ -116,5 +119,5 @@ def test_what_cannot_be_counted_is_named(truth: np.ndarray, predicted: np.ndarra
 def test_nothing_counted_is_said():
     counts = MaskCounts(CLASSES)
     counts.add(np.full((2, 2), 255), np.zeros((2, 2), int))
-    with pytest.raises(ValueError, match="no pixel was counted"):
+    with pytest.raises(DataError, match="no pixel was counted"):
         counts.measure()

@@ -7,6 +7,7 @@ from hubel.results.detection import DetectedObject, DetectedObjects, DetectionMe
 from hubel.results.localization import Localization, LocalizationMetrics
 from hubel.results.multilabel import LabelScores, MultiLabel, MultiLabelMetrics
 from hubel.results.regression import Number, RegressionMetrics
+from hubel.results.segmentation import Segmentation, SegmentationMetrics
 
 __all__ = [
     "ClassScores",
@@ -26,5 +27,7 @@ __all__ = [
     "Number",
     "RegressionMetrics",
     "Result",
+    "Segmentation",
+    "SegmentationMetrics",
     "coco_document",
 ]

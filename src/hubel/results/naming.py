@@ -16,6 +16,8 @@ TITLES = {
     "recall100": "recall with 100 reports",
     "localization_accuracy": "class and box right",
     "mean_iou": "mean IoU",
+    "mean_dice": "mean Dice",
+    "pixel_accuracy": "pixel accuracy",
     "mae": "mean absolute error",
     "rmse": "root mean square error",
     "r2": "R²",
@@ -25,10 +27,10 @@ TITLES = {
     "roc_auc": "ROC AUC",
     "loss": "loss",
 }
-HEADLINES = ("localization_accuracy", "accuracy", "mean_average_precision", "map50", "mae")
+HEADLINES = ("localization_accuracy", "accuracy", "mean_average_precision", "map50", "mean_iou", "mae")
 ERRORS = ("mae", "rmse")  # in the units of the data; the others are better the greater they are
 _HUGE = 1e15  # from here on, powers of ten read better
-_SHARES = ("accuracy", "top5_accuracy", "subset_accuracy", "localization_accuracy")
+_SHARES = ("accuracy", "top5_accuracy", "subset_accuracy", "localization_accuracy", "pixel_accuracy")
 
 
 def number_text(value: float, digits: int = 4, *, sign: str = "") -> str:

@@ -21,7 +21,7 @@ _GOLDEN = 0.6180339887498949  # turns of the hue by this never come back close
 
 _BACKGROUND: Colour = (0, 0, 0)
 _IGNORED: Colour = (224, 224, 192)  # as in Pascal VOC's masks
-_BACKGROUND_NAMES = frozenset({"0", "background", "bg", "none", "other", "unlabeled", "unlabelled"})
+_BACKGROUND_NAMES = frozenset({"0", "__background__", "background", "bg", "none", "other", "unlabeled", "unlabelled"})
 
 
 def has_background(classes: Sequence[str]) -> bool:

@@ -116,18 +116,13 @@ def soft_dice_loss(
     return 1 - (weights * dice).sum() / weights.sum()
 
 
-def inverse_pixel_frequencies(
-    masks: npt.NDArray[np.int64], num_classes: int, ignore_index: int = IGNORED
-) -> tuple[float, ...]:
+def inverse_pixel_frequencies(counts: Sequence[int]) -> tuple[float, ...]:
     """A weight for each class: w[c] = M / (K · m[c]) for m[c] of the M pixels that count; 0 for a class without any.
 
     Args:
-        masks: Integers of any shape.
-        num_classes: K.
-        ignore_index: The value of pixels that do not count.
+        counts: m, the pixels of each of the K classes.
     """
-    counts = np.bincount(masks[masks != ignore_index].ravel(), minlength=num_classes)[:num_classes]
-    return tuple(float(counts.sum() / (num_classes * count)) if count else 0.0 for count in counts)
+    return tuple(sum(counts) / (len(counts) * count) if count else 0.0 for count in counts)
 
 
 def border_weights(

@@ -5,13 +5,16 @@ Pixels of one picture are right or wrong together, so what is drawn anew for an 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hubel.results import Interval
+from hubel.errors import DataError
+from hubel.results import Interval, SegmentationMetrics
+from hubel.tasks.classification import loss_interval
+from hubel.tasks.paired import BootstrapDifference, bootstrap_difference
 from hubel.tasks.resampling import middle, resamples
 from hubel.tasks.segmentation_losses import IGNORED
 
@@ -51,54 +54,6 @@ def confusion_matrix(
     return cells.reshape(num_classes, num_classes)
 
 
-@dataclass(frozen=True)
-class SegmentationMetrics:
-    """A model's masks measured against the true ones.
-
-    Attributes:
-        classes: Their names.
-        confusion: int64 (K, K), pixels of all pictures; a row for each true class.
-        iou: Of each class, the intersection of its true and its predicted pixels over their union, all pictures
-            together; None where the class is in no mask and no prediction.
-        dice: Likewise 2 · intersection / (true + predicted pixels).
-        mean_iou: The mean of `iou` over the classes that have one.
-        mean_dice: Likewise.
-        pixel_accuracy: The share of pixels whose class is right.
-        intervals: The figures' 95 % intervals: `mean_iou`, `mean_dice`, `pixel_accuracy`, and `iou` and `dice` of each
-            class (`iou/NAME`); percentile bootstrap over the pictures, None where one picture alone was measured.
-        images: How many pictures were measured.
-    """
-
-    classes: tuple[str, ...]
-    confusion: npt.NDArray[np.int64]
-    iou: tuple[float | None, ...]
-    dice: tuple[float | None, ...]
-    mean_iou: float
-    mean_dice: float
-    pixel_accuracy: float
-    intervals: dict[str, Interval | None]
-    images: int
-
-    def figures(self) -> dict[str, float]:
-        """The figures that an epoch is judged by, the headline first."""
-        return {"mean_iou": self.mean_iou, "mean_dice": self.mean_dice, "pixel_accuracy": self.pixel_accuracy}
-
-    def to_dict(self) -> dict[str, Any]:
-        """The figures with their intervals, and a row for each class, for JSON."""
-        fields: dict[str, Any] = {"images": self.images}
-        for name, value in self.figures().items():
-            fields |= {name: value, f"{name}_ci95": _listed(self.intervals[name])}
-        fields["classes"] = {
-            name: {
-                **{"iou": self.iou[number], "iou_ci95": _listed(self.intervals[f"iou/{name}"])},
-                **{"dice": self.dice[number], "dice_ci95": _listed(self.intervals[f"dice/{name}"])},
-                "pixels": int(self.confusion[number].sum()),
-            }
-            for number, name in enumerate(self.classes)
-        }
-        return fields
-
-
 class MaskCounts:
     """Adds up masks and predictions picture by picture, of whatever sizes, and keeps three numbers a class of each.
 
@@ -112,9 +67,15 @@ class MaskCounts:
         self.ignore_index = ignore_index
         self.confusion = np.zeros((len(self.classes), len(self.classes)), np.int64)
         self._pictures: list[npt.NDArray[np.int64]] = []  # of each (3, K): intersection, true, predicted pixels
+        self._losses: list[float] = []
 
-    def add(self, truth: Integers, predicted: Integers) -> None:
+    def add(self, truth: Integers, predicted: Integers, loss: float = math.nan) -> None:
         """Count a picture.
+
+        Args:
+            truth: As for `confusion_matrix`.
+            predicted: Likewise.
+            loss: The mean cross entropy of its pixels, in nats, where it is known.
 
         Raises:
             ValueError: As for `confusion_matrix`.
@@ -122,41 +83,53 @@ class MaskCounts:
         matrix = confusion_matrix(truth, predicted, len(self.classes), ignore_index=self.ignore_index)
         self.confusion += matrix
         self._pictures.append(np.stack([matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)]))
+        if matrix.any():
+            self._losses.append(loss)
 
     def measure(self) -> SegmentationMetrics:
         """The figures of all pictures so far.
 
         Raises:
-            ValueError: No pixel was counted.
+            DataError: No pixel was counted.
         """
         if not self.confusion.any():
-            raise ValueError("no pixel was counted: expected at least one picture with a pixel that is not ignored")
-        pictures = np.stack(self._pictures).astype(np.float64)  # (N, 3, K)
-        whole = _figures(pictures.sum(axis=0)[None])
+            raise DataError("no pixel was counted: expected at least one mask with a pixel that is not ignored")
+        counts = np.stack(self._pictures)  # (N, 3, K)
         names = ["mean_iou", "mean_dice", "pixel_accuracy"]
         names += [f"{figure}/{name}" for figure in ("iou", "dice") for name in self.classes]
-        drawn = _drawn_figures(pictures) if len(pictures) > 1 else None
-        intervals = {name: None if drawn is None else middle(drawn[:, number]) for number, name in enumerate(names)}
-        values = whole[0].tolist()
+        intervals: dict[str, Interval | None] = dict.fromkeys(names)
+        if len(counts) > 1:
+            drawn = _drawn_figures(counts)
+            intervals = {name: middle(drawn[:, number], len(counts)) for number, name in enumerate(names)}
+        values = _figures(counts.sum(axis=0, dtype=np.float64)[None])[0].tolist()
         each = [None if np.isnan(value) else value for value in values[3:]]
+        losses = np.array(self._losses)
         return SegmentationMetrics(
             classes=self.classes,
+            counts=counts,
             confusion=self.confusion.copy(),
+            loss=float(losses.mean()),
+            loss_ci95=None if np.isnan(losses).any() else loss_interval(losses),
             iou=tuple(each[: len(self.classes)]),
             dice=tuple(each[len(self.classes) :]),
             mean_iou=values[0],
             mean_dice=values[1],
             pixel_accuracy=values[2],
             intervals=intervals,
-            images=len(pictures),
         )
 
 
-def _drawn_figures(pictures: Floats) -> Floats:
-    """The figures of each resample of the pictures, (R, 3 + 2 K)."""
-    flat = pictures.reshape(len(pictures), -1)
+def difference_of_mean_iou(first: SegmentationMetrics, second: SegmentationMetrics) -> BootstrapDifference:
+    """The mean IoU of one model minus that of another on the same pictures, which are drawn anew for both together."""
+    drawn = [_drawn_figures(metrics.counts)[:, 0] for metrics in (first, second)]  # the same draws: one seed
+    return bootstrap_difference("mean_iou", first.mean_iou - second.mean_iou, drawn[0] - drawn[1], first.images)
+
+
+def _drawn_figures(counts: npt.NDArray[np.int64]) -> Floats:
+    """The figures of each resample of the pictures, (R, 3 + 2 K), from the counts of each picture (N, 3, K)."""
+    flat = counts.reshape(len(counts), -1).astype(np.float64)
     return np.concatenate(
-        [_figures((weights @ flat).reshape(-1, *pictures.shape[1:])) for weights in resamples(len(flat))]
+        [_figures((weights @ flat).reshape(-1, *counts.shape[1:])) for weights in resamples(len(flat))]
     )
 
 
@@ -171,7 +144,3 @@ def _figures(counts: Floats) -> Floats:
         occurs = (together > 0).sum(axis=1, keepdims=True)
         means = [np.where(together > 0, each, 0).sum(axis=1, keepdims=True) / occurs for each in (iou, dice)]
     return np.concatenate([*means, accuracy, iou, dice], axis=1)
-
-
-def _listed(interval: Interval | None) -> list[float] | None:
-    return None if interval is None else list(interval)

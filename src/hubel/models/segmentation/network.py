@@ -97,7 +97,7 @@ class SegmentationNetwork(nn.Module):
             raise ValueError(
                 f"the input has shape {tuple(x.shape)}: this network takes H and W that are a multiple "
                 f"of {self.stride} plus {self.remainder}; the next ones are {sides} "
-                "(hubel.inference.tiles.predict_map takes any picture)"
+                "(hubel.tasks.tiles.predict_mask takes any picture)"
             )
 
     def nearest_side(self, side: int) -> int:

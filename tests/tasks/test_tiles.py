@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from hubel.errors import ConfigError
-from hubel.inference.tiles import predict_logits, predict_mask, seamless_overlap
 from hubel.models import build_model
 from hubel.models.segmentation import SegmentationNetwork
+from hubel.tasks.tiles import predict_logits, predict_mask, seamless_overlap
 
 NETWORKS = {
     "valid": ("unet", {"width": 2}, 268),

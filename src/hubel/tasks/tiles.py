@@ -69,6 +69,38 @@ def predict_logits(
     return result
 
 
+def logit_strips(
+    network: SegmentationNetwork,
+    picture: npt.NDArray[Any],
+    prepare: Prepare,
+    *,
+    tile: int | None = None,
+    overlap: int | None = None,
+    batch_size: int = 1,
+) -> Iterator[torch.Tensor]:
+    """The logits of every pixel of a picture, some rows at a time: no more than a row of tiles is held.
+
+    Args:
+        network: As for `predict_logits`, and so are the others.
+        picture: The picture.
+        prepare: From the picture's pixels to the network's input.
+        tile: The greatest height and width that is fed at once.
+        overlap: Around the kept part of a tile.
+        batch_size: Tiles computed together.
+
+    Yields:
+        float32 (num_classes, rows, W) on the CPU, from the top.
+    """
+    width = picture.shape[1]
+    strip = torch.empty(0)
+    for (rows, columns), logits in _computed(network, picture, prepare, tile, overlap, batch_size):
+        if columns.start == 0:
+            strip = logits.new_empty(len(logits), rows.stop - rows.start, width)
+        strip[:, :, columns] = logits
+        if columns.stop == width:
+            yield strip
+
+
 def predict_mask(
     network: SegmentationNetwork,
     picture: npt.NDArray[Any],
@@ -124,6 +156,27 @@ def seamless_overlap(network: SegmentationNetwork) -> int:
     return network.margin + _rounded_up(beyond, network.stride)
 
 
+def sensible_overlap(network: SegmentationNetwork, tile: int) -> int:
+    """As many pixels as make tiles seamless, and no more than a quarter of the tile.
+
+    What a logit sees of pixels that far away is little: the gradients fall off like a normal distribution well inside
+    the receptive field (Luo et al. 2016, arXiv:1701.04128, section 2). So a tile is always good for something.
+    """
+    most = network.margin + max(0, tile // 4 - network.margin) // network.stride * network.stride
+    try:
+        return min(seamless_overlap(network), most)
+    except ConfigError:
+        return most
+
+
+def mirrored(positions: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int64]:
+    """The pixels of a side of a length that positions beyond its ends show, mirrored as often as it takes."""
+    if length == 1:
+        return np.zeros_like(positions)
+    positions = np.abs(positions) % (2 * length - 2)  # there and back, the outermost pixels once
+    return np.minimum(positions, 2 * length - 2 - positions)
+
+
 def _reach(network: SegmentationNetwork, side: int) -> int:
     """How far from a pixel its logits can see, by the arithmetic of the layers, for a square input."""
     fields = output_field(network, (network.in_channels, side, side))
@@ -151,11 +204,7 @@ class _Axis:
 
     def pixels(self, start: int) -> npt.NDArray[np.int64]:
         """The picture's pixels that a tile is fed, mirrored at the borders, as often as it takes."""
-        positions = np.arange(start - self.before, start - self.before + self.fed)
-        if self.length == 1:
-            return np.zeros_like(positions)
-        positions = np.abs(positions) % (2 * self.length - 2)  # there and back, the outermost pixels once
-        return np.minimum(positions, 2 * self.length - 2 - positions)
+        return mirrored(np.arange(start - self.before, start - self.before + self.fed), self.length)
 
     def part(self, start: int) -> slice:
         """Where the kept part of a tile lies in the result."""
