@@ -20,7 +20,7 @@ from torch import nn
 
 from hubel.errors import HubelError, WeightsError
 from hubel.files import write_whole
-from hubel.models.registry import build_model
+from hubel.models.registry import build_model, model_entry
 from hubel.preprocessing import Preprocess
 from hubel.version import __version__
 from hubel.weights.hub import Progress
@@ -204,7 +204,7 @@ def published_bundle(
             f"weights that `hubel models show {network}` lists; to fine-tune with others use `hubel train`"
         )
     bundle = Bundle(
-        task="classification",
+        task=model_entry(network).task,
         network=network,
         preprocess=built.preprocess,
         classes=built.classes,

@@ -27,6 +27,7 @@ from hubel.weights.names import recognise
 
 NETWORKS = [name for name in list_models() if weights_for(name)]
 ENTRIES = [entry for name in NETWORKS for entry in weights_for(name)]
+CLASSIFIERS = [entry for entry in ENTRIES if model_entry(entry.network).task == "classification"]
 HALF = (0.5, 0.5, 0.5)
 
 
@@ -41,11 +42,11 @@ def test_which_networks_have_weights():
         *["densenet121", "densenet161", "densenet169", "densenet201"],
     ]
     timms = ["inception_v4", "inception_resnet_v2", "xception", "resnetv2_50", "resnetv2_101"]
-    assert set(NETWORKS) == {*torchvisions, *timms}
+    assert set(NETWORKS) == {*torchvisions, *timms, "fcn_resnet50"}
     assert {name for name in NETWORKS if len(weights_for(name)) > 1} == {"resnet50", "resnet101", "resnet152"}
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", CLASSIFIERS, ids=lambda entry: entry.name)
 def test_an_entry_is_complete(entry: WeightsEntry):
     assert isinstance(entry.source, Download)
     assert re.fullmatch(r"https://(download\.pytorch\.org|github\.com|huggingface\.co)/.+", entry.source.url)
@@ -59,6 +60,21 @@ def test_an_entry_is_complete(entry: WeightsEntry):
     assert len(set(entry.labels)) == 1000
     assert [entry.labels[k] for k in (0, 207, 985, 999)] == ["tench", "golden retriever", "daisy", "toilet tissue"]
     json.dumps(entry.to_dict())
+
+
+def test_the_entry_of_a_segmentation_network():
+    """https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.segmentation.fcn_resnet50.html"""
+    (entry,) = weights_for("fcn_resnet50")
+    assert entry.name == "fcn_resnet50.coco_with_voc_labels_v1"
+    assert find_weights("COCO_WITH_VOC_LABELS_V1", "fcn_resnet50") == entry
+    assert (entry.top1, entry.figures) == (None, {"mean_iou": 60.5, "pixel_accuracy": 91.4})
+    assert entry.source.url == "https://download.pytorch.org/models/fcn_resnet50_coco-1167a1af.pth"
+    assert entry.sha256 == "1167a1af"
+    assert entry.labels[:3] == ("__background__", "aeroplane", "bicycle")
+    assert (len(entry.labels), entry.preprocess.resize_to) == (21, 520)
+    assert json.loads(json.dumps(entry.to_dict()))["mean_iou"] == 60.5
+    with pytest.raises(WeightsError, match="no published ImageNet weights for fcn_resnet50"):
+        find_weights("imagenet", "fcn_resnet50")
 
 
 def test_names_are_unique():
@@ -91,7 +107,7 @@ def test_torchvisions_weights_are_those_of_the_network(entry: WeightsEntry):
     import torchvision
 
     enum, _, member = entry.origin.removeprefix("torchvision, ").partition(".")
-    weights = getattr(torchvision.models, enum)[member]
+    weights = (getattr(torchvision.models, enum, None) or getattr(torchvision.models.segmentation, enum))[member]
     network = model_entry(entry.network).build_shapes()
     assert weights.meta["num_params"] in (parameters(network), parameters(network) - parameters(network.aux_heads))
     assert weights.url == entry.source.url
@@ -151,7 +167,7 @@ def test_a_mirror_of_the_hub(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_imagenet_means_the_best_published():
-    for network in NETWORKS:
+    for network in {entry.network for entry in CLASSIFIERS}:
         best = find_weights("imagenet", network)
         assert best.top1 == max(entry.top1 for entry in weights_for(network))
     assert find_weights("imagenet", "resnet50").name == "resnet50.imagenet1k_v2"
@@ -199,7 +215,7 @@ def random_twin(network: str, **arguments: Any) -> tuple[Any, nn.Module]:
 
     entry = find_weights("imagenet", network)
     enum, _, member = entry.origin.removeprefix("torchvision, ").partition(".")
-    weights = getattr(torchvision.models, enum)[member]
+    weights = (getattr(torchvision.models, enum, None) or getattr(torchvision.models.segmentation, enum))[member]
     torch.manual_seed(0)
     twin = torchvision.models.get_model({"googlenet_bn": "googlenet"}.get(network, network), **arguments)
     for module in twin.modules():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,7 @@ class WeightsEntry:
         data: What they were trained on last.
         top1: Published top-1 accuracy in percent, under `preprocess`; None where the publisher states none.
         top5: Likewise, top-5.
+        figures: Further published figures by their usual names, in percent, such as `mean_iou`.
         preprocess: From a picture to the network's input, as the published figures were measured.
         labels: The classes' names in the order of the outputs; None where they are not known.
     """
@@ -88,6 +90,7 @@ class WeightsEntry:
     top5: float | None
     preprocess: Preprocess
     labels: tuple[str, ...] | None
+    figures: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
@@ -109,4 +112,4 @@ class WeightsEntry:
         """These facts for JSON, without the labels."""
         names = ("name", "network", "origin", "licence", "data", "top1", "top5", "sha256")
         facts = {name: getattr(self, name) for name in names}
-        return {**facts, "url": self.source.url, "preprocess": self.preprocess.to_dict()}
+        return {**facts, **self.figures, "url": self.source.url, "preprocess": self.preprocess.to_dict()}

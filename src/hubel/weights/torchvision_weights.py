@@ -20,7 +20,12 @@ _BUILDERS = {
     "inception_v3": "inception_v3",
     **{name: name for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")},
     **{name: name for name in ("densenet121", "densenet161", "densenet169", "densenet201")},
+    "fcn_resnet50": "fcn_resnet50",
 }
+
+# What torchvision's figures were measured on, and what they are called elsewhere.
+_DATA = {"ImageNet-1K": IMAGENET, "COCO-val2017-VOC-labels": "COCO 2017, the classes of Pascal VOC"}
+_FIGURES = {"miou": "mean_iou", "pixel_acc": "pixel_accuracy"}
 
 # torchvision's networks that map their input from ImageNet's statistics to mean 0.5 and standard deviation 0.5
 # themselves (`transform_input`). Ours take what the layers take.
@@ -47,7 +52,7 @@ def imagenet_labels() -> tuple[str, ...]:
 
 
 def _entry(network: str, weights: Any) -> WeightsEntry:
-    figures = weights.meta["_metrics"]["ImageNet-1K"]
+    ((measured, figures),) = weights.meta["_metrics"].items()
     file = weights.url.rpartition("/")[2]
     builder = _BUILDERS[network]
     return WeightsEntry(
@@ -56,16 +61,18 @@ def _entry(network: str, weights: Any) -> WeightsEntry:
         source=Download(weights.url, file, sha256=file.rpartition("-")[2].partition(".")[0]),
         origin=f"torchvision, {type(weights).__name__}.{weights.name}",
         licence="BSD-3-Clause",
-        data=IMAGENET,
-        top1=figures["acc@1"],
-        top5=figures["acc@5"],
+        data=_DATA[measured],
+        top1=figures.get("acc@1"),
+        top5=figures.get("acc@5"),
         preprocess=_preprocess(weights.transforms(), own_statistics=builder in _MAP_THEIR_INPUT),
         labels=tuple(weights.meta["categories"]),
+        figures={name: figures[theirs] for theirs, name in _FIGURES.items() if theirs in figures},
     )
 
 
 def _preprocess(transforms: Any, *, own_statistics: bool) -> Preprocess:
-    (side,), (resize_to,) = transforms.crop_size, transforms.resize_size
+    (resize_to,) = transforms.resize_size
+    (side,) = getattr(transforms, "crop_size", transforms.resize_size)  # for masks, nothing is cropped
     interpolation: Interpolation = transforms.interpolation.value
     mean, std = ((0.5,) * 3, (0.5,) * 3) if own_statistics else (transforms.mean, transforms.std)
     return Preprocess(

@@ -209,7 +209,10 @@ def _weights(name: str) -> list[dict[str, Any]]:
 
 def _weights_line(facts: dict[str, Any]) -> str:
     """What one of the catalogue's weights is, and where its file comes from."""
+    from hubel.results.naming import TITLES
+
     figures = {"top-1": facts["top1"], "top-5": facts["top5"]}
+    figures |= {title: facts[name] for name, title in TITLES.items() if name in facts}
     published = [f"{name} {value:.3f} %" for name, value in figures.items() if value is not None]
     size = "×".join(map(str, facts["preprocess"]["size"]))
     details = [facts["data"], *published, f"at {size}", facts["licence"], facts["url"]]
