@@ -6,13 +6,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hubel.results.naming import TITLES, figure_text, headline_name
+from hubel.tasks.task import LabelTask
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from hubel.evaluation.binary import BinaryReading, Share
     from hubel.evaluation.measured import Evaluation, TemperatureFit, ViewsGain
-    from hubel.results import ClassificationMetrics, ClassScores, Interval, Metrics, MultiLabelMetrics
+    from hubel.results import (
+        ClassificationMetrics,
+        ClassScores,
+        Interval,
+        Metrics,
+        MultiLabelMetrics,
+        SegmentationMetrics,
+    )
 
 # A wider confusion matrix does not fit a terminal; its largest confusions are listed instead.
 _MOST_COLUMNS = 20
@@ -42,8 +50,8 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
         _print_members(evaluation, console)
     if evaluation.binary is not None:
         _print_binary(evaluation.binary, console)
-    print_details = _DETAILS[evaluation.task.name]
-    print_details(evaluation.metrics, console)
+    if print_details := _DETAILS.get(evaluation.task.name):
+        print_details(evaluation.metrics, console)
 
 
 def _print_figures(evaluation: Evaluation, console: Console) -> None:
@@ -53,7 +61,7 @@ def _print_figures(evaluation: Evaluation, console: Console) -> None:
     names = [first, *(name for name in TITLES if name in figures and name != first)]
     width = max(len(title) for title in ("baseline", *(TITLES[name] for name in names)))
     for name in names:
-        text = figure_text(name, figures[name], figures[f"{name}_ci95"])
+        text = figure_text(name, figures[name], figures.get(f"{name}_ci95"))
         console.print(f"{TITLES[name]:<{width}}  {text}")
         if name == first:
             for baseline in evaluation.baselines:
@@ -61,6 +69,8 @@ def _print_figures(evaluation: Evaluation, console: Console) -> None:
 
 
 def _what_is_averaged(evaluation: Evaluation) -> str:
+    if not isinstance(evaluation.task, LabelTask):
+        return "predictions"
     return evaluation.average if evaluation.classes else "numbers"
 
 
@@ -72,13 +82,13 @@ def _print_comparison(evaluation: Evaluation, console: Console) -> None:
     """Several models beside each other, on the same pictures."""
     from rich.table import Table
 
-    names = [*list(evaluation.metrics.figures())[:2], "loss"]
+    names = [*list(evaluation.metrics.figures())[:2], *(["loss"] if "loss" in evaluation.metrics.to_dict() else [])]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("model", *(TITLES[name] for name in names)):
         table.add_column(heading, justify="left" if heading == "model" else "right", overflow="fold")
     for number, member in enumerate(evaluation.members, start=1):
         figures = member.metrics.to_dict()
-        intervals = [figures[f"{name}_ci95"] if name != "loss" else None for name in names]
+        intervals = [figures.get(f"{name}_ci95") if name != "loss" else None for name in names]
         cells = (figure_text(name, figures[name], ci95) for name, ci95 in zip(names, intervals, strict=True))
         table.add_row(f"{number} {member.name}", *cells)
     for baseline in evaluation.baselines:
@@ -144,7 +154,7 @@ def _headline(metrics: Metrics) -> str:
     """The headline figure with its interval, without its name."""
     figures = metrics.to_dict()
     name = headline_name(figures)
-    return figure_text(name, figures[name], figures[f"{name}_ci95"])
+    return figure_text(name, figures[name], figures.get(f"{name}_ci95"))
 
 
 def _print_classes(metrics: ClassificationMetrics, console: Console) -> None:
@@ -215,8 +225,32 @@ def _print_largest_confusions(metrics: ClassificationMetrics, console: Console) 
         console.print(f"  {true}, {given}, {count}")
 
 
+def _print_pixels(metrics: SegmentationMetrics, console: Console) -> None:
+    """Every class of the pixels, and which share of it is taken for which."""
+    from rich.table import Table
+
+    few = len(metrics.classes) <= _MOST_COLUMNS
+    taken = [f"as {name}" for name in metrics.classes] if few else []
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("class")
+    for heading in ("pixels", "IoU", "95 %", "Dice", "95 %", *taken):
+        table.add_column(heading, justify="right")
+    for number, (name, row) in enumerate(zip(metrics.classes, metrics.confusion, strict=True)):
+        cells = []
+        for of, value in (("iou", metrics.iou[number]), ("dice", metrics.dice[number])):
+            ends = metrics.intervals[f"{of}/{name}"]
+            cells += [
+                "–" if value is None else f"{value:.3f}",
+                "" if ends is None else f"{ends[0]:.3f} to {ends[1]:.3f}",
+            ]
+        shares = [f"{100 * share:.1f} %" for share in row / max(1, row.sum())] if few else []
+        table.add_row(name, f"{row.sum():,}", *cells, *shares)
+    console.print()
+    console.print(table)
+
+
 _DETAILS: dict[str, Callable[[Any, Console], None]] = {
     "classification": _print_classes,
     "multilabel": _print_labels,
-    "regression": lambda metrics, console: None,
+    "segmentation": _print_pixels,
 }
