@@ -2,6 +2,7 @@
 
 from hubel.models import classification as classification
 from hubel.models import detection as detection
+from hubel.models import generative as generative
 from hubel.models import localization as localization
 from hubel.models import segmentation as segmentation
 from hubel.models.network import ClassificationNetwork

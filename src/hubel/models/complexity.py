@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from hubel.models.evaluating import evaluating
 from hubel.models.network import Staged
 from hubel.models.receptive_field import Field, Span, propagate
 
@@ -124,7 +125,7 @@ def _observe(model: nn.Module, input_size: tuple[int, int, int]) -> tuple[_Tally
     tally.follow(image, (Span(0, 0, 1, height), Span(0, 0, 1, width)))
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     nothing = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
-    with _evaluating(model), tally.watching(model), tally:
+    with evaluating(model), tally.watching(model), tally:
         output = functional_call(model, nothing, (image,))
     return tally, output
 
@@ -239,18 +240,6 @@ def _tensors_in(values: Mapping[str, Any]) -> Iterator[Tensor]:
         for item in value if isinstance(value, list | tuple) else [value]:
             if isinstance(item, Tensor):
                 yield item
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and afterwards every module as it was."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
 
 
 def _rows(model: nn.Module, tally: _Tally) -> Iterator[LayerComplexity]:

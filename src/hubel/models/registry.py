@@ -16,6 +16,8 @@ from hubel.errors import ConfigError, unknown_name
 
 TIMM = "timm/"
 
+_BACKBONES_OWN = (0, 0, 0)  # the input size of a family that has its backbone's
+
 Builder = TypeVar("Builder", bound=Callable[..., nn.Module])
 
 
@@ -32,7 +34,8 @@ class ModelEntry:
         fixed_size: Whether it takes only that height and width.
         source: Paper, year, identifier; section or table.
         summary: One line.
-        backbone: The classification network that it is built on, where that is part of the name.
+        backbone: The network that it is built on, where that is part of the name.
+        backbone_tasks: Of a family, what its backbones may be for.
     """
 
     name: str
@@ -43,6 +46,7 @@ class ModelEntry:
     source: str
     summary: str
     backbone: str | None = None
+    backbone_tasks: tuple[str, ...] = ("classification",)
 
     @property
     def arguments(self) -> list[str] | None:
@@ -112,11 +116,18 @@ def register(
 
 
 def register_family(
-    name: str, *, source: str, input_size: tuple[int, int, int], summary: str, task: str
+    name: str,
+    *,
+    source: str,
+    input_size: tuple[int, int, int] | None,
+    summary: str,
+    task: str,
+    backbone_tasks: tuple[str, ...] = ("classification",),
 ) -> Callable[[Builder], Builder]:
-    """Make a builder known as `<name>/<backbone>`, for the name of any classification network as backbone.
+    """Make a builder known as `<name>/<backbone>`, for the name of any network for one of some tasks as backbone.
 
-    The builder takes the backbone's name first, as a parameter by position only. See `ModelEntry` for the arguments.
+    The builder takes the backbone's name first, as a parameter by position only. See `ModelEntry` for the arguments; an
+    `input_size` of None is the backbone's.
     """
 
     def enter(builder: Builder) -> Builder:
@@ -126,10 +137,11 @@ def register_family(
             name=f"{name}/BACKBONE",
             task=task,
             builder=builder,
-            input_size=input_size,
+            input_size=input_size or _BACKBONES_OWN,
             fixed_size=False,
             source=source,
             summary=summary,
+            backbone_tasks=backbone_tasks,
         )
         return builder
 
@@ -159,6 +171,11 @@ def list_models(task: str | None = None) -> list[str]:
     return [entry.name for entry in _entries.values() if task in (None, entry.task)]
 
 
+def family_entry(name: str) -> ModelEntry:
+    """What is known about the family of this name, one of `list_families()`, whatever its backbone."""
+    return _families[name]
+
+
 def model_entry(name: str) -> ModelEntry:
     """What is known about the network of this name, which may be `timm/<name>` or `<family>/<backbone>`.
 
@@ -180,14 +197,21 @@ def model_entry(name: str) -> ModelEntry:
 
 def _on_backbone(family: ModelEntry, name: str, backbone: str) -> ModelEntry:
     """What is known about one network of a family."""
-    if (task := model_entry(backbone).task) != "classification":
-        raise ConfigError(f"{name}: {backbone} is a network for {task}, expected a classification network as backbone")
+    of_backbone = model_entry(backbone)
+    if of_backbone.task not in family.backbone_tasks:
+        wanted = " or ".join(family.backbone_tasks)
+        raise ConfigError(
+            f"{name}: {backbone} is a network for {of_backbone.task}, expected a {wanted} network as backbone"
+        )
 
     @functools.wraps(family.builder)
     def build(**arguments: Any) -> nn.Module:
         return family.builder(backbone, **arguments)
 
-    return replace(family, name=name, builder=build, backbone=backbone)
+    named = replace(family, name=name, builder=build, backbone=backbone)
+    if family.input_size != _BACKBONES_OWN:
+        return named
+    return replace(named, input_size=of_backbone.input_size, fixed_size=of_backbone.fixed_size)
 
 
 def build_model(

@@ -9,12 +9,14 @@ from hubel.nn.arithmetic import (
 from hubel.nn.heads import SideBySide, pooled_linear_head
 from hubel.nn.initialisation import kaiming_normal_convolutions
 from hubel.nn.mlpconv import mlpconv
+from hubel.nn.noise import GaussianNoise
 from hubel.nn.response_norm import LocalResponseNorm
 from hubel.nn.separable import DepthwiseSeparableConv2d
 from hubel.nn.upsampling import bilinear_upsampling
 
 __all__ = [
     "DepthwiseSeparableConv2d",
+    "GaussianNoise",
     "LocalResponseNorm",
     "SideBySide",
     "bilinear_upsampling",

@@ -44,9 +44,20 @@ def list_(
     console = output()
     console.print(table)
     for family in list_families(task):
-        console.print(f"{family}/NAME is {family} on a classification network: {family}/resnet18, {family}/timm/NAME")
+        console.print(_family_line(family))
     if task in (None, "classification"):
         console.print("timm/NAME is any network of timm, where that is installed: pip install 'hubel[timm]'")
+
+
+def _family_line(family: str) -> str:
+    """What a family makes of a backbone, and what backbones there are."""
+    from hubel.models.registry import family_entry, list_models
+
+    entry = family_entry(family)
+    if "classification" in entry.backbone_tasks:
+        return f"{family}/NAME is {family} on a classification network: {family}/resnet18, {family}/timm/NAME"
+    names = [f"{family}/{name}" for task in entry.backbone_tasks for name in list_models(task)]
+    return f"{family}/NAME is {entry.summary}: {', '.join(names)}"
 
 
 def _parameters(network: nn.Module) -> tuple[int, int]:
