@@ -82,7 +82,7 @@ def cost(folder: Path, images: int) -> Rates:
 
 def decoded(files: list[Path]) -> tuple[list[Any], list[Any], list[Any]]:
     """Pictures as a store has them for inputs of 224 pixels, each with five boxes and a mask of its dark pixels."""
-    from hubel.data.store import decode_picture
+    from hubel.data.pixels import decode_picture
     from hubel.preprocessing import Preprocess
 
     preprocess = Preprocess(size=(SIZE, SIZE))

@@ -11,7 +11,7 @@ from PIL import Image
 from torchvision import transforms
 
 from hubel.errors import ConfigError
-from hubel.preprocessing import Preprocess, resample
+from hubel.preprocessing import FRAME, Preprocess, resample
 
 
 def image(height: int, width: int, seed: int = 0) -> Image.Image:
@@ -111,3 +111,58 @@ def test_lanczos_without_antialiasing_is_not_defined():
 def test_fields_outside_their_range(fields, message):
     with pytest.raises(ConfigError, match=message):
         Preprocess(**fields)
+
+
+RULES = ("shorter_side", "stretch", "fit", "native")
+
+
+@given(
+    st.sampled_from(RULES),
+    st.integers(20, 60),
+    st.integers(20, 60),
+    st.integers(24, 40),
+    st.integers(24, 40),
+    st.integers(0, 8),
+    st.booleans(),
+)
+def test_a_placement_says_where_a_spot_comes_to_lie(rule, height, width, rows, columns, margin, whole):
+    """Brute force: a bright spot is drawn, the picture is resized, and the spot is looked for."""
+    preprocess = Preprocess(
+        size=(rows, columns),
+        resize=rule,
+        resize_to=max(rows, columns) + margin,
+        interpolation="nearest",
+        channels=1,
+        mean=(0.5,),
+        std=(0.5,),
+    )
+    top, left = height // 2 - 4, width // 2 - 3
+    pixels = np.zeros((height, width), dtype=np.uint8)
+    pixels[top : top + 9, left : left + 7] = 255
+    array = preprocess.to_array(Image.fromarray(pixels), whole=whole)
+    placement = preprocess.placement((height, width), whole=whole)
+    assert array.shape[:2] == preprocess.input_size((height, width), whole=whole)
+    box = placement.to_input(np.array([[left, top, left + 7, top + 9]], dtype=np.float64))
+    ys, xs = np.nonzero(array[:, :, 0] == 255)
+    assert len(ys)
+    found = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
+    limits = [array.shape[1], array.shape[0]] * 2
+    assert np.abs(found - np.clip(box[0], 0, limits)).max() <= 1
+    assert np.allclose(placement.to_picture(box), [[left, top, left + 7, top + 9]])
+    tensor = torch.tensor(box)
+    assert torch.allclose(placement.to_input(placement.to_picture(tensor)), tensor)
+
+
+@pytest.mark.parametrize(("height", "width", "rows"), [(10, 20, (5, 15)), (20, 10, (0, 20)), (7, 7, (0, 20))])
+def test_fit_shows_all_of_a_picture_in_a_grey_frame(height, width, rows):
+    preprocess = Preprocess(size=(20, 20), resize="fit")
+    array = preprocess.to_array(Image.new("RGB", (width, height), (0, 0, 0)))
+    assert array.shape == (20, 20, 3)
+    dark = np.nonzero((array == 0).all(axis=(1, 2)) | (array[:, 10] == 0).all(axis=1))[0]
+    assert (dark.min(), dark.max() + 1) == rows
+    assert set(np.unique(array).tolist()) <= {0, FRAME}
+
+
+def test_native_leaves_every_pixel_as_it_is():
+    picture = image(13, 31)
+    assert (Preprocess(resize="native", size=(8, 8)).to_array(picture) == np.asarray(picture)).all()

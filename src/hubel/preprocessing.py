@@ -169,6 +169,11 @@ class Preprocess:
         top, left = (0, 0) if whole and self.resize == "shorter_side" else self._offset(rows, columns)
         return Placement(rows / height, columns / width, top, left)
 
+    def input_size(self, size: tuple[int, int], *, whole: bool = False) -> tuple[int, int]:
+        """Height and width of the input that a picture of a height and width becomes; the arguments of `placement`."""
+        cropped = self.resize == "shorter_side" and not whole
+        return self.size if cropped or self.resize == "fit" else self._scaled(*size)
+
     def _offset(self, rows: int, columns: int) -> tuple[int, int]:
         """Where a scaled picture begins in the input: behind its frame, or, where it is cropped, before it."""
         if self.resize == "native":

@@ -16,7 +16,8 @@ from tests.data.shard_files import write_shards
 from hubel.data import store_file
 from hubel.data.collecting import labelled_splits
 from hubel.data.layouts import find_source
-from hubel.data.store import PictureStore, decode_picture, prepare_store
+from hubel.data.pixels import decode_picture
+from hubel.data.store import PictureStore, prepare_store
 from hubel.preprocessing import Preprocess
 from hubel.runtime import available_cpus
 

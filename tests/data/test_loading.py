@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -132,7 +133,7 @@ def test_a_pictures_variation_does_not_depend_on_its_batch(make_store):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_resumed_epoch_is_the_rest_of_it(make_store, workers, monkeypatch):
-    monkeypatch.setattr("hubel.data.loading._BATCHES_DRAWN_AT_ONCE", 3)
+    monkeypatch.setattr("hubel.data.batch_requests._BATCHES_DRAWN_AT_ONCE", 3)
     store = make_store()
     loader = Loader(store, batch_size=4, preprocess=SMALL, augment=Augment(), seed=2, shuffle=True, workers=workers)
     whole = list(loader.epoch(7))
@@ -142,7 +143,7 @@ def test_a_resumed_epoch_is_the_rest_of_it(make_store, workers, monkeypatch):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_resumed_balanced_epoch_is_the_rest_of_it(imbalanced, workers, monkeypatch):
-    monkeypatch.setattr("hubel.data.loading._BATCHES_DRAWN_AT_ONCE", 3)
+    monkeypatch.setattr("hubel.data.batch_requests._BATCHES_DRAWN_AT_ONCE", 3)
     store = imbalanced
     augment = Augment.preset("standard")
     loader = Loader(
@@ -278,12 +279,12 @@ def _die(sample: Sample) -> np.ndarray:
 
 def test_a_worker_that_is_killed_is_named_with_what_it_held(make_store):
     store = make_store(cache_bytes=0)
-    store._decode = _die
+    store._decoding = SimpleNamespace(picture=_die)
     loader = Loader(store, batch_size=4, preprocess=SMALL, workers=1)
     message = r"a process that loads images was killed while it held cat/5\.png \(.*\); .* try fewer workers"
     with pytest.raises(DataError, match=message):
         list(loader.epoch(0))
-    store._decode = lambda sample: np.zeros((9, 9, 3), dtype=np.uint8)
+    store._decoding = SimpleNamespace(picture=lambda sample: np.zeros((9, 9, 3), dtype=np.uint8))
     assert len(list(loader.epoch(0))) == 6  # and it can start again
 
 

@@ -18,8 +18,9 @@ from hubel.data import decoding
 from hubel.data.class_folders import find_class_folders
 from hubel.data.collecting import labelled_splits
 from hubel.data.decoding import UnreadableImage, load_image, read_array
+from hubel.data.pixels import decode_picture
 from hubel.data.sources import Sample
-from hubel.data.store import decode_picture, prepare_store
+from hubel.data.store import prepare_store
 from hubel.data.store_file import make_room, read_index
 from hubel.errors import DataError
 from hubel.preprocessing import Preprocess
@@ -45,7 +46,7 @@ def forbid_decoding(monkeypatch) -> None:
     def never(source, preprocess):
         raise AssertionError(f"{source} was decoded")
 
-    monkeypatch.setattr("hubel.data.store.load_for", never)
+    monkeypatch.setattr("hubel.data.pixels.load_for", never)
 
 
 def in_own_process(code: str, **environment: str) -> subprocess.Popen[str]:
@@ -342,7 +343,7 @@ def test_a_set_that_does_not_fit_the_limit_is_not_cached(class_folders, cache):
 
 def test_a_set_that_turns_out_larger_than_estimated_is_not_cached(class_folders, cache, monkeypatch):
     samples = samples_of(class_folders(cat=30, dog=30))
-    monkeypatch.setattr("hubel.data.store._estimate", lambda *arguments: 10)
+    monkeypatch.setattr("hubel.data.pixels.Decoding.estimate", lambda *arguments: 10)
     store = prepare(samples, cache_bytes=3 * BYTES)
     assert not store.cached
     assert len(store) == 60

@@ -147,14 +147,39 @@ def _print(diagnosis: Diagnosis, console: Console) -> None:
         for title, attribute in (("formats", "format"), ("modes", "mode")):
             told = ", ".join(f"{value} {number:,}" for value, number in diagnosis.of_files(attribute).items())
             console.print(f"{title:<{_INDENT}}{told}")
+    _print_places(diagnosis, console)
     for finding in diagnosis.findings:
         console.print(f"\n{finding.level:<{_INDENT}}{finding.title}", style=_STYLES[finding.level])
         console.print(Padding(finding.advice, (0, 0, 0, _INDENT), expand=False))
         for case in finding.cases[:_CASES_PRINTED]:
             names = " and ".join(f"{p.name} ({examination.label_of(p)})" for p in case.pictures[:_CASES_PRINTED])
             remark = f": {case.remark}" if case.remark else ""
-            console.print(f"{'':{_INDENT}}- {names}{remark}", soft_wrap=True)
+            console.print(f"{'':{_INDENT}}- {names}{remark}".replace("- : ", "- "), soft_wrap=True)
         if (more := len(finding.cases) - _CASES_PRINTED) > 0:
             console.print(f"{'':{_INDENT}}  and {more:,} more")
     if not diagnosis.findings:
         console.print("\nnothing is wrong with this data set")
+
+
+def _print_places(diagnosis: Diagnosis, console: Console) -> None:
+    """The objects or the pixels of each class."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("\nclass")
+    if diagnosis.objects:
+        for title in ("split", "objects", "small", "medium", "large", "median side"):
+            table.add_column(f"\n{title}", justify="left" if title == "split" else "right")
+        for name in diagnosis.examination.classes:
+            for number, (split, of_class) in enumerate(diagnosis.objects.items()):
+                row = of_class[name]
+                counts = [f"{row[size]:,}" for size in ("objects", "small", "medium", "large")]
+                table.add_row(name * (number == 0), split, *counts, f"{row['side']['median']:g}" if row["side"] else "")
+    elif diagnosis.pixels:
+        for split in diagnosis.pixels:
+            table.add_column(f"pixels\n{split}", justify="right")
+        for name in diagnosis.examination.classes:
+            table.add_row(name, *(f"{of_class[name]:.2%}" for of_class in diagnosis.pixels.values()))
+    else:
+        return
+    console.print(table)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from hubel.data.listing import File, Listing, is_image_name, is_passed_over, is_table_name
+from hubel.data.listing import File, Listing, is_document_name, is_image_name, is_passed_over, is_table_name
 from hubel.data.sources import UnusableBytes
 from hubel.errors import DataError
 
@@ -131,8 +131,11 @@ def listing_of(
         all_folders.update("/".join(parts[:depth]) for depth in range(1, len(parts) + 1) if folder)
     images = sorted(file for file in every if is_image_name(file.name))
     tables = sorted(file.name for file in every if is_table_name(file.name))
+    documents = sorted(file.name for file in every if is_document_name(file.name))
     others = len(every) - len(images)
-    return Listing(path, tuple(images), tuple(sorted(all_folders)), others, tuple(tables), tuple(notes))
+    return Listing(
+        path, tuple(images), tuple(sorted(all_folders)), others, tuple(tables), tuple(documents), tuple(notes)
+    )
 
 
 def is_archive_name(name: str) -> bool:

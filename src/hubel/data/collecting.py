@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from hubel.data.annotations.values import AnnotatedPicture
 from hubel.data.digests import DIGEST_BYTES, digest_files
-from hubel.data.labels import Label, Labelling, label_text
+from hubel.data.labels import Label, Labelling, MaskLabel, ObjectsLabel, label_summary
 from hubel.data.layouts import find_source
 from hubel.data.relabelling import relabelled
 from hubel.data.sources import SPLITS, Entry, Sample, Source, Split, UnusableBytes
@@ -66,7 +67,7 @@ def collect(
     """
     excluded: list[Excluded] = []
     with _without_collecting():
-        source = relabelled(find_source(data, tell or (lambda text: None)), labelling)
+        source = relabelled(find_source(data, tell or (lambda text: None), labelling), labelling)
         of_split = _samples(source, source.classes, excluded)
     notes = list(source.notes)
     if excluded:
@@ -111,14 +112,19 @@ def _samples(source: Source, classes: Sequence[str], excluded: list[Excluded]) -
     files = [entry.file for entries in source.splits.values() for entry in entries]
     digests = digest_files(source.root, files, source.read)
     index_of = {name: index for index, name in enumerate(classes)}
+    numbers = [index_of[name] for name in source.classes]
+    numbers = [] if numbers == list(range(len(numbers))) else numbers  # most have the source's own order
     samples: dict[Split | None, list[Sample]] = {}
     for split, entries in source.splits.items():
         samples[split] = []
         for entry in entries:
             name = entry.file.name
             path = source.base / name if source.container is None else None
-            sample = Sample(path, name, _label(entry, index_of), digests.get(name, ""), source.container)
-            if not sample.digest:
+            label = _label(entry, index_of, numbers)
+            sample = Sample(path, name, label, digests.get(name, ""), source.container)
+            if name in source.unusable:
+                excluded.append(Excluded(sample, source.unusable[name], unusable=True))
+            elif not sample.digest:
                 excluded.append(Excluded(sample, _why_unreadable(sample), unusable=True))
             elif not _is_text(name):
                 excluded.append(Excluded(sample, "its name is not valid text", unusable=True))
@@ -128,12 +134,24 @@ def _samples(source: Source, classes: Sequence[str], excluded: list[Excluded]) -
     return samples
 
 
-def _label(entry: Entry, index_of: Mapping[str, int]) -> Label:
-    if isinstance(entry.label, str):
-        return index_of[entry.label]
-    if isinstance(entry.label, tuple):
-        return tuple(sorted({index_of[name] for name in entry.label}))
-    return entry.label
+def _label(entry: Entry, index_of: Mapping[str, int], numbers: Sequence[int]) -> Label:
+    """A label by the classes' indices; those of a mask by `numbers`, where they are others than the source's."""
+    label = entry.label
+    if isinstance(label, str):
+        return index_of[label]
+    if isinstance(label, tuple):
+        return tuple(sorted({index_of[name] for name in label}))
+    if isinstance(label, MaskLabel):
+        return label.renumbered(numbers) if numbers else label
+    if isinstance(label, AnnotatedPicture):
+        assert label.size is not None, f"{entry.file.name} was listed without its size"
+        return ObjectsLabel(
+            size=label.size[::-1],
+            boxes=tuple(box.box for box in label.boxes),
+            classes=tuple(index_of[box.name] for box in label.boxes),
+            ignored=tuple(box.difficult or box.crowd for box in label.boxes),
+        )
+    return label
 
 
 def _why_unreadable(sample: Sample) -> str:
@@ -174,11 +192,11 @@ def _is_text(name: str) -> bool:
 def _check_classes(source: Source, notes: list[str]) -> None:
     """Make sure that every split has pictures of every class of train, and of no other.
 
-    Where pictures have several classes, rare ones may miss a split; that is noted.
+    Where pictures may have several classes, rare ones may miss a split; that is noted.
     """
-    if source.labelling == "number":
+    if source.labelling in ("number", "none"):
         return
-    if source.labelling == "class" and len(source.classes) == 1:
+    if source.labelling in ("class", "mask") and len(source.classes) == 1:
         raise DataError(f"{source.root} has one class only, '{source.classes[0]}': expected at least two")
     train = source.classes_in("train") if "train" in source.splits else set()
     for split in source.splits:
@@ -186,7 +204,7 @@ def _check_classes(source: Source, notes: list[str]) -> None:
             continue
         own = source.classes_in(split)
         unknown, missing = sorted(own - train), sorted(train - own)
-        if source.labelling == "classes":
+        if source.labelling != "class":
             for names, place in ((unknown, "train"), (missing, split)):
                 if names:
                     notes.append(f"{place} has no pictures of {_some(names)}")
@@ -234,7 +252,7 @@ def _note_contradictions(
     pairs = [list(of_label.values()) for digest, of_label in alike.items() if digest != _EMPTY]
     if pairs:
         names = " and ".join(sample.name for sample in pairs[0])
-        labels = " and ".join(f"'{label_text(sample.label, classes)}'" for sample in pairs[0])
+        labels = " and ".join(f"'{label_summary(sample.label, classes)}'" for sample in pairs[0])
         notes.append(
             f"{len(pairs)} pictures have more than one label (such as {names}, identical but labelled {labels}): "
             "kept, but one of the labels is wrong"

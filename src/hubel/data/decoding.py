@@ -31,6 +31,7 @@ MAX_ASPECT_RATIO = 100
 DECODING_VERSION = 3
 
 _ORIENTATION = 0x0112
+_SWAPPING = frozenset({5, 6, 7, 8})  # the orientations that swap width and height
 _TIFF_BITS_PER_SAMPLE = 258
 _DRAFT_MARGIN = 2  # a JPEG decoded at reduced scale still has this many times the pixels that are needed
 
@@ -104,8 +105,28 @@ def load_for(source: Source, preprocess: Preprocess) -> Image.Image:
         UnreadableImage: It cannot be decoded.
     """
     needed = preprocess.resize_to if preprocess.resize == "shorter_side" else max(preprocess.size)
-    reducible = preprocess.antialias and preprocess.interpolation != "nearest"
+    reducible = preprocess.antialias and preprocess.interpolation != "nearest" and preprocess.resize != "native"
     return load_image(source, preprocess.channels, shorter_side=needed if reducible else None)
+
+
+def upright_size(source: Source) -> tuple[int, int]:
+    """Height and width of a picture as it stands upright; of a file, only its header is read.
+
+    Raises:
+        UnreadableImage: It cannot be opened.
+    """
+    name = _name(source)
+    try:
+        if isinstance(source, Sample):
+            source = source.path or source.read()
+        if isinstance(source, np.ndarray):
+            source = _from_array(source)
+        if isinstance(source, Image.Image):
+            return _upright_size(source)
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+            return _upright_size(image)
+    except Exception as error:  # on damaged files Pillow's decoders raise almost anything
+        raise UnreadableImage(name, _reason(error, source)) from error
 
 
 class _Reason(Exception):  # noqa: N818 - never seen outside this file
@@ -172,6 +193,14 @@ def _upright(image: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(image) if turned else image
     except Exception:  # a picture with damaged metadata is still a picture
         return image
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    try:
+        swapped = image.getexif().get(_ORIENTATION, 1) in _SWAPPING
+    except Exception:  # as in `_upright`
+        swapped = False
+    return (image.width, image.height) if swapped else (image.height, image.width)
 
 
 def _converted(image: Image.Image, mode: str) -> Image.Image:

@@ -109,6 +109,8 @@ class MaskLabel:
         return replace(self, mask=self.mask.renumbered(numbers), classes=classes)
 
     def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
         return isinstance(other, MaskLabel) and (self.size, self.digest) == (other.size, other.digest)
 
     def __hash__(self) -> int:

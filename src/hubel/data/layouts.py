@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import posixpath
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from hubel.data.archives import ARCHIVE_EXTENSIONS, OTHER_ARCHIVES, is_archive_name, listing_of, open_tar, open_zip
 from hubel.data.class_folders import class_folders_in, wrapping
+from hubel.data.labels import Labelling
 from hubel.data.listing import (
     EXPECTED,
     PARQUET_EXTENSIONS,
@@ -29,15 +31,19 @@ TORCHVISION = "torchvision:"
 SAVED_DATA_SET = ("dataset_dict.json", "state.json")  # what the save_to_disk of `datasets` writes
 
 
-def find_source(data: Path | str, tell: Callable[[str], None] = lambda text: None) -> Source:
+def find_source(
+    data: Path | str, tell: Callable[[str], None] = lambda text: None, labelling: Labelling | None = None
+) -> Source:
     """Find a data set and list its pictures.
 
     Args:
         data: A folder of class folders, with or without split folders above them; a manifest (see
             `hubel.data.manifest`), or a folder with one; a zip or tar archive of either; a folder of tar shards, a
             single one, or a pattern that names them; a Hugging Face data set with the pictures in its tables;
-            `torchvision:` and a name.
+            `torchvision:` and a name. Pictures with boxes or masks in any of the layouts of
+            `hubel.data.annotated_layouts`; a `data.yaml`.
         tell: Hears of what takes a while.
+        labelling: The kind of labels that is wanted: it decides where there are several. `"none"`: any images will do.
 
     Raises:
         ConfigError: A library is needed that is not installed, or torchvision has no such data set.
@@ -56,19 +62,25 @@ def find_source(data: Path | str, tell: Callable[[str], None] = lambda text: Non
     if not path.exists():
         raise DataError(f"{path} does not exist: {EXPECTED}")
     if path.is_dir():
-        return _found_in_folder(path, tell)
+        return _found_in_folder(path, tell, labelling)
     if path.suffix.lower() == ".tar" and is_shard(path):
         from hubel.data.shard_sets import find_shards
 
         return find_shards(path, [path])
     if is_archive_name(path.name):
-        return _found_in(*open_archive(path, tell))
+        return _found_in(*open_archive(path, tell), tell=tell, wanted=labelling)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        from hubel.data.annotated_layouts.yolo import source_of_yaml
+
+        return source_of_yaml(path)
     if path.suffix.lower() in PARQUET_EXTENSIONS:
         from hubel.data.hugging_face import holds_pictures, read_hugging_face
 
         if holds_pictures(path):
             return read_hugging_face(path, [path], tell)
     if is_table_name(path.name):
+        if path.suffix.lower() == ".csv" and (boxes := _boxes_in(path)) is not None:
+            return boxes
         return read_manifest(path)
     if path.name.lower().endswith(OTHER_ARCHIVES):
         raise DataError(f"{path} is an archive that cannot be read: expected .zip or .tar; pack it again, or unpack it")
@@ -110,7 +122,21 @@ def open_archive(path: Path, tell: Callable[[str], None] = lambda text: None) ->
     return archive.listing(), archive
 
 
-def _found_in_folder(folder: Path, tell: Callable[[str], None]) -> Source:
+def _boxes_in(table: Path) -> Source | None:
+    """The data set that a CSV file with boxes lists; None where it has none."""
+    from hubel.data.annotated_layouts import Place
+    from hubel.data.annotated_layouts.csv_boxes import source_in_tables
+    from hubel.data.annotations.boxes_in_csv import has_boxes
+
+    try:
+        if not has_boxes(table.read_bytes()):
+            return None
+    except OSError as error:
+        raise DataError(f"cannot read {table}: {error.strerror or error}") from error
+    return replace(source_in_tables(Place(list_folder(table.parent)), [table.name]), root=table)
+
+
+def _found_in_folder(folder: Path, tell: Callable[[str], None], wanted: Labelling | None) -> Source:
     """What lies in a folder, which may be a Hugging Face data set."""
     if any((folder / name).is_file() for name in SAVED_DATA_SET):
         from hubel.data.hugging_face import read_hugging_face
@@ -127,11 +153,30 @@ def _found_in_folder(folder: Path, tell: Callable[[str], None]) -> Source:
         from hubel.data.shard_sets import find_shards
 
         return find_shards(folder, shards)
-    return _found_in(listing)
+    return _found_in(listing, tell=tell, wanted=wanted)
 
 
-def _found_in(listing: Listing, container: Container | None = None) -> Source:
-    """The class folders of a folder or an archive; else the manifest in it; else what lies in its only folder."""
+def _found_in(
+    listing: Listing,
+    container: Container | None = None,
+    *,
+    tell: Callable[[str], None],
+    wanted: Labelling | None,
+) -> Source:
+    """What lies in a folder or an archive.
+
+    Boxes or masks; else class folders; else what the manifest in it lists; else what lies in its only folder.
+    """
+    if _may_be_annotated(listing):
+        from hubel.data.annotated_layouts import Place, find_annotated
+
+        if (annotated := find_annotated(Place(listing, container), wanted, tell)) is not None:
+            return annotated
+    if wanted == "none":
+        from hubel.data.annotated_layouts import Place
+        from hubel.data.annotated_layouts.plain import find_plain
+
+        return find_plain(Place(listing, container))
     source: Source | DataError
     try:
         source = class_folders_in(listing, container)
@@ -152,6 +197,16 @@ def _found_in(listing: Listing, container: Container | None = None) -> Source:
     if isinstance(source, DataError):
         raise source
     return source
+
+
+def _may_be_annotated(listing: Listing) -> bool:
+    """Whether there is anything beside images that may tell what is in them, or a folder called as those of masks."""
+    from hubel.data.annotated_layouts.mask_pairs import MASKS
+
+    tables = any(name.lower().endswith(".csv") for name in listing.tables)
+    return (
+        bool(listing.documents) or tables or any(name.rpartition("/")[2].lower() in MASKS for name in listing.folders)
+    )
 
 
 def _lists_pictures(listing: Listing, name: str, container: Container | None) -> bool:

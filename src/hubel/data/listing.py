@@ -14,10 +14,12 @@ IMAGE_EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", 
 CSV_EXTENSIONS = frozenset({".csv", ".tsv"})
 PARQUET_EXTENSIONS = frozenset({".parquet"})
 TABLE_EXTENSIONS = CSV_EXTENSIONS | PARQUET_EXTENSIONS
+DOCUMENT_EXTENSIONS = frozenset({".xml", ".json", ".txt", ".yaml", ".yml", ".names"})
 
 EXPECTED = (
     "expected a folder with one folder of images per class (or such folders under train, validation and test), "
-    "a manifest (.csv, .parquet), an archive (.zip, .tar) or torchvision:NAME"
+    "images with boxes (Pascal VOC, COCO, YOLO, CSV) or with masks, a manifest (.csv, .parquet), "
+    "an archive (.zip, .tar) or torchvision:NAME"
 )
 
 
@@ -47,6 +49,7 @@ class Listing:
         folders: Every folder under it, as relative names with forward slashes, sorted.
         others: How many files are no images by their extension.
         tables: Those of them that are CSV or Parquet files, as relative names, sorted.
+        documents: Those of them that may tell what is in images: XML, JSON, YAML and text files, likewise.
         notes: One line for each other thing that was passed over.
     """
 
@@ -55,6 +58,7 @@ class Listing:
     folders: tuple[str, ...]
     others: int
     tables: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -73,6 +77,7 @@ def list_folder(root: Path) -> Listing:
     files: list[File] = []
     folders: list[str] = []
     tables: list[str] = []
+    documents: list[str] = []
     others = 0
 
     def visit(folder: str, prefix: str, above: frozenset[tuple[int, int]]) -> None:
@@ -96,13 +101,15 @@ def list_folder(root: Path) -> Listing:
                     others += 1
                     if is_table_name(entry.name):
                         tables.append(prefix + entry.name)
+                    elif is_document_name(entry.name):
+                        documents.append(prefix + entry.name)
 
     try:
         visit(str(root), "", frozenset())
     except OSError as error:
         raise DataError(f"cannot read {error.filename or root}: {error.strerror}; grant access or remove it") from error
     files.sort()
-    return Listing(root, tuple(files), tuple(sorted(folders)), others, tuple(sorted(tables)))
+    return Listing(root, tuple(files), tuple(sorted(folders)), others, tuple(sorted(tables)), tuple(sorted(documents)))
 
 
 def is_image_name(name: str) -> bool:
@@ -113,6 +120,11 @@ def is_image_name(name: str) -> bool:
 def is_table_name(name: str) -> bool:
     """Whether a file's extension is one of a table, in any letter case."""
     return name[name.rfind(".") :].lower() in TABLE_EXTENSIONS
+
+
+def is_document_name(name: str) -> bool:
+    """Whether a file's extension is one of a document that may tell what is in images, in any letter case."""
+    return name[name.rfind(".") :].lower() in DOCUMENT_EXTENSIONS
 
 
 def is_passed_over(name: str) -> bool:

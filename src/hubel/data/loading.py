@@ -2,48 +2,35 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader
 
-from hubel.data.augmentation import Augment, Packed
+from hubel.data.augmentation import Augment
+from hubel.data.batch_making import BatchMaker, Failure, Loaded
+from hubel.data.batch_requests import Requests
 from hubel.data.decoding import UnreadableImage
-from hubel.data.order import Order, Turns
-from hubel.data.shards import read_ahead, reading_order
+from hubel.data.order import Order
+from hubel.data.shards import reading_order
 from hubel.data.store import PictureStore, Unreadable, refuse_share
+from hubel.data.targets import Batch, are_dense
 from hubel.errors import DataError
 from hubel.preprocessing import Preprocess
-from hubel.runtime import available_cpus, one_torch_thread
+from hubel.runtime import available_cpus
+
+__all__ = ["Batch", "Loader", "channel_statistics", "default_workers"]
 
 _PICTURES_FOR_STATISTICS = 2000
 _SMALLEST_STD = 1 / 255  # of pictures that are all of one colour
-_BATCHES_DRAWN_AT_ONCE = 128
 _MOST_WORKERS = 8
 _BATCHES_AHEAD = 2  # per worker
-_NOTHING = -1
-_GREY = 128  # of the picture that stands in for one that is lost where the order must stay
-
-
-class Batch(NamedTuple):
-    """Pictures and labels.
-
-    Attributes:
-        images: uint8 of shape (N, H, W, C); `Preprocess.normalise` makes the network's input of it.
-        labels: int64 of shape (N,).
-        indices: int64 of shape (N,): positions in the store.
-    """
-
-    images: torch.Tensor
-    labels: torch.Tensor
-    indices: torch.Tensor
 
 
 class Loader:
@@ -63,7 +50,8 @@ class Loader:
         drop_last: Leave out a last batch that is smaller than the others.
         pin_memory: Give batches in page-locked memory, for copies to a GPU.
         augment_on: Where pictures are varied, a batch at once, and batches are given; None: where they are loaded, each
-            by itself. Pictures differ by what is rounded, see `hubel.data.augmentation.on_device`.
+            by itself, as those always are whose boxes or masks move along. Pictures differ by what is rounded, see
+            `hubel.data.augmentation.on_device`.
         max_unreadable: Greatest share of pictures that may get lost while they are loaded (a batch may in any case).
         shuffle_buffer: Through how many pictures tar shards are shuffled, which are read from front to back.
 
@@ -92,18 +80,18 @@ class Loader:
         self.store, self.batch_size, self.drop_last = store, batch_size, drop_last
         self.preprocess, self.augment, self.seed = preprocess, augment, seed
         self.workers, self.pin_memory, self.max_unreadable = workers, pin_memory, max_unreadable
-        self.augment_on = augment_on
+        self.augment_on = None if are_dense(store.labelling) else augment_on
         order = Order(len(store), seed, shuffle, balance, reading_order(store.samples), shuffle_buffer)
-        self._requests = _Requests(order, batch_size, augment, drop_last=drop_last)
-        self._pictures = _Pictures(
+        self._requests = Requests(order, batch_size, augment, drop_last=drop_last)
+        self._maker = BatchMaker(
             store,
             augment or Augment.preset("none"),
             preprocess.size,
             workers,
             in_order=order.stays,
-            pack=augment_on is not None,
+            pack=self.augment_on is not None,
         )
-        self._loader: DataLoader[_Loaded | _Failure] | None = None
+        self._loader: DataLoader[Loaded | Failure] | None = None
         self._lost: dict[int, str] = {}  # reasons by position
         self._told = 0
 
@@ -111,6 +99,16 @@ class Loader:
     def lost(self) -> tuple[Unreadable, ...]:
         """The pictures that could not be read (any more), in the order in which that was found."""
         return tuple(Unreadable(self.store.samples[position], reason) for position, reason in self._lost.items())
+
+    def lose(self, lost: Mapping[int, str]) -> None:
+        """Count pictures as lost: the reasons by position.
+
+        Raises:
+            DataError: Too many have been lost.
+        """
+        self._lost.update(lost)
+        if len(self._lost) > self.batch_size:
+            refuse_share(self.lost, len(self.store), self.max_unreadable)
 
     def without_lost(self, rows: torch.Tensor) -> tuple[PictureStore, torch.Tensor]:
         """The store less the pictures that were lost, and those rows of a result (N, ...) that are of its pictures."""
@@ -138,9 +136,9 @@ class Loader:
         self._requests.begin(epoch, start_batch)
         if self.workers == 0:
             for request in self._requests:
-                batch = self._checked(self._pictures[request])
+                batch = self._checked(self._maker[request])
                 pin = self.pin_memory and self.augment_on is None
-                yield Batch(*(part.pin_memory() for part in batch)) if pin else batch
+                yield batch.pinned() if pin else batch
             return
         if self._loader is None:
             self._loader = self._start_workers()
@@ -151,14 +149,12 @@ class Loader:
             self._loader = None
             raise self.explained(error) from error
 
-    def _checked(self, result: _Loaded | _Failure) -> Batch:
+    def _checked(self, result: Loaded | Failure) -> Batch:
         """The batch that came, unless that has lost too many pictures."""
-        if isinstance(result, _Failure):
+        if isinstance(result, Failure):
             raise DataError(result.text)
         if result.lost:
-            self._lost.update(result.lost)
-            if len(self._lost) > self.batch_size:
-                refuse_share(self.lost, len(self.store), self.max_unreadable)
+            self.lose(result.lost)
         if result.packed is None or self.augment_on is None:
             return result.batch
         return result.batch._replace(images=result.packed.vary(self.augment_on))
@@ -190,9 +186,9 @@ class Loader:
         loader._lost = self._lost
         return loader
 
-    def _start_workers(self) -> DataLoader[_Loaded | _Failure]:
+    def _start_workers(self) -> DataLoader[Loaded | Failure]:
         return DataLoader(
-            self._pictures,
+            self._maker,
             batch_size=None,  # a request is for a whole batch
             sampler=self._requests,
             num_workers=self.workers,
@@ -210,8 +206,7 @@ class Loader:
         if match is None:
             return error
         dead = {int(pid) for pid in match[1].split(",") if pid.strip()}
-        holding = [position for pid, position in self._pictures.held.tolist() if pid in dead and position != _NOTHING]
-        held = [self.store.samples[position].name for position in holding]
+        held = [self.store.samples[position].name for position in self._maker.holding(dead)]
         return DataError(
             f"a process that loads images was killed while it held {', '.join(held) or 'no picture'} "
             f"({str(error).splitlines()[0]}); it may have run out of memory: try fewer workers"
@@ -256,182 +251,6 @@ def channel_statistics(store: PictureStore) -> tuple[tuple[float, ...], tuple[fl
         tuple(float(value) for value in mean / 255),
         tuple(max(float(value), _SMALLEST_STD) for value in std / 255),
     )
-
-
-class _Request(NamedTuple):
-    """What a worker is asked for.
-
-    Attributes:
-        positions: Of the pictures in the store, int64 of shape (N,).
-        draws: Each one's random numbers, float64 of shape (N, `Augment.DRAWS`).
-        ahead: Positions of what will be asked for soon and lies in shards, in the order in which it lies; None: files.
-    """
-
-    positions: npt.NDArray[np.int64]
-    draws: npt.NDArray[np.float64]
-    ahead: npt.NDArray[np.int64] | None
-
-
-class _Loaded(NamedTuple):
-    """What a worker answers.
-
-    Attributes:
-        batch: Its images are empty where they are packed.
-        lost: Why pictures of it that could not be read could not, by position.
-        packed: The pictures before they are varied, where that is done elsewhere.
-    """
-
-    batch: Batch
-    lost: dict[int, str]
-    packed: Packed | None
-
-
-class _Failure(NamedTuple):
-    """An error's text on its way out of a worker, where the error itself would lose its kind."""
-
-    text: str
-
-
-class _Requests(Sampler[_Request]):
-    """The requests for the batches of an epoch."""
-
-    def __init__(
-        self,
-        order: Order,
-        batch_size: int,
-        augment: Augment | None,
-        *,
-        drop_last: bool,
-    ) -> None:
-        self.order, self.batch_size, self.augment = order, batch_size, augment
-        self.batches = order.length // batch_size if drop_last else -(-order.length // batch_size)
-        self.epoch, self.start = 0, 0
-
-    def begin(self, epoch: int, start_batch: int) -> None:
-        """Say which epoch comes next, and from which batch on."""
-        self.epoch, self.start = epoch, start_batch
-
-    def __len__(self) -> int:
-        return self.batches - self.start
-
-    def __iter__(self) -> Iterator[_Request]:
-        turns = self.order.of(self.epoch)
-        for first in range(self.start, self.batches, _BATCHES_DRAWN_AT_ONCE):
-            last = min(first + _BATCHES_DRAWN_AT_ONCE, self.batches)
-            drawn = slice(first * self.batch_size, last * self.batch_size)
-            positions = turns.positions[drawn]
-            draws = np.zeros((len(positions), Augment.DRAWS))
-            if self.augment is not None:  # a picture that comes again has the numbers of a further picture
-                indices = positions + self.order.length * turns.repeats[drawn]
-                draws = self.augment.draws(self.order.seed, self.epoch, indices)
-            for batch in range(first, last):
-                part = slice((batch - first) * self.batch_size, (batch - first + 1) * self.batch_size)
-                yield _Request(positions[part], draws[part], self._ahead(turns, batch))
-
-    def _ahead(self, turns: Turns, batch: int) -> npt.NDArray[np.int64] | None:
-        """What has to be read from shards so that this batch can come: with the first one, all that is held back."""
-        if turns.read is None:
-            return None
-        begin, end = batch * self.batch_size, (batch + 1) * self.batch_size
-        held = self.order.buffer
-        return turns.read[max(0, begin - held) if batch == self.start else begin + held : end + held]
-
-
-class _Pictures(Dataset["_Loaded | _Failure"]):
-    """Loads what a request asks for; lives in every worker.
-
-    Attributes:
-        held: int64 of shape (workers, 2), shared by all processes: each worker's process and the position of the
-            picture that it is loading, -1 between batches.
-    """
-
-    def __init__(
-        self,
-        store: PictureStore,
-        augment: Augment,
-        size: tuple[int, int],
-        workers: int,
-        *,
-        in_order: bool,
-        pack: bool,
-    ) -> None:
-        self.store, self.augment, self.size, self.in_order, self.pack = store, augment, size, in_order, pack
-        self.held = torch.zeros((workers, 2), dtype=torch.int64)
-        self.held.share_memory_()  # type: ignore[no-untyped-call]
-        self._block = self._find_block()
-
-    def __getitem__(self, request: _Request) -> _Loaded | _Failure:
-        with one_torch_thread():
-            return self._load(request)
-
-    def _load(self, request: _Request) -> _Loaded | _Failure:
-        positions, lost = request.positions, dict[int, str]()
-        images, packed = np.empty(0, dtype=np.uint8), None
-        self._hold(int(positions[0]))
-        if request.ahead is not None and not self.store.cached:
-            read_ahead([self.store.samples[position] for position in request.ahead.tolist()])
-        try:
-            if self._block is not None:
-                images = self.augment.block(self._block[positions], request.draws, self.size)
-            else:
-                pictures, positions = self._read(positions, lost)
-                if self.pack:
-                    packed = self.augment.packed(pictures, request.draws, self.size)
-                else:
-                    images = self.augment.batch(pictures, request.draws, self.size)
-        except DataError as error:
-            return _Failure(str(error))
-        finally:
-            self._hold(_NOTHING)
-        labels = torch.from_numpy(self.store.labels[positions])
-        return _Loaded(Batch(torch.from_numpy(images), labels, torch.from_numpy(positions)), lost, packed)
-
-    def _read(
-        self, positions: npt.NDArray[np.int64], lost: dict[int, str]
-    ) -> tuple[list[npt.NDArray[np.uint8]], npt.NDArray[np.int64]]:
-        """The pictures at some positions, and the positions that they are of; what cannot be read is put into `lost`.
-
-        Raises:
-            DataError: None of them can be read.
-        """
-        read: dict[int, npt.NDArray[np.uint8]] = {}
-        for position in positions.tolist():
-            self._hold(position)
-            try:
-                if position not in read and position not in lost:
-                    read[position] = self.store.array(position)
-            except UnreadableImage as error:
-                lost[position] = error.reason
-        if not lost:
-            return [read[position] for position in positions.tolist()], positions
-        if not read:
-            first = self.store.samples[int(positions[0])]
-            raise DataError(
-                f"none of the {len(positions)} pictures of a batch can be read any more, such as {first.location} "
-                f"({lost[int(positions[0])]}): is the disk that has them still there?"
-            )
-        if self.in_order:
-            grey = np.full((*self.size, self.store.channels), _GREY, dtype=np.uint8)
-            return [read.get(position, grey) for position in positions.tolist()], positions
-        round_about = positions.tolist() * 2
-        taken = [next(position for position in round_about[at:] if position in read) for at in range(len(positions))]
-        return [read[position] for position in taken], np.array(taken)
-
-    def _hold(self, position: int) -> None:
-        worker = torch.utils.data.get_worker_info()
-        if worker is not None:
-            self.held[worker.id, 0], self.held[worker.id, 1] = os.getpid(), position
-
-    def _find_block(self) -> npt.NDArray[np.uint8] | None:
-        """All pictures as one array, where that is of use."""
-        return None if self.pack or self.augment.scale is not None else self.store.block()
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_block": None}
-
-    def __setstate__(self, state: dict[str, object]) -> None:
-        self.__dict__.update(state)
-        self._block = self._find_block()
 
 
 def _leave_interruptions_to_the_caller(worker: int) -> None:

@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from hubel.data.annotations.values import AnnotatedPicture
 from hubel.data.labels import Labelling, NamedLabel
 from hubel.data.sources import Entry, Source
 from hubel.errors import DataError
 
-_KINDS: Mapping[Labelling, str] = {"class": "one class", "classes": "labels", "number": "a number"}
+_KINDS: Mapping[Labelling, str] = {
+    "class": "one class",
+    "classes": "labels",
+    "number": "a number",
+    "boxes": "boxes",
+    "mask": "a mask",
+    "none": "no labels",
+}
 
 
 def relabelled(source: Source, wanted: Labelling | None) -> Source:
     """The same pictures with labels of the wanted kind.
 
     A class becomes a number if its name is one, and a label among several, which the picture alone has; several labels
-    become a class where every picture has exactly one; a number becomes the class of that name.
+    become a class where every picture has exactly one; a number becomes the class of that name; objects become the
+    classes that they are of. Where no labels are wanted, a class is kept for whoever shows pictures by it.
 
     Args:
         source: The data set.
@@ -27,6 +36,13 @@ def relabelled(source: Source, wanted: Labelling | None) -> Source:
     """
     if wanted is None or wanted == source.labelling:
         return source
+    if wanted == "none":
+        return _without_labels(source)
+    if wanted in ("boxes", "mask") or source.labelling in ("mask", "none"):
+        raise DataError(
+            f"{source.root} has {_KINDS[source.labelling]} for each picture, and {_KINDS[wanted]} was expected for "
+            "this task: leave the task out, or give data that has them"
+        )
     read = _READERS[wanted]
 
     def changed(entry: Entry) -> Entry:
@@ -44,15 +60,27 @@ def relabelled(source: Source, wanted: Labelling | None) -> Source:
     return replace(other, classes=tuple(sorted(names)))
 
 
+def _without_labels(source: Source) -> Source:
+    """The same pictures; classes stay."""
+    if source.labelling == "class":
+        return replace(source, labelling="none")
+    splits = {split: tuple(entry._replace(label=None) for entry in entries) for split, entries in source.splits.items()}
+    return replace(source, splits=splits, classes=(), labelling="none", problems=(), unusable={})
+
+
 def _as_class(label: NamedLabel) -> str:
+    if isinstance(label, AnnotatedPicture):
+        label = _as_classes(label)
     if isinstance(label, tuple):
         if len(label) != 1:
             raise ValueError(f"{len(label)} labels are not one class")
         return label[0]
-    return f"{label:.12g}" if isinstance(label, float) else label
+    return f"{label:.12g}" if isinstance(label, float) else str(label)
 
 
 def _as_classes(label: NamedLabel) -> tuple[str, ...]:
+    if isinstance(label, AnnotatedPicture):
+        return tuple(sorted({box.name for box in label.boxes}))
     return (_as_class(label),)
 
 

@@ -10,10 +10,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
-from hubel.data.labels import Label, Labelling, NamedLabel
+from hubel.data.labels import Label, Labelling, MaskLabel, NamedLabel
 from hubel.data.listing import File
+
+if TYPE_CHECKING:
+    from hubel.data.annotations.values import Problem
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -70,7 +73,7 @@ class Sample:
     Attributes:
         path: Where the file is; None for a picture inside a container.
         name: Its path relative to the data set's root, with forward slashes.
-        label: Index of its class; of several classes, or a number, as `DataSplits.labelling` says.
+        label: What is known of it, as `DataSplits.labelling` says: the index of its class, several, a number, ...
         digest: BLAKE2b of the picture's bytes, 32 hexadecimal digits.
         container: What holds the picture, where it has no file of its own.
     """
@@ -104,7 +107,7 @@ class Entry(NamedTuple):
 
     Attributes:
         file: Its name and what tells whether it has changed.
-        label: The name of its class, the names of its classes, or a number.
+        label: The name of its class, the names of its classes, a number, its objects, its mask, or nothing.
     """
 
     file: File
@@ -118,12 +121,15 @@ class Source:
     Attributes:
         root: What the user named: a folder, a manifest, an archive.
         base: The folder that the pictures' names are relative to.
-        classes: Class names, sorted, whichever way the source has them; none where labels are numbers.
+        classes: Class names: sorted, or where the source numbers them itself, in that order; none where labels are
+            numbers.
         splits: The pictures of each split; those of a source without splits have the key None alone.
         labelling: Which kind of label they have.
         container: What holds the pictures, where they are no files.
         groups: The group of each picture by its name, where the source tells; else empty.
         notes: One line for each thing that was passed over.
+        problems: What is wrong with annotations.
+        unusable: Why some pictures cannot be used, by their names, although they may be read.
     """
 
     root: Path
@@ -134,6 +140,8 @@ class Source:
     container: Container | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    unusable: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, name: str) -> bytes:
         """The bytes of a picture.
@@ -148,6 +156,11 @@ class Source:
 
     def classes_in(self, split: Split | None) -> set[str]:
         """The names of the classes that a split has pictures of."""
+        if self.labelling == "mask":
+            masks = [entry.label for entry in self.splits[split] if isinstance(entry.label, MaskLabel)]
+            return {self.classes[number] for number in set().union(*(mask.classes for mask in masks))}
         labels = {entry.label for entry in self.splits[split]}
+        if self.labelling == "boxes":
+            return {box.name for label in labels for box in getattr(label, "boxes", ())}
         names = {label for label in labels if isinstance(label, str)}
         return names.union(*(label for label in labels if isinstance(label, tuple)))

@@ -9,42 +9,35 @@ shards that are too many for the cache are not tried: to read them all would tak
 from __future__ import annotations
 
 import copy
-import hashlib
-import io
-import json
 import math
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
-import PIL
-from PIL import Image
 
-from hubel.data.decoding import DECODING_VERSION, Source, UnreadableImage, load_for
-from hubel.data.labels import Labelling, classes_of, label_array
+from hubel.data.decoding import UnreadableImage
+from hubel.data.labels import Labelling, ObjectsLabel, classes_of, label_array
+from hubel.data.pixels import DECODER, Decoding, Pixels, Purpose
 from hubel.data.remembered import remember_verdicts, remembered_verdicts
 from hubel.data.shards import in_shards
 from hubel.data.sources import Sample
 from hubel.data.store_file import DoesNotFitError, Index, MappedPixels, make_room, path_of, read_index, write_pictures
+from hubel.data.targets import Objects, objects_in
 from hubel.errors import DataError
 from hubel.files import cache_folder
 from hubel.preprocessing import Preprocess
 from hubel.runtime import available_cpus, one_torch_thread
 
-Purpose = Literal["training", "evaluation"]
 Progress = Callable[[int, int], None]
 
-_DECODER = f"{DECODING_VERSION}/{PIL.__version__}"
 _SAMPLES_PER_TASK = 8
 _TASKS_AHEAD = 3  # per thread; bounds how many decoded pictures wait in memory
-_HEADERS_TO_ESTIMATE = 64
 _FREE_DISK_KEPT = 2**28  # bytes
 _EXAMPLES = 3
 _LARGEST_IN_BLOCK = 2**14  # bytes; larger pictures gain nothing from array operations over a batch
@@ -59,13 +52,12 @@ class Unreadable:
 
 
 class PictureStore:
-    """The readable pictures of a split, as uint8 arrays.
-
-    For training, a picture is resized but not cropped; for evaluation, it is exactly what `read_array` gives.
+    """The readable pictures of a split, as uint8 arrays; `hubel.data.pixels.Decoding` says what becomes of each.
 
     Attributes:
         samples: The readable pictures, in the order they came.
-        labels: One class each: int64 of shape (N,); several: float32 (N, C), 0 or 1; a number: float32 (N,).
+        labels: As `hubel.data.labels.label_array` makes them.
+        labelling: Which kind they are.
         unreadable: The pictures that were left out.
         channels: 3 or 1.
         cached: Whether the pictures lie decoded in a file; otherwise, each is decoded when it is asked for.
@@ -85,9 +77,10 @@ class PictureStore:
     ) -> None:
         self.samples = tuple(sample for at, sample in enumerate(samples) if at not in unreadable)
         self.labels = label_array([sample.label for sample in self.samples], labelling, num_classes)
+        self.labelling = labelling
         self.unreadable = tuple(Unreadable(samples[at], why) for at, why in sorted(unreadable.items()))
         self.channels = preprocess.channels
-        self._decode = partial(decode_picture, preprocess=preprocess, purpose=purpose)
+        self._decoding = Decoding(preprocess, purpose, labelling == "mask")
         self._path = path
         self._mapped = _map(path)
         self.cached = self._mapped is not None
@@ -98,19 +91,64 @@ class PictureStore:
     def __len__(self) -> int:
         return len(self.samples)
 
-    def array(self, position: int) -> npt.NDArray[np.uint8]:
+    def array(self, position: int) -> Pixels:
         """A picture: uint8 of shape (H, W, channels), read-only where it is cached.
 
         Raises:
             UnreadableImage: The file has changed since it was tried.
         """
+        pixels = self._cached(position)
+        if pixels is None:
+            return self._decoding.picture(self.samples[position])
+        return pixels
+
+    def mask(self, position: int) -> Pixels:
+        """A picture's mask: uint8 of shape (H, W), as large as its array.
+
+        Raises:
+            UnreadableImage: A file has changed since it was tried.
+        """
+        return self.with_mask(position)[1]
+
+    def with_mask(self, position: int) -> tuple[Pixels, Pixels]:
+        """`array` and `mask` at once."""
+        picture = self._cached(position)
+        mask = None if picture is None else self._cached(position, mask=True)
+        if picture is None or mask is None:
+            return self._decoding.with_mask(self.samples[position])
+        return picture, mask[:, :, 0]
+
+    def objects(self, position: int) -> Objects:
+        """A picture's objects, in the pixels of its array; those that do not count are left out."""
+        label = self._objects_label(position)
+        preprocess, whole = self._decoding.preprocess, self._decoding.whole
+        return objects_in(
+            label, preprocess.placement(label.size, whole=whole), preprocess.input_size(label.size, whole=whole)
+        )
+
+    def content(self, position: int) -> tuple[int, int, int, int]:
+        """Top, left, rows and columns of the part of an array that shows the picture, not its frame."""
+        height, width = self._objects_label(position).size
+        placement = self._decoding.preprocess.placement((height, width), whole=self._decoding.whole)
+        rows, columns = round(placement.scale_y * height), round(placement.scale_x * width)
+        return int(placement.top), int(placement.left), rows, columns
+
+    def _objects_label(self, position: int) -> ObjectsLabel:
+        label = self.labels[position]
+        if not isinstance(label, ObjectsLabel):
+            raise TypeError(f"{self.samples[position].location} has the label {label!r}: expected objects")
+        return label
+
+    def _cached(self, position: int, *, mask: bool = False) -> Pixels | None:
+        """A picture, or its mask behind it, from the file; None where that does not give it (any more)."""
         if self._mapped is None:
-            return self._decode(self.samples[position])
+            return None
         height, width = (int(side) for side in self._shapes[position])
-        pixels = self._mapped.read(int(self._starts[position]), height * width * self.channels)
-        if pixels is None:  # somebody has cut the file off, or its disk fails
-            return self._decode(self.samples[position])
-        return pixels.reshape(height, width, self.channels)
+        start, planes = int(self._starts[position]), self.channels
+        if mask:
+            start, planes = start + height * width * planes, 1
+        pixels = self._mapped.read(start, height * width * planes)  # None: somebody has cut it off, or its disk fails
+        return None if pixels is None else pixels.reshape(height, width, planes)
 
     def without(self, lost: Mapping[int, str]) -> PictureStore:
         """The store less the pictures at some positions, which count as unreadable, for reasons, from now on."""
@@ -125,7 +163,12 @@ class PictureStore:
 
     def block(self) -> npt.NDArray[np.uint8] | None:
         """All pictures as one array (N, H, W, channels) uncopied; None if not cached, large or of several shapes."""
-        if self._mapped is None or len(self) == 0 or (self._shapes != self._shapes[0]).any():
+        if (
+            self._mapped is None
+            or len(self) == 0
+            or self.labelling == "mask"
+            or (self._shapes != self._shapes[0]).any()
+        ):
             return None
         height, width = (int(side) for side in self._shapes[0])
         if height * width * self.channels > _LARGEST_IN_BLOCK:
@@ -170,15 +213,16 @@ def prepare_store(
     if purpose not in get_args(Purpose):
         raise ValueError(f"purpose is {purpose!r}: expected one of {get_args(Purpose)}")
     folder = cache_folder() / "pictures"
-    path = path_of(folder, _key(samples, preprocess, purpose))
-    filler = _Filler(samples, partial(decode_picture, preprocess=preprocess, purpose=purpose), progress)
-    needed = _estimate(samples, preprocess, purpose) if samples else 0
+    decoding = Decoding(preprocess, purpose, labelling == "mask")
+    path = path_of(folder, decoding.key(samples))
+    filler = _Filler(samples, decoding, progress)
+    needed = decoding.estimate(samples) if samples else 0
     streamed = purpose == "training" and in_shards(samples) and needed > cache_bytes
     index, unreadable = None, dict[int, str]()
     if not streamed:
         with one_torch_thread():
             if cache_bytes > 0 and samples:
-                index = read_index(path) or filler.fill(path, needed, preprocess, cache_bytes)
+                index = read_index(path) or filler.fill(path, needed, cache_bytes)
             unreadable = filler.reasons() if index is None else dict(index.unreadable)
     store = PictureStore(
         samples,
@@ -193,41 +237,6 @@ def prepare_store(
     refuse_share(store.unreadable, len(samples), max_unreadable)
     _refuse_lost_class(store, classes)
     return store
-
-
-def decode_picture(source: Source, preprocess: Preprocess, purpose: Purpose) -> npt.NDArray[np.uint8]:
-    """Decode a picture as a store keeps it.
-
-    Returns:
-        uint8 of shape (H, W, channels).
-
-    Raises:
-        UnreadableImage: It cannot be decoded.
-    """
-    image = load_for(source, preprocess)
-    if purpose == "evaluation":
-        return preprocess.to_array(image)
-    return _resized(image, preprocess)
-
-
-def _resized(image: Image.Image, preprocess: Preprocess) -> npt.NDArray[np.uint8]:
-    """A picture by the resize rule, uint8 (H, W, C): Pillow's filters, or torch's where those do the same.
-
-    Torch's implementation of Pillow's algorithm differs by 1 of 255 in few places, in a quarter of the time.
-    """
-    height, width = preprocess.resized_size(image)
-    vectorised = preprocess.antialias and preprocess.interpolation in ("bilinear", "bicubic")
-    if not vectorised or preprocess.channels == 1 or (width, height) == image.size:
-        return np.asarray(preprocess.resized(image), dtype=np.uint8).reshape(height, width, preprocess.channels)
-    import torch
-    from torch.nn import functional as F
-
-    # Torch, not numpy, adds the axis: numpy gives it the stride 0, which torch does not take for channels_last, and
-    # channels_last is twice as fast.
-    pixels = torch.from_numpy(np.array(image))[None].permute(0, 3, 1, 2)
-    resized = F.interpolate(pixels, (height, width), mode=preprocess.interpolation, antialias=True)
-    array: npt.NDArray[np.uint8] = resized[0].permute(1, 2, 0).contiguous().numpy()
-    return array
 
 
 def refuse_share(
@@ -273,14 +282,12 @@ def _some(unreadable: Sequence[Unreadable]) -> str:
 class _Filler:
     """Tries pictures in parallel, once each, and remembers which are unreadable."""
 
-    def __init__(
-        self, samples: Sequence[Sample], decode: Callable[[Sample], npt.NDArray[np.uint8]], progress: Progress | None
-    ) -> None:
-        self.samples, self.decode = samples, decode
+    def __init__(self, samples: Sequence[Sample], decoding: Decoding, progress: Progress | None) -> None:
+        self.samples, self.decoding = samples, decoding
         self.progress = progress or (lambda done, total: None)
-        self.tried: dict[str, str] = {}  # reasons by digest, empty for readable pictures
+        self.tried: dict[str, str] = {}  # reasons by identity, empty for readable pictures
 
-    def fill(self, path: Path, needed: int, preprocess: Preprocess, limit: int) -> Index | None:
+    def fill(self, path: Path, needed: int, limit: int) -> Index | None:
         """Write the pictures to a file; None if they do not fit or it cannot be written."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -288,28 +295,29 @@ class _Filler:
             room = min(make_room(path.parent, needed, limit), free)
             if needed > room:
                 return None
-            return write_pictures(path, self._pictures(self.samples), preprocess.channels, most_bytes=room)
+            return write_pictures(path, self._pictures(self.samples), self.decoding.planes, most_bytes=room)
         except (OSError, DoesNotFitError):
             return None
 
     def reasons(self) -> dict[int, str]:
         """Why pictures are unreadable, by position; only those that were never tried are decoded."""
-        known = remembered_verdicts([sample.digest for sample in self.samples], _DECODER) | self.tried
-        new = {sample.digest: sample for sample in self.samples if sample.digest not in known}
+        identities = [self.decoding.identity(sample) for sample in self.samples]
+        known = remembered_verdicts(identities, DECODER) | self.tried
+        new = {own: sample for own, sample in zip(identities, self.samples, strict=True) if own not in known}
         for _ in self._pictures(list(new.values())):
             pass
-        remember_verdicts(self.tried, _DECODER)
+        remember_verdicts(self.tried, DECODER)
         known |= self.tried
-        return {at: known[sample.digest] for at, sample in enumerate(self.samples) if known[sample.digest]}
+        return {at: known[own] for at, own in enumerate(identities) if known[own]}
 
-    def _pictures(self, samples: Sequence[Sample]) -> Iterator[npt.NDArray[np.uint8] | str]:
+    def _pictures(self, samples: Sequence[Sample]) -> Iterator[Pixels | str]:
         """Each picture decoded, or the reason why it is not, in order; a bounded number of them waits in memory."""
         tasks = [samples[start : start + _SAMPLES_PER_TASK] for start in range(0, len(samples), _SAMPLES_PER_TASK)]
         threads = available_cpus() + 1  # one may wait for the disk
         done = 0
         pool = ThreadPoolExecutor(threads)
         try:
-            ahead: deque[Future[list[npt.NDArray[np.uint8] | str]]] = deque()
+            ahead: deque[Future[list[Pixels | str]]] = deque()
             coming = iter(tasks)
             while True:
                 while len(ahead) < threads * _TASKS_AHEAD and (task := next(coming, None)) is not None:
@@ -317,19 +325,19 @@ class _Filler:
                 if not ahead:
                     break
                 for picture in ahead.popleft().result():
-                    self.tried[samples[done].digest] = picture if isinstance(picture, str) else ""
+                    self.tried[self.decoding.identity(samples[done])] = picture if isinstance(picture, str) else ""
                     done += 1
                     yield picture
                 self.progress(done, len(samples))
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _try_all(self, samples: Sequence[Sample]) -> list[npt.NDArray[np.uint8] | str]:
+    def _try_all(self, samples: Sequence[Sample]) -> list[Pixels | str]:
         return [self._try(sample) for sample in samples]
 
-    def _try(self, sample: Sample) -> npt.NDArray[np.uint8] | str:
+    def _try(self, sample: Sample) -> Pixels | str:
         try:
-            return self.decode(sample)
+            return self.decoding.kept(sample)
         except UnreadableImage as error:
             return error.reason
 
@@ -339,39 +347,4 @@ def _map(path: Path | None) -> MappedPixels | None:
     try:
         return MappedPixels(path) if path is not None else None
     except OSError:
-        return None
-
-
-def _key(samples: Sequence[Sample], preprocess: Preprocess, purpose: Purpose) -> str:
-    """All that the pixels depend on, as 32 hexadecimal digits."""
-    fields = preprocess.to_dict()
-    for statistic in ("mean", "std"):
-        del fields[statistic]
-    if purpose == "training" and preprocess.resize == "shorter_side":
-        del fields["size"]
-    if preprocess.resize == "stretch":
-        del fields["resize_to"]
-    state = hashlib.blake2b(json.dumps([_DECODER, purpose, fields], sort_keys=True).encode(), digest_size=16)
-    for sample in samples:
-        state.update(sample.digest.encode())
-    return state.hexdigest()
-
-
-def _estimate(samples: Sequence[Sample], preprocess: Preprocess, purpose: Purpose) -> int:
-    """About how many bytes the decoded pictures take; for training, from the aspect ratios of some."""
-    height, width = preprocess.size
-    if purpose == "evaluation" or preprocess.resize == "stretch":
-        return len(samples) * height * width * preprocess.channels
-    step = -(-len(samples) // _HEADERS_TO_ESTIMATE)
-    ratios = [ratio for sample in samples[::step] if (ratio := _aspect_ratio(sample)) is not None]
-    mean = sum(ratios) / len(ratios) if ratios else 1.0
-    return int(len(samples) * preprocess.resize_to**2 * mean * preprocess.channels)
-
-
-def _aspect_ratio(sample: Sample) -> float | None:
-    """The longer side divided by the shorter one, from the file's header; None if it cannot be read."""
-    try:
-        with Image.open(sample.path or io.BytesIO(sample.read())) as image:
-            return max(image.size) / min(image.size)
-    except Exception:  # what is damaged is found when it is decoded
         return None

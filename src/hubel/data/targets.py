@@ -1,4 +1,4 @@
-"""What a batch has beside its pictures, where a label is more than a number: objects, in the pixels of the input."""
+"""What a batch is made of: pictures, and what a network is to say of them, in the pixels of its input."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hubel.data.labels import ObjectsLabel
+from hubel.data.labels import Labelling, ObjectsLabel
 from hubel.preprocessing import Placement
 
 
@@ -26,6 +26,35 @@ class Objects(NamedTuple):
     def none(cls, device: torch.device | str | None = None) -> Objects:
         """A picture without objects."""
         return cls(torch.zeros(0, 4, device=device), torch.zeros(0, dtype=torch.int64, device=device))
+
+
+class Batch(NamedTuple):
+    """Pictures and labels.
+
+    Attributes:
+        images: uint8 of shape (N, H, W, C); `Preprocess.normalise` makes the network's input of it.
+        labels: What `hubel.data.labels.label_array` makes of the labels, as a tensor (N, ...); of boxes, each picture's
+            objects in the pixels of its image; of masks, int64 (N, H, W), 255 where no class counts.
+        indices: int64 of shape (N,): positions in the store.
+    """
+
+    images: Tensor
+    labels: Tensor | list[Objects]
+    indices: Tensor
+
+    def pinned(self) -> Batch:
+        """The same in page-locked memory."""
+        labels = self.labels
+        if isinstance(labels, Tensor):
+            labels = labels.pin_memory()
+        else:
+            labels = [Objects(boxes.pin_memory(), classes.pin_memory()) for boxes, classes in labels]
+        return Batch(self.images.pin_memory(), labels, self.indices.pin_memory())
+
+
+def are_dense(labelling: Labelling) -> bool:
+    """Whether labels lie in the picture, and move with it."""
+    return labelling in ("boxes", "mask")
 
 
 def objects_in(label: ObjectsLabel, placement: Placement, size: tuple[int, int]) -> Objects:

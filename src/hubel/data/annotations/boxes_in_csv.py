@@ -2,11 +2,12 @@
 
 Columns: `path` (or `file_name`, `filename`, `image`), `label` (or `class`, `name`), and `x1, y1, x2, y2` (or `xmin,
 ymin, xmax, ymax`) in pixels; `width` and `height` of the picture where they are known. A row without a label and a box
-is a picture without objects. Other columns are passed over.
+is a picture without objects. `split` may name the split of each. Other columns are passed over.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +19,10 @@ _PATHS = ("path", "file_name", "filename", "image")
 _LABELS = ("label", "class", "name")
 _CORNERS = (("x1", "xmin"), ("y1", "ymin"), ("x2", "xmax"), ("y2", "ymax"))
 _SIZE = ("width", "height")
-_KNOWN = frozenset({*_PATHS, *_LABELS, *_SIZE, *(name for names in _CORNERS for name in names)})
+_KNOWN = frozenset({"split", *_PATHS, *_LABELS, *_SIZE, *(name for names in _CORNERS for name in names)})
+
+_BEGINNING = 2**12  # bytes
+_DELIMITER = re.compile(r"[,;\t]")
 
 
 def read_boxes_csv(file: Path, classes: Sequence[str] | None = None) -> Annotations:
@@ -35,17 +39,41 @@ def read_boxes_csv(file: Path, classes: Sequence[str] | None = None) -> Annotati
         content = file.read_bytes()
     except OSError as error:
         raise DataError(f"cannot read {file}: {error.strerror or error}") from error
-    table = read_csv(file, content, _KNOWN)
+    reader = BoxReader(classes)
+    return reader.annotations(parse_boxes(box_table(file, content), reader))
+
+
+def has_boxes(content: bytes) -> bool:
+    """Whether the first line of a CSV file names the columns of a box."""
+    first = content[:_BEGINNING].decode("utf-8-sig", errors="replace").partition("\n")[0]
+    columns = {name.strip().strip('"').lower() for name in _DELIMITER.split(first)}
+    return all(columns & set(names) for names in _CORNERS)
+
+
+def box_table(file: Path, content: bytes) -> Table:
+    """The cells of a CSV file."""
+    return read_csv(file, content, _KNOWN)
+
+
+def parse_boxes(table: Table, reader: BoxReader) -> list[AnnotatedPicture]:
+    """The pictures of a table with their boxes, in the order in which they come.
+
+    Args:
+        table: The cells.
+        reader: Takes the boxes and the problems.
+
+    Raises:
+        DataError: A column is missing.
+    """
     names = _column(table, _PATHS)
     labels = _column(table, _LABELS)
     corners = [_column(table, each) for each in _CORNERS]
     sizes = [table.columns.get(name) for name in _SIZE]
-    reader = BoxReader(classes)
     boxes: dict[str, list[LabelledBox]] = {}
     size_of: dict[str, tuple[int, int] | None] = {}
     for row, line in enumerate(table.lines):
-        where = f"{file}, line {line}"
-        name = str(names[row]).replace("\\", "/")
+        where = f"{table.path}, line {line}"
+        name = _picture(names[row])
         if not name:
             reader.report(where, "malformed", "it names no picture; left out")
             continue
@@ -63,7 +91,26 @@ def read_boxes_csv(file: Path, classes: Sequence[str] | None = None) -> Annotati
         values = reader.numbers(where, cells)
         if values is not None and (box := reader.box(where, label, values, size)) is not None:
             own.append(box)
-    return reader.annotations(AnnotatedPicture(name, size_of[name], tuple(found)) for name, found in boxes.items())
+    return [AnnotatedPicture(name, size_of[name], tuple(found)) for name, found in boxes.items()]
+
+
+def split_cells(table: Table) -> dict[str, str] | None:
+    """What the column `split` says of each picture; None where there is none.
+
+    Raises:
+        DataError: It says different things of one picture.
+    """
+    if "split" not in table.columns:
+        return None
+    found: dict[str, str] = {}
+    for name, split, line in zip(_column(table, _PATHS), table.columns["split"], table.lines, strict=True):
+        if found.setdefault(_picture(name), str(split)) != str(split):
+            raise DataError(f"{table.path} has {name} in two splits (line {line}): expected one for every picture")
+    return found
+
+
+def _picture(cell: object) -> str:
+    return str(cell).replace("\\", "/")
 
 
 def _column(table: Table, names: Sequence[str]) -> Sequence[object]:

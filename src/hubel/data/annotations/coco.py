@@ -6,14 +6,43 @@ T.-Y. Lin et al., Microsoft COCO, 2014, arXiv:1405.0312; cocodataset.org/#format
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hubel.data.annotations.values import AnnotatedPicture, Annotations, BoxReader, LabelledBox
+from hubel.data.annotations.values import AnnotatedPicture, Annotations, BoxReader
 from hubel.errors import DataError
 
 _PARTS = ("images", "annotations", "categories")
+
+
+@dataclass(frozen=True)
+class COCOFile:
+    """An annotation file, checked as far as everything hangs on it.
+
+    Attributes:
+        path: The file.
+        images: The entries of the pictures, by their ids.
+        categories: The names of the categories, by their ids.
+        annotations: The entries of the objects in each picture, by the picture's id.
+        strays: Annotations of pictures that there are none of: their ids, and those of the pictures.
+    """
+
+    path: Path
+    images: Mapping[Any, Mapping[str, Any]]
+    categories: Mapping[Any, str]
+    annotations: Mapping[Any, Sequence[Mapping[str, Any]]]
+    strays: Sequence[tuple[Any, Any]]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the categories, by their ids."""
+        return tuple(self.categories[number] for number in sorted(self.categories))
+
+    def size_of(self, image: Any) -> tuple[int, int] | None:
+        """Width and height of a picture, where the file tells them."""
+        return _size(self.images[image])
 
 
 def read_coco(file: Path) -> Annotations:
@@ -22,50 +51,73 @@ def read_coco(file: Path) -> Annotations:
     Raises:
         DataError: It cannot be read, or is no such file.
     """
-    content = _loaded(file)
-    reader = BoxReader()
-    categories = {each["id"]: str(each["name"]) for each in _entries(file, content, "categories", ("id", "name"))}
-    names = [categories[number] for number in sorted(categories)]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise DataError(f"{file} has several categories named {', '.join(repeated)}: expected each name once")
-    images = {each["id"]: each for each in _entries(file, content, "images", ("id", "file_name"))}
-    sizes = {number: _size(image) for number, image in images.items()}
-    boxes: dict[Any, list[LabelledBox]] = {number: [] for number in images}
-    for place, each in enumerate(_entries(file, content, "annotations", ("image_id", "category_id"))):
-        image = images.get(each["image_id"])
-        where = f"{file}, annotation {each.get('id', place)}"
-        if image is None:
-            reader.report(where, "malformed", f"there is no image {each['image_id']}; left out")
-            continue
-        where += f" of {image['file_name']}"
-        if each["category_id"] not in categories:
-            reader.report(where, "unknown class", f"there is no category {each['category_id']}; left out")
-            continue
-        values = reader.numbers(where, each["bbox"] if isinstance(each.get("bbox"), list) else [each.get("bbox")])
-        if values is None:
-            continue
-        x, y, width, height = values
-        box = reader.box(
-            where,
-            categories[each["category_id"]],
-            (x, y, x + width, y + height),
-            sizes[each["image_id"]],
-            crowd=bool(each.get("iscrowd", 0)),
-        )
-        if box is not None:
-            boxes[each["image_id"]].append(box)
-    pictures = tuple(
-        AnnotatedPicture(str(image["file_name"]).replace("\\", "/"), sizes[number], tuple(boxes[number]))
-        for number, image in images.items()
-    )
-    return Annotations(pictures, tuple(names), tuple(reader.problems))
-
-
-def _loaded(file: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads(file.read_bytes())
+        content = file.read_bytes()
     except OSError as error:
         raise DataError(f"cannot read {file}: {error.strerror or error}") from error
+    parsed, reader = parse_coco(content, file), BoxReader()
+    pictures = coco_pictures(parsed, reader)
+    return Annotations(tuple(pictures), parsed.classes, tuple(reader.problems))
+
+
+def parse_coco(content: bytes, file: Path) -> COCOFile:
+    """Read the bytes of an annotation file.
+
+    Raises:
+        DataError: It is no such file.
+    """
+    lists = _loaded(content, file)
+    categories = {each["id"]: str(each["name"]) for each in _entries(file, lists, "categories", ("id", "name"))}
+    names = list(categories.values())
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(f"{file} has several categories named {', '.join(repeated)}: expected each name once")
+    images = {each["id"]: each for each in _entries(file, lists, "images", ("id", "file_name"))}
+    annotations: dict[Any, list[Mapping[str, Any]]] = {number: [] for number in images}
+    strays = []
+    for place, each in enumerate(_entries(file, lists, "annotations", ("image_id", "category_id"))):
+        if each["image_id"] in annotations:
+            annotations[each["image_id"]].append(each)
+        else:
+            strays.append((each.get("id", place), each["image_id"]))
+    return COCOFile(file, images, categories, annotations, strays)
+
+
+def coco_pictures(file: COCOFile, reader: BoxReader) -> Iterator[AnnotatedPicture]:
+    """The pictures of a file with their boxes.
+
+    Args:
+        file: The file.
+        reader: Takes the boxes and the problems.
+    """
+    for stray, image in file.strays:
+        reader.report(f"{file.path}, annotation {stray}", "malformed", f"there is no image {image}; left out")
+    for number, image in file.images.items():
+        size = file.size_of(number)
+        boxes = []
+        for place, each in enumerate(file.annotations[number]):
+            where = f"{file.path}, annotation {each.get('id', place)} of {image['file_name']}"
+            if each["category_id"] not in file.categories:
+                reader.report(where, "unknown class", f"there is no category {each['category_id']}; left out")
+                continue
+            values = reader.numbers(where, each["bbox"] if isinstance(each.get("bbox"), list) else [each.get("bbox")])
+            if values is None:
+                continue
+            x, y, width, height = values
+            box = reader.box(
+                where,
+                file.categories[each["category_id"]],
+                (x, y, x + width, y + height),
+                size,
+                crowd=bool(each.get("iscrowd", 0)),
+            )
+            if box is not None:
+                boxes.append(box)
+        yield AnnotatedPicture(str(image["file_name"]).replace("\\", "/"), size, tuple(boxes))
+
+
+def _loaded(text: bytes, file: Path) -> Mapping[str, Any]:
+    try:
+        content = json.loads(text)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{file} is no JSON ({error}): expected COCO's annotations") from error
     missing = [part for part in _PARTS if not isinstance(content, dict) or not isinstance(content.get(part), list)]

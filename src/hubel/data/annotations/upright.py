@@ -6,55 +6,72 @@ did is told by the size that it states, where turning the picture swaps its side
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
 from hubel.data.annotations.values import AnnotatedPicture, Box, BoxReader, LabelledBox
 from hubel.data.decoding import UnreadableImage
+from hubel.data.sources import Sample, UnusableBytes
 
 _ORIENTATION = 0x0112
 _SWAPPING = frozenset({5, 6, 7, 8})  # the orientations that swap width and height
 
 
-def upright_size(path: Path) -> tuple[int, int]:
-    """Width and height of a picture as it stands upright; only its header is read.
+class Header(NamedTuple):
+    """What a picture's header says.
 
-    Raises:
-        UnreadableImage: It cannot be opened.
+    Attributes:
+        stored: Width and height as stored.
+        orientation: EXIF's, 1 where there is none or it cannot be read.
     """
-    (width, height), orientation = _header(path)
-    return (height, width) if orientation in _SWAPPING else (width, height)
+
+    stored: tuple[int, int]
+    orientation: int = 1
+
+    @property
+    def swapped(self) -> bool:
+        """Whether width and height change places when the picture is turned upright."""
+        return self.orientation in _SWAPPING
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height of the picture as it stands upright."""
+        return self.stored[::-1] if self.swapped else self.stored
 
 
-def fit_to_picture(picture: AnnotatedPicture, path: Path, reader: BoxReader) -> AnnotatedPicture | None:
+def fit_to_picture(
+    picture: AnnotatedPicture, source: Path | Sample, reader: BoxReader, header: Header | None = None
+) -> AnnotatedPicture | None:
     """Check annotations against their picture, and turn boxes upright that are in its stored pixels.
 
     Args:
         picture: As an annotation file tells it.
-        path: The picture's file.
+        source: The picture.
         reader: Takes the problems.
+        header: The picture's, where it was read before.
 
     Returns:
         The picture with its upright size, its boxes cut off there; None, and a problem, where it cannot be opened or
         has another size than the file says.
     """
+    path = source.location if isinstance(source, Sample) else str(source)
     try:
-        stored, orientation = _header(path)
+        header = header or read_header(source)
     except UnreadableImage as error:
-        reader.report(str(path), "unreadable", f"{error.reason}; left out")
+        reader.report(path, "unreadable", f"{error.reason}; left out")
         return None
-    width, height = stored
-    swapped = orientation in _SWAPPING
-    size = (height, width) if swapped else stored
-    boxes = picture.boxes
-    if picture.size == stored and swapped and width != height:
+    stored, orientation = header
+    size, boxes = header.upright, picture.boxes
+    if picture.size == stored and header.swapped and size != stored:
         boxes = tuple(replace(box, box=turned_upright(box.box, orientation, stored)) for box in boxes)
     elif picture.size not in (None, size):
         assert picture.size is not None
         reader.report(
-            str(path),
+            path,
             "another size",
             f"it has {size[0]}×{size[1]} pixels, its annotations are for {picture.size[0]}×{picture.size[1]}; left out",
         )
@@ -94,18 +111,26 @@ def _turned(x: float, y: float, orientation: int, size: tuple[int, int]) -> tupl
     }.get(orientation, (x, y))
 
 
-def _header(path: Path) -> tuple[tuple[int, int], int]:
-    """Width and height as stored, and the orientation, 1 where there is none or it cannot be read."""
+def read_header(source: Path | Sample) -> Header:
+    """Read a picture's header, and no more where it has a file of its own.
+
+    Raises:
+        UnreadableImage: It cannot be opened.
+    """
+    name = source.location if isinstance(source, Sample) else str(source)
     try:
-        with Image.open(path) as image:
+        file = source if isinstance(source, Path) else source.path or io.BytesIO(source.read())
+        with Image.open(file) as image:
             try:
                 orientation = int(image.getexif().get(_ORIENTATION, 1))
             except Exception:  # a picture with damaged metadata is still a picture
                 orientation = 1
-            return image.size, orientation
+            return Header(image.size, orientation if orientation in range(1, 9) else 1)
     except FileNotFoundError as error:
-        raise UnreadableImage(str(path), "it does not exist") from error
+        raise UnreadableImage(name, "it does not exist") from error
     except UnidentifiedImageError as error:
-        raise UnreadableImage(str(path), "it is no image that Pillow knows") from error
-    except (OSError, Image.DecompressionBombError) as error:
-        raise UnreadableImage(str(path), f"it is damaged ({error})") from error
+        raise UnreadableImage(name, "it is no image that Pillow knows") from error
+    except UnusableBytes as error:
+        raise UnreadableImage(name, str(error)) from error
+    except Exception as error:  # on damaged files Pillow's readers raise almost anything
+        raise UnreadableImage(name, f"it is damaged ({error})") from error

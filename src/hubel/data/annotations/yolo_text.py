@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from hubel.data.annotations.upright import upright_size
+from hubel.data.annotations.upright import read_header
 from hubel.data.annotations.values import AnnotatedPicture, Annotations, BoxReader, LabelledBox
 from hubel.data.decoding import UnreadableImage
 from hubel.data.listing import IMAGE_EXTENSIONS
@@ -45,14 +45,10 @@ def read_data_yaml(file: Path) -> YOLOData:
         DataError: It cannot be read or says nothing of classes or pictures, or what it names does not exist.
     """
     try:
-        content = yaml.safe_load(file.read_bytes())
+        content = parse_data_yaml(file.read_bytes(), file)
     except OSError as error:
         raise DataError(f"cannot read {file}: {error.strerror or error}") from error
-    except yaml.YAMLError as error:
-        raise DataError(f"{file} is no YAML ({' '.join(str(error).split())}): expected names and train") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{file} has no names: expected the classes' names under names, and a folder under train")
-    classes = _classes(file, content)
+    classes = classes_in(content, file)
     base = file.parent / str(content.get("path") or "")
     base = base if base.is_dir() else file.parent  # `path` often names a folder on another computer
     splits: dict[Split, tuple[Path, ...]] = {}
@@ -64,6 +60,21 @@ def read_data_yaml(file: Path) -> YOLOData:
     if not splits:
         raise DataError(f"{file} names no pictures: expected a folder under train, and perhaps under val and test")
     return YOLOData(classes, splits)
+
+
+def parse_data_yaml(content: bytes, file: Path) -> Mapping[str, Any]:
+    """The bytes of a `data.yaml`, its keys unread.
+
+    Raises:
+        DataError: It is no YAML, or says nothing of classes.
+    """
+    try:
+        values = yaml.safe_load(content)
+    except yaml.YAMLError as error:
+        raise DataError(f"{file} is no YAML ({' '.join(str(error).split())}): expected names and train") from error
+    if not isinstance(values, dict):
+        raise DataError(f"{file} has no names: expected the classes' names under names, and a folder under train")
+    return values
 
 
 def read_yolo(pictures: Iterable[Path], classes: tuple[str, ...]) -> Annotations:
@@ -78,7 +89,7 @@ def read_yolo(pictures: Iterable[Path], classes: tuple[str, ...]) -> Annotations
     for picture in pictures:
         labels = labels_of(picture)
         try:
-            size = upright_size(picture)
+            size = read_header(picture).upright
             text = labels.read_text(encoding="utf-8-sig") if labels.is_file() else ""
         except UnreadableImage as error:
             reader.report(str(picture), "unreadable", f"{error.reason}; left out")
@@ -151,7 +162,12 @@ def _numbers(cells: list[str]) -> list[float] | None:
     return values if all(map(math.isfinite, values)) else None
 
 
-def _classes(file: Path, content: Mapping[str, Any]) -> tuple[str, ...]:
+def classes_in(content: Mapping[str, Any], file: Path) -> tuple[str, ...]:
+    """The names of the classes in a `data.yaml`, in the order of their numbers.
+
+    Raises:
+        DataError: There are none, or not as many as it says.
+    """
     names = content.get("names")
     if isinstance(names, dict) and sorted(names) == list(range(len(names))):
         names = [names[number] for number in range(len(names))]

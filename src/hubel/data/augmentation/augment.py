@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hubel.data.augmentation.checks import check_fields
 from hubel.data.augmentation.draws import Draw
-from hubel.data.augmentation.geometry import moved_boxes
+from hubel.data.augmentation.geometry import LEAST_SHARE_OF_BOX, LEAST_SIDE_OF_BOX, moved_boxes
 from hubel.data.augmentation.on_arrays import finish_plain, vary
 from hubel.data.augmentation.on_device import Packed, pack
 from hubel.data.augmentation.plan import Plan, make_plan, padding
@@ -20,8 +20,8 @@ from hubel.data.augmentation.presets import preset_fields
 from hubel.data.augmentation.resampling import Pixels, resampled_mask
 from hubel.data.randomness import Stream, uniform
 
-# Of a moved box, less than a tenth of its area, or a side of less than two pixels, shows nothing to learn from.
-LEAST_SHARE_OF_BOX, LEAST_SIDE_OF_BOX = 0.1, 2.0
+# Where boxes are to stay in view, at least so much of the area of each does.
+_SHARE_IN_VIEW = 0.9
 
 
 class Varied(NamedTuple):
@@ -61,6 +61,7 @@ class Augment:
             matter.
         flip: Probability of exchanging top and bottom. Keeps the label where pictures have no upright, as under a
             microscope or from the air.
+        turn: Probability of a turn by 90, 180 or 270 degrees. Keeps the label where `flip` does.
         scale: Least and greatest share of the picture's area that a resized crop covers; None: no resizing. Keeps the
             label unless it is a size, or a small part of the picture decides.
         ratio: Least and greatest aspect ratio (width : height) of a resized crop. Keeps the label unless proportions
@@ -96,6 +97,10 @@ class Augment:
             says how sharp the picture is, or the finest texture decides.
         noise: Largest σ of Gaussian noise, as a share of the range of values; a quarter of the pictures has it. Keeps
             the label unless it says how good the picture is.
+        mosaic: Probability that a picture with boxes is joined with three others (see
+            `hubel.data.augmentation.mosaic`). Keeps boxes.
+        keep_boxes: Whether boxes stay in view: a picture of which more than a tenth of one would be cut off is seen as
+            in evaluation, but for mirror images and turns.
         policy: `randaugment`, `trivialaugment` or None, see `hubel.data.augmentation.policies`.
         operations: How many of its operations RandAugment does to each picture.
         magnitude: How strong they are, 0 to 30.
@@ -108,6 +113,7 @@ class Augment:
     crop: bool = True
     mirror: float = 0.5
     flip: float = 0.0
+    turn: float = 0.0
     scale: tuple[float, float] | None = None
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
     pad: int | None = None
@@ -128,6 +134,8 @@ class Augment:
     erase_area: tuple[float, float] = (0.02, 0.2)
     blur: float = 0.0
     noise: float = 0.0
+    mosaic: float = 0.0
+    keep_boxes: bool = False
     policy: PolicyName | None = None
     operations: int = 2
     magnitude: int = 9
@@ -144,7 +152,8 @@ class Augment:
 
         `none`: the centre crop of evaluation. `light`: a crop anywhere, and mirror images. `standard`: a resized
         crop of 25 to 100 % of the area, mirror images, and up to 20 % of brightness and contrast. `strong`: more of
-        these, other colours, rotation, erasing, blur and noise. Detection crops nothing.
+        these, other colours, rotation, erasing, blur and noise. Where boxes or masks move along there is more to vary,
+        and less to be cut.
 
         Raises:
             ConfigError: There is no such preset.
@@ -168,6 +177,8 @@ class Augment:
     @property
     def _columns(self) -> int:
         for used, last in (
+            (self.mosaic, Draw.MOSAIC_4),
+            (self.turn, Draw.TURN),
             (self.policy, Draw.POLICY),
             (self.elastic, Draw.ELASTIC),
             (self.noise, Draw.NOISE_PLACE),
@@ -254,6 +265,8 @@ class Augment:
                 less than two pixels of a side are left.
         """
         plan = self.plan(pictures, draws, size)
+        if self.keep_boxes and boxes is not None:
+            plan = self._in_view(plan, pictures, draws, boxes)
         moved_masks = moved = None
         if masks is not None:
             at = range(len(pictures))
@@ -267,3 +280,24 @@ class Augment:
             None if moved is None else [one for one, _ in moved],
             None if moved is None else [kept for _, kept in moved],
         )
+
+    def _in_view(
+        self,
+        plan: Plan,
+        pictures: Sequence[Pixels],
+        draws: npt.NDArray[np.float64],
+        boxes: Sequence[npt.NDArray[np.float64]],
+    ) -> Plan:
+        """The plan with those pictures seen whole of which a box would leave the view."""
+        limits = {"least_share": _SHARE_IN_VIEW, "least_side": LEAST_SIDE_OF_BOX}
+        lost = [
+            number
+            for number, of_one in enumerate(boxes)
+            if len(moved_boxes(plan.geometry, number, of_one, **limits)[1]) < len(of_one)
+        ]
+        if not lost:
+            return plan
+        calm = replace(self, scale=None, crop=False, pad=None, elastic=0.0, policy=None, keep_boxes=False)
+        calm = replace(calm, rotate=0.0, zoom=0.0, shear=0.0, translate=0.0)
+        whole = calm.plan([pictures[number] for number in lost], draws[lost], plan.geometry.size).geometry
+        return replace(plan, geometry=plan.geometry.with_rows(lost, whole))

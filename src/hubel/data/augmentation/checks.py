@@ -8,7 +8,19 @@ from typing import Any, get_args
 from hubel.data.augmentation.policies import MAGNITUDES, OPERATIONS, PolicyName
 from hubel.errors import ConfigError, unknown_name
 
-_SHARES = ("mirror", "flip", "share", "translate", "brightness", "contrast", "saturation", "erase", "noise")
+_SHARES = (
+    "mirror",
+    "flip",
+    "turn",
+    "mosaic",
+    "share",
+    "translate",
+    "brightness",
+    "contrast",
+    "saturation",
+    "erase",
+    "noise",
+)
 # Least and greatest value, and what it counts.
 _RANGES: dict[str, tuple[float, float, str]] = {
     "rotate": (0, 180, "degrees"),

@@ -44,6 +44,13 @@ class Draw(IntEnum):
     NOISE_PLACE = 27
     ELASTIC = 28  # a number from which all those of a displacement field follow
     POLICY = 29  # and those of a policy
+    TURN = 30
+    MOSAIC = 31
+    MOSAIC_Y = 32
+    MOSAIC_X = 33
+    MOSAIC_2 = 34  # the pictures that join
+    MOSAIC_3 = 35
+    MOSAIC_4 = 36
 
 
 def centred(draws: npt.NDArray[np.float64], column: Draw) -> npt.NDArray[np.float64]:

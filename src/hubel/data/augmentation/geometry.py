@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ import numpy.typing as npt
 from hubel.data.augmentation.elastic import displacements_at
 
 Floats = npt.NDArray[np.float64]
+
+# Of a moved box, less than a tenth of its area, or a side of less than two pixels, shows nothing to learn from.
+LEAST_SHARE_OF_BOX, LEAST_SIDE_OF_BOX = 0.1, 2.0
 
 # A box is sampled at so many points of each side where a displacement field bends it.
 _POINTS_PER_SIDE = 16
@@ -56,6 +60,24 @@ class Geometry:
         matrices[:, 1, 1] = np.where(self.flipped, -rows, rows) / self.size[0]
         matrices[:, 1, 2] = np.where(self.flipped, top + rows, top)
         return matrices if self.moves is None else composed(matrices, self.moves)
+
+    def with_rows(self, numbers: list[int], other: Geometry) -> Geometry:
+        """This geometry with those of some pictures taken from another one, which has these pictures alone."""
+
+        def taken(own: Any, others: Any) -> Any:
+            own = own.copy()
+            own[numbers] = others
+            return own
+
+        return Geometry(
+            self.size,
+            windows=taken(self.windows, other.windows),
+            mirrored=taken(self.mirrored, other.mirrored),
+            flipped=taken(self.flipped, other.flipped),
+            bent=taken(self.bent, other.bent),
+            moves=None if self.moves is None else taken(self.moves, unmoved(1) if other.moves is None else other.moves),
+            fields=None if self.fields is None else taken(self.fields, 0.0),
+        )
 
     def field(self, number: int) -> Floats | None:
         """The displacement field of a picture, (2, G, G), if it has one."""

@@ -26,6 +26,55 @@ _COLOURS = {
     *("red", "orange", "yellow", "green", "cyan", "blue", "purple", "violet", "magenta", "pink", "brown", "turquoise"),
     *("beige", "golden", "crimson", "scarlet", "maroon"),
 }
+# Of what is seen in photographs that somebody took standing upright.
+_UPRIGHT = {
+    *(
+        "sky",
+        "ground",
+        "road",
+        "street",
+        "sidewalk",
+        "pavement",
+        "building",
+        "house",
+        "tree",
+        "grass",
+        "person",
+        "people",
+    ),
+    *(
+        "pedestrian",
+        "rider",
+        "man",
+        "woman",
+        "face",
+        "hair",
+        "car",
+        "bus",
+        "truck",
+        "bicycle",
+        "bike",
+        "motorbike",
+        "pole",
+    ),
+    *(
+        "motorcycle",
+        "train",
+        "boat",
+        "horse",
+        "cow",
+        "sheep",
+        "dog",
+        "cat",
+        "bird",
+        "chair",
+        "sofa",
+        "table",
+        "bed",
+        "floor",
+    ),
+    *("wall", "ceiling", "window", "door", "bottle", "traffic"),
+}
 _LIGHTNESS = {"black", "white", "grey", "gray", "dark", "light", "bright", "pale", "day", "night"}
 _SIZES = {"tiny", "small", "medium", "large", "big", "huge"}
 _QUALITY = {"blurry", "blurred", "unfocused", "defocused", "noisy", "grainy"}
@@ -59,14 +108,14 @@ def _characters(classes: Sequence[str], words: Sequence[set[str]]) -> Doubt | No
     characters = all(_CHARACTER.fullmatch(name) for name in classes)
     if not characters and not all(name.lower() in _NUMBER_WORDS for name in classes):
         return None
-    return Doubt("the classes are single characters", ("mirror", "flip", "rotate"), ("rotate",))
+    return Doubt("the classes are single characters", ("mirror", "flip", "turn", "rotate"), ("rotate",))
 
 
 def _sides(classes: Sequence[str], words: Sequence[set[str]]) -> Doubt | None:
     named = set().union(*words)
     for pair in _SIDES:
         if pair <= named:
-            return Doubt(f"classes are told apart by {_listed(pair)}", ("mirror", "flip"), ("rotate",))
+            return Doubt(f"classes are told apart by {_listed(pair)}", ("mirror", "flip", "turn"), ("rotate",))
     return None
 
 
@@ -74,8 +123,13 @@ def _directions(classes: Sequence[str], words: Sequence[set[str]]) -> Doubt | No
     named = set().union(*words)
     for pair in _DIRECTIONS:
         if pair <= named:
-            return Doubt(f"classes are told apart by {_listed(pair)}", ("flip", "rotate"), ("rotate",))
+            return Doubt(f"classes are told apart by {_listed(pair)}", ("flip", "turn", "rotate"), ("rotate",))
     return None
+
+
+def _upright(classes: Sequence[str], words: Sequence[set[str]]) -> Doubt | None:
+    named = set().union(*words) & _UPRIGHT
+    return Doubt(f"pictures have an upright ({_listed(named)})", ("flip", "turn")) if named else None
 
 
 def _colours(classes: Sequence[str], words: Sequence[set[str]]) -> Doubt | None:
@@ -110,6 +164,7 @@ _RULES: tuple[Callable[[Sequence[str], Sequence[set[str]]], Doubt | None], ...] 
     _characters,
     _sides,
     _directions,
+    _upright,
     _colours,
     _lightness,
     _sizes,

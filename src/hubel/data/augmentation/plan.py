@@ -25,8 +25,8 @@ from hubel.data.augmentation.policies import OPERATIONS, Chosen, choose
 if TYPE_CHECKING:
     from hubel.data.augmentation.augment import Augment
 
-_UNITS = {"rotate": "°", "shear": "°", "hue": "°", "blur": " px"}
-_UNSIGNED = ("crop", "elastic", "erase", "blur", "noise")
+_UNITS = {"rotate": "°", "turn": "°", "shear": "°", "hue": "°", "blur": " px"}
+_UNSIGNED = ("crop", "turn", "elastic", "erase", "blur", "noise")
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,13 @@ def _plan_geometry(
         inverse, drawn_moves = _inverse_moves(augment, draws, shared, size)
         moves = np.where(shared[:, None, None], inverse, unmoved(count))
         drawn |= drawn_moves
+    if augment.turn:
+        degrees = _quarter_turns(augment, draws)
+        turns = about_centre(_inverted(rotations(degrees)), np.zeros((count, 2)), size)
+        moves = unmoved(count) if moves is None else moves
+        moves = np.where((degrees > 0)[:, None, None], composed(moves, turns), moves)
+        bent = bent | (degrees > 0)
+        drawn["turn"] = degrees
     if chosen is not None:
         moves = unmoved(count) if moves is None else moves
         for slot in range(chosen.kinds.shape[1]):
@@ -175,6 +182,13 @@ def _inverse_moves(
         "translate": moved[:, 0] / size[1] * shared,
     }
     return about_centre(inverse, back, size), {name: values for name, values in drawn.items() if getattr(augment, name)}
+
+
+def _quarter_turns(augment: Augment, draws: Floats) -> Floats:
+    """By how many degrees each picture is turned, (N,): 0, 90, 180 or 270."""
+    share = draws[:, Draw.TURN] / augment.turn
+    degrees: Floats = np.where(share < 1, 90 + 90 * np.floor(3 * share), 0.0)
+    return degrees
 
 
 def _inverted(linear: Floats) -> Floats:

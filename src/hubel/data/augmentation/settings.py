@@ -17,6 +17,7 @@ _OFF: dict[str, Any] = {"scale": None}
 _CALLED = {
     "mirror": "mirror images",
     "flip": "upside-down images",
+    "turn": "quarter turns",
     "rotate": "rotation",
     "scale": "resized crops",
     "zoom": "zoom",
@@ -26,7 +27,19 @@ _CALLED = {
 # A policy comes with crops and mirror images only: it does itself what else a preset does.
 _WITHOUT_MORE: dict[str, Any] = dict.fromkeys(
     (
-        *("rotate", "zoom", "shear", "translate", "elastic", "brightness", "contrast", "saturation", "hue", "erase"),
+        *(
+            "turn",
+            "rotate",
+            "zoom",
+            "shear",
+            "translate",
+            "elastic",
+            "brightness",
+            "contrast",
+            "saturation",
+            "hue",
+            "erase",
+        ),
         *("blur", "noise"),
     ),
     0.0,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hubel.data.disjoint_sets import DisjointSets
 from hubel.data.doctor.examination import Examination, Picture
-from hubel.data.labels import COLUMN_OF, label_text
+from hubel.data.labels import COLUMN_OF, ObjectsLabel, label_text
 from hubel.data.near_duplicates import near_duplicate_units
 from hubel.data.sources import SPLITS, Split
 from hubel.errors import DataError
@@ -89,9 +89,19 @@ def _units(examination: Examination, pictures: list[Picture]) -> Mapping[str, st
 def write_manifest(path: Path, examination: Examination, cleaning: Cleaning) -> None:
     """Write the pictures that stay as CSV: `path` relative to the file's folder, label, and split and group if any.
 
+    Pictures with boxes have a row for each object, without those that do not count.
+
     Raises:
-        DataError: The pictures lie in an archive or a table, where no path leads to them.
+        DataError: The pictures lie in an archive or a table, where no path leads to them; or they have masks.
     """
+    if examination.labelling == "mask":
+        raise DataError(
+            "--fix writes a table of labels, and masks are none: remove what is wrong yourself (the page names it), or "
+            "leave --fix out"
+        )
+    if examination.labelling == "boxes":
+        write_whole(path, _boxes_table(path, examination, cleaning))
+        return
     divided, column = examination.splits != (None,), COLUMN_OF[examination.labelling]
     columns = ["path", column, *(["split"] * divided), *(["group"] * examination.grouped)]
     text = io.StringIO()
@@ -99,12 +109,42 @@ def write_manifest(path: Path, examination: Examination, cleaning: Cleaning) -> 
     writer.writerow(columns)
     folder = path.resolve().parent
     for picture, split in sorted(cleaning.rows, key=lambda row: row[0].name):
-        if picture.sample.path is None:
-            raise DataError(
-                f"--fix writes a table of paths, but the pictures lie inside {examination.root}: unpack it, and give "
-                "the folder"
-            )
-        relative = os.path.relpath(picture.sample.path.resolve(), folder).replace(os.sep, "/")
+        relative = _relative(picture, folder, examination)
         label = label_text(picture.sample.label, examination.classes)
         writer.writerow([relative, label, *([split or ""] * divided), *([picture.group or ""] * examination.grouped)])
     write_whole(path, text.getvalue())
+
+
+def _boxes_table(path: Path, examination: Examination, cleaning: Cleaning) -> str:
+    """The pictures that stay as CSV with a row for each object, and one for each picture without any."""
+    divided, folder = examination.splits != (None,), path.resolve().parent
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", *(["split"] * divided), "label", "x1", "y1", "x2", "y2", "width", "height"])
+    for picture, split in sorted(cleaning.rows, key=lambda row: row[0].name):
+        label = picture.sample.label
+        if not isinstance(label, ObjectsLabel):
+            continue
+        relative = _relative(picture, folder, examination)
+        start, size = [relative, *([split or ""] * divided)], label.size[::-1]
+        counting = [
+            each
+            for each, out in zip(zip(label.boxes, label.classes, strict=True), label.ignored, strict=True)
+            if not out
+        ]
+        for box, number in counting:
+            sides = [int(side) if side == int(side) else side for side in box]
+            writer.writerow([*start, examination.classes[number], *sides, *size])
+        if not counting:
+            writer.writerow([*start, "", "", "", "", "", *size])
+    return text.getvalue()
+
+
+def _relative(picture: Picture, folder: Path, examination: Examination) -> str:
+    """The path of a picture from a folder."""
+    if picture.sample.path is None:
+        raise DataError(
+            f"--fix writes a table of paths, but the pictures lie inside {examination.root}: unpack it, and give the "
+            "folder"
+        )
+    return os.path.relpath(picture.sample.path.resolve(), folder).replace(os.sep, "/")

@@ -12,9 +12,10 @@ from typing import Any, get_args
 from hubel.data.doctor.examination import WHOLE, Examination
 from hubel.data.doctor.file_checks import check_files
 from hubel.data.doctor.findings import Finding, Level
+from hubel.data.doctor.objects import check_places, object_figures, pixel_shares
 from hubel.data.doctor.set_checks import check_classes, check_copies, check_groups, check_labels, check_shortcuts
 
-_CHECKS = (check_copies, check_groups, check_classes, check_files, check_shortcuts, check_labels)
+_CHECKS = (check_copies, check_groups, check_classes, check_places, check_files, check_shortcuts, check_labels)
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,16 @@ class Diagnosis:
         """How many readable pictures have each value of one of `PictureFacts`' attributes, the most frequent first."""
         return dict(Counter(getattr(picture.facts, name) for picture in self.examination.readable).most_common())
 
+    @cached_property
+    def objects(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Of each split and class, how many objects there are and how large; empty without boxes."""
+        return object_figures(self.examination) if self.examination.labelling == "boxes" else {}
+
+    @cached_property
+    def pixels(self) -> dict[str, dict[str, float]]:
+        """Of each split and class, its share of the pixels; empty without masks."""
+        return pixel_shares(self.examination) if self.examination.labelling == "mask" else {}
+
     def to_dict(self) -> dict[str, Any]:
         """This diagnosis for JSON."""
         examination = self.examination
@@ -75,6 +86,10 @@ class Diagnosis:
         }
         if examination.labelling == "number":
             values["values"] = _spread([float(p.sample.label) for p in examination.readable])  # type: ignore[arg-type]
+        if self.objects:
+            values["objects"] = self.objects
+        if self.pixels:
+            values["pixel_shares"] = self.pixels
         return values
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from hubel.data.annotations.values import Problem
 from hubel.data.collecting import labelled_splits
 from hubel.data.facts import PictureFacts, Progress, gather_facts
 from hubel.data.groups import Grouping
-from hubel.data.labels import Labelling, classes_of, label_text
+from hubel.data.labels import Labelling, classes_of, label_summary
 from hubel.data.layouts import find_source
 from hubel.data.near_duplicates import NearDuplicate, find_near_duplicates, near_duplicate_units
 from hubel.data.sources import SPLITS, Sample, Split
@@ -53,10 +54,11 @@ class Examination:
     Attributes:
         root: Where it lies.
         classes: The classes' names; none where labels are numbers.
-        labelling: Whether a picture has one class, several classes or a number.
+        labelling: Which kind of label a picture has.
         pictures: All of them, train before validation before test, each split by name.
         near_duplicates: The pairs of pictures that are copies of one another, but not the same file.
         notes: What was passed over.
+        problems: What is wrong with annotations.
     """
 
     root: Path
@@ -65,6 +67,7 @@ class Examination:
     pictures: tuple[Picture, ...]
     near_duplicates: tuple[NearDuplicate, ...]
     notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     @cached_property
     def readable(self) -> tuple[Picture, ...]:
@@ -93,8 +96,8 @@ class Examination:
         }
 
     def label_of(self, picture: Picture) -> str:
-        """A picture's label as text: the names of its classes, or its number."""
-        return label_text(picture.sample.label, self.classes) or "no class"
+        """A picture's label as text: the names of its classes, its number, how many objects it has of each class."""
+        return label_summary(picture.sample.label, self.classes) or "no class"
 
     @cached_property
     def copies(self) -> tuple[tuple[Picture, ...], ...]:
@@ -155,4 +158,5 @@ def examine(
         pictures=tuple(pictures),
         near_duplicates=tuple(find_near_duplicates(samples, source.classes)),
         notes=source.notes,
+        problems=source.problems,
     )

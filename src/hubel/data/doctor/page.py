@@ -13,14 +13,15 @@ from hubel.data.doctor.diagnosis import Diagnosis
 from hubel.data.doctor.examination import WHOLE, Examination, Picture
 from hubel.data.doctor.findings import Case, Finding
 from hubel.data.labels import classes_of
-from hubel.data.thumbnails import thumbnail
+from hubel.data.thumbnails import thumbnail_with_label
 from hubel.files import write_whole
 from hubel.pages import render_page
+from hubel.results.palette import class_colour, colours_of
 from hubel.version import __version__
 
 _CASES_SHOWN = 24
 _PICTURES_OF_A_CASE = 4
-_SAMPLES_PER_CLASS = 8
+_SAMPLES_PER_CLASS, _SAMPLES_WITH_PLACES = 8, 3
 _MOST_CLASSES_WITH_SAMPLES = 30
 _MOST_CLASSES_COUNTED = 200
 _MOST_SIZES = 400
@@ -43,6 +44,8 @@ def write_page(path: Path, diagnosis: Diagnosis) -> None:
         values=_value_rows(examination) if examination.labelling == "number" else [],
         sizes=_sizes(examination.readable),
         samples=_samples(examination),
+        colours=_colours(examination),
+        places=examination.labelling in ("boxes", "mask"),
     )
     write_whole(path, text)
 
@@ -61,7 +64,7 @@ def _case(examination: Examination, case: Case) -> dict[str, Any]:
         "remark": case.remark,
         "pictures": [
             {
-                "address": thumbnail(picture.sample) if picture.readable else None,
+                "address": _shown(examination, picture) if picture.readable else None,
                 "name": picture.name,
                 "label": examination.label_of(picture),
                 "split": picture.split,
@@ -71,6 +74,22 @@ def _case(examination: Examination, case: Case) -> dict[str, Any]:
         ],
         "more": max(len(case.pictures) - _PICTURES_OF_A_CASE, 0),
     }
+
+
+def _shown(examination: Examination, picture: Picture) -> str | None:
+    """A picture for the page, with what is marked in it."""
+    return thumbnail_with_label(picture.sample, examination.classes)
+
+
+def _colours(examination: Examination) -> dict[str, str]:
+    """The colour that each class is drawn in; empty where nothing is drawn."""
+    if examination.labelling == "boxes":
+        colours = [class_colour(number) for number in range(len(examination.classes))]
+    elif examination.labelling == "mask":
+        colours = colours_of(examination.classes)
+    else:
+        return {}
+    return {name: f"rgb{colour}" for name, colour in zip(examination.classes, colours, strict=True)}
 
 
 def _class_rows(examination: Examination) -> list[dict[str, Any]]:
@@ -86,7 +105,10 @@ def _class_rows(examination: Examination) -> list[dict[str, Any]]:
 
 def _value_rows(examination: Examination) -> list[dict[str, Any]]:
     """A histogram of the values of each split: the edges' texts and the bars' heights."""
-    values = {split: [p.sample.label for p in examination.readable if p.split == split] for split in examination.splits}
+    values = {
+        split: [float(p.sample.label) for p in examination.readable if p.split == split]  # type: ignore[arg-type]
+        for split in examination.splits
+    }
     _, edges = np.histogram([value for of_split in values.values() for value in of_split], bins=_VALUE_BINS)
     rows = []
     for split, of_split in values.items():
@@ -130,8 +152,10 @@ def _sizes(pictures: Sequence[Picture]) -> dict[str, Any]:
 def _samples(examination: Examination) -> list[tuple[str, list[str]]]:
     """A few pictures of each class, evenly spaced."""
     rows = []
+    places = examination.labelling in ("boxes", "mask")
+    wanted = _SAMPLES_WITH_PLACES if places else _SAMPLES_PER_CLASS
     for index, name in enumerate(examination.classes[:_MOST_CLASSES_WITH_SAMPLES]):
         of_class = [picture for picture in examination.readable if index in classes_of(picture.sample.label)]
-        chosen = np.linspace(0, len(of_class) - 1, min(_SAMPLES_PER_CLASS, len(of_class))).astype(int)
-        rows.append((name, [address for at in chosen if (address := thumbnail(of_class[at].sample))]))
+        chosen = np.linspace(0, len(of_class) - 1, min(wanted, len(of_class))).astype(int)
+        rows.append((name, [address for at in chosen if (address := _shown(examination, of_class[at]))]))
     return rows
