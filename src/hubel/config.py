@@ -94,6 +94,7 @@ class AugmentConfig(Settings):
         crop: Whether a crop lies anywhere; otherwise in the centre.
         mirror: Probability of a left-right mirror image.
         flip: Probability of an upside-down image.
+        turn: Probability of a turn by 90, 180 or 270 degrees.
         scale: Least and greatest share of the picture's area that a resized crop covers.
         ratio: Least and greatest aspect ratio of a resized crop.
         pad: Pixels of zero padding before a crop without resizing.
@@ -115,6 +116,8 @@ class AugmentConfig(Settings):
         erase_area: Least and greatest share of the picture that is erased.
         blur: Largest σ of a blur in pixels.
         noise: Largest σ of noise, as a share of the range of values.
+        mosaic: Probability that a picture with boxes is joined with three others.
+        keep_boxes: Whether geometric changes that would cut more than a tenth off a box are left out.
         policy: `randaugment` or `trivialaugment`, instead of what a preset does beside crops and mirror images.
         operations: How many operations RandAugment does to each picture.
         magnitude: How strong they are, 0 to 30.
@@ -127,6 +130,7 @@ class AugmentConfig(Settings):
     crop: bool | None = None
     mirror: Fraction | None = None
     flip: Fraction | None = None
+    turn: Fraction | None = None
     scale: tuple[Positive, Positive] | None = None
     ratio: tuple[Positive, Positive] | None = None
     pad: Annotated[int, Field(ge=0)] | None = None
@@ -147,6 +151,8 @@ class AugmentConfig(Settings):
     erase_area: tuple[Positive, Positive] | None = None
     blur: float | None = None
     noise: Fraction | None = None
+    mosaic: Fraction | None = None
+    keep_boxes: bool | None = None
     policy: Literal["randaugment", "trivialaugment"] | None = None
     operations: int | None = None
     magnitude: int | None = None
