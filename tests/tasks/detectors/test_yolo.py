@@ -11,18 +11,13 @@ from hubel.models import build_model
 from hubel.models.detection.yolo import YOLOOutput
 from hubel.nn.boxes import ciou, iou
 from hubel.tasks.detectors import Objects
-from hubel.tasks.detectors.yolo import (
-    POINTS_PER_OBJECT,
-    Assignment,
-    assign,
-    boxes_of,
-    decode,
-    losses,
-)
+from hubel.tasks.detectors.yolo import POINTS_PER_OBJECT, assign, boxes_of, decode, losses
 
 
-def by_loop(scores: torch.Tensor, boxes: torch.Tensor, points: torch.Tensor, objects: Objects) -> Assignment:
-    """TOOD's assignment as one reads it."""
+def by_loop(
+    scores: torch.Tensor, boxes: torch.Tensor, points: torch.Tensor, objects: Objects
+) -> list[tuple[int, int, float]]:
+    """TOOD's assignment of one picture as one reads it: of each assigned point its position, object and score."""
     chosen: dict[int, tuple[int, float, float]] = {}  # by point: object, overlap, how well it suits
     for number, (target, label) in enumerate(zip(objects.boxes, objects.labels, strict=True)):
         inside = [p for p, (x, y) in enumerate(points) if target[0] < x < target[2] and target[1] < y < target[3]] or [
@@ -37,9 +32,7 @@ def by_loop(scores: torch.Tensor, boxes: torch.Tensor, points: torch.Tensor, obj
     for p, (number, _, suit) in chosen.items():
         own = [value for value in chosen.values() if value[0] == number]
         found.append((p, number, suit / max(value[2] for value in own) * max(value[1] for value in own)))
-    found.sort(key=lambda row: (row[1], row[0]))
-    point, number, score = zip(*found, strict=True)
-    return Assignment(torch.tensor(point), torch.tensor(number), torch.tensor(score))
+    return sorted(found, key=lambda row: (row[1], row[0]))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -47,15 +40,48 @@ def test_assignment_is_that_of_a_plain_loop(seed: int):
     torch.manual_seed(seed)
     x, y = torch.meshgrid(torch.arange(10.0), torch.arange(10.0), indexing="xy")
     points = torch.stack((x.flatten(), y.flatten()), 1) * 8 + 4
-    boxes = torch.cat((points - 12 * torch.rand(100, 2) - 1, points + 12 * torch.rand(100, 2) + 1), 1)
+    spread = 12 * torch.rand(3, 100, 4) + 1
+    boxes = torch.cat((points - spread[..., :2], points + spread[..., 2:]), 2)
     low = torch.rand(6, 2) * 50
-    objects = Objects(torch.cat((low, low + torch.rand(6, 2) * 29 + 1), 1), torch.randint(4, (6,)))
-    objects.boxes[0] = torch.tensor([9.0, 9, 11, 11])  # between the points
-    scores = torch.rand(100, 4)
-    found, expected = assign(scores, boxes, points, objects), by_loop(scores, boxes, points, objects)
-    assert torch.equal(found.points, expected.points)
-    assert torch.equal(found.objects, expected.objects)
-    torch.testing.assert_close(found.scores, expected.scores, rtol=1e-4, atol=1e-6)
+    many = Objects(torch.cat((low, low + torch.rand(6, 2) * 29 + 1), 1), torch.randint(4, (6,)))
+    many.boxes[0] = torch.tensor([9.0, 9, 11, 11])  # between the points
+    twice = Objects(torch.tensor([[8.0, 8, 40, 40], [8, 8, 40, 40], [30, 8, 70, 40]]), torch.tensor([1, 1, 2]))
+    objects = [many, Objects.none(), twice]
+    scores = torch.rand(3, 100, 4)
+    found = assign(scores, boxes, points, objects)
+    expected, before = [], 0
+    for number, picture in enumerate(objects):
+        if len(picture.labels):
+            rows = by_loop(scores[number], boxes[number], points, picture)
+            expected += [(number, point, before + of_object, score) for point, of_object, score in rows]
+        before += len(picture.labels)
+    pictures, places, numbers, wanted = map(torch.tensor, zip(*expected, strict=True))
+    assert torch.equal(found.pictures, pictures)
+    assert torch.equal(found.points, places)
+    assert torch.equal(found.objects, numbers)
+    torch.testing.assert_close(found.scores, wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_the_loss_of_a_batch_is_that_of_its_pictures():
+    torch.manual_seed(0)
+    network = build_model("yolo_n", num_classes=3).eval()
+    with torch.no_grad():
+        output = network(torch.randn(2, 3, 64, 64))
+    output = output._replace(class_logits=torch.randn_like(output.class_logits))
+    objects = [
+        Objects(torch.tensor([[4.0, 4, 40, 60], [30, 30, 50, 50]]), torch.tensor([0, 2])),
+        Objects(torch.tensor([[8.0, 8, 24, 24]]), torch.tensor([1])),
+    ]
+    alone = [output._replace(class_logits=output.class_logits[[n]], distances=output.distances[[n]]) for n in range(2)]
+    sums = [
+        float(assign(one.class_logits.sigmoid(), boxes_of(one), one.points, [there]).scores.sum())
+        for one, there in zip(alone, objects, strict=True)
+    ]
+    both = losses(output, objects)
+    parts = [losses(one, [there]) for one, there in zip(alone, objects, strict=True)]
+    for name, value in both._asdict().items():
+        total = sum(float(getattr(part, name)) * max(of_one, 1) for part, of_one in zip(parts, sums, strict=True))
+        assert value.item() == pytest.approx(total / max(sum(sums), 1), rel=1e-4)
 
 
 def one_point(distances: torch.Tensor, logit: float) -> YOLOOutput:

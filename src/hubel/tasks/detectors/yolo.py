@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hubel.models.detection.yolo import YOLOOutput
-from hubel.nn.boxes import ciou, clip, decode_distances, encode_distances, pairwise_iou
+from hubel.nn.boxes import ciou, clip, decode_distances, encode_distances, iou
 from hubel.tasks.detectors.objects import Detections, Objects, check_objects
 from hubel.tasks.detectors.suppression import Suppression, suppressed
 
@@ -53,14 +53,16 @@ class YOLOLosses(NamedTuple):
 
 
 class Assignment(NamedTuple):
-    """Which point of a picture is to find which object.
+    """Which points of which pictures are to find which objects: K of them, object by object.
 
     Attributes:
-        points: int64 (K,): the positions of the points that are to find one.
-        objects: int64 (K,): the number of the object of each.
+        pictures: int64 (K,): the positions of the pictures in the batch.
+        points: int64 (K,): the positions of the points.
+        objects: int64 (K,): the numbers of the objects, counted through the batch.
         scores: (K,): which score of the object's class each is to have, 0 to 1.
     """
 
+    pictures: Tensor
     points: Tensor
     objects: Tensor
     scores: Tensor
@@ -80,46 +82,67 @@ def _distances(raw: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def assign(scores: Tensor, boxes: Tensor, points: Tensor, objects: Objects) -> Assignment:
-    """Task-aligned assignment for one picture (TOOD, section 3.2.1).
+def assign(scores: Tensor, boxes: Tensor, points: Tensor, objects: list[Objects]) -> Assignment:
+    """Task-aligned assignment for a batch (TOOD, section 3.2.1).
 
     A point suits an object by t = s^α u^β, with s its score for the object's class and u the IoU of its box with the
     object. Each object takes the 10 points that suit it best of those that lie in it (of an object that no point lies
     in, the nearest point); a point that two objects take goes to the one that its box overlaps most. The score that a
     point should have is t, scaled so that the object's best point has the best u of the object's points.
 
+    The objects of all pictures are looked at together, and only at points that lie in them.
+
     Args:
-        scores: (P, C), 0 to 1.
-        boxes: (P, 4), predicted.
+        scores: (N, P, C), 0 to 1.
+        boxes: (N, P, 4), predicted.
         points: (P, 2).
-        objects: The picture's.
+        objects: Picture by picture.
     """
-    if not len(objects.labels):
-        nothing = points.new_zeros(0, dtype=torch.int64)
-        return Assignment(nothing, nothing, scores.new_zeros(0))
-    targets = objects.boxes.to(boxes)
+    targets, labels, picture = _together(objects, boxes)  # of G objects
     inside = _inside(points.to(boxes), targets)  # (G, P)
-    overlap = pairwise_iou(targets, boxes)  # (G, P)
-    suits = scores[:, objects.labels].T.to(overlap).pow(SCORE_EXPONENT) * overlap.pow(OVERLAP_EXPONENT)
-    suits = torch.where(inside, suits, -1)
-    best = suits.topk(min(POINTS_PER_OBJECT, suits.shape[1]), dim=1).indices
-    taken = torch.zeros_like(inside).scatter_(1, best, True) & inside
-    taken &= overlap == torch.where(taken, overlap, -1).amax(dim=0)  # of several objects the one that fits best
-    taken &= taken.long().cumsum(dim=0) == 1  # and of equal ones the first
-    suits, overlap = torch.where(taken, suits, 0), torch.where(taken, overlap, 0)
-    least = torch.finfo(suits.dtype).tiny
-    wanted = suits / suits.amax(dim=1, keepdim=True).clamp(min=least) * overlap.amax(dim=1, keepdim=True)
-    number, point = taken.nonzero(as_tuple=True)
-    return Assignment(point, number, wanted[number, point])
+    number, point = inside.nonzero(as_tuple=True)  # pairs, object by object
+    overlap = iou(targets[number], boxes[picture[number], point])
+    score = scores[picture[number], point, labels[number]].to(overlap)
+    suits = score.pow(SCORE_EXPONENT) * overlap.pow(OVERLAP_EXPONENT)
+
+    ranked = suits.new_full(inside.shape, -1).index_put_((number, point), suits)
+    best = ranked.topk(min(POINTS_PER_OBJECT, len(points)), dim=1).indices
+    taken = torch.zeros_like(inside).scatter_(1, best, True)[number, point]
+    number, point, overlap, suits = number[taken], point[taken], overlap[taken], suits[taken]
+
+    place = picture[number] * len(points) + point
+    places = len(boxes) * len(points)
+    fits = overlap == _greatest(overlap, place, places)[place]  # of several objects the one that fits best
+    order = torch.arange(len(place), 0, -1, device=place.device)
+    fits &= order == _greatest(torch.where(fits, order, 0), place, places)[place]  # and of equal ones the first
+    number, point, overlap, suits = number[fits], point[fits], overlap[fits], suits[fits]
+
+    count, least = len(targets), torch.finfo(suits.dtype).tiny
+    of_best = _greatest(suits, number, count)[number].clamp(min=least)
+    wanted = suits / of_best * _greatest(overlap, number, count)[number]
+    return Assignment(picture[number], point, number, wanted)
+
+
+def _together(objects: list[Objects], like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The boxes (G, 4), labels (G,) and pictures (G,) of all objects of a batch, on the device of a tensor."""
+    counts = torch.tensor([len(each.labels) for each in objects])
+    boxes = torch.cat([each.boxes.to(like) for each in objects])
+    labels = torch.cat([each.labels.to(like.device) for each in objects])
+    return boxes, labels, torch.repeat_interleave(counts).to(like.device)
+
+
+def _greatest(values: Tensor, groups: Tensor, count: int) -> Tensor:
+    """The greatest of the values 0 or more (K,) in each of so many groups (K,): (count,), 0 in empty ones."""
+    return values.new_zeros(count).scatter_reduce_(0, groups, values, "amax")
 
 
 def _inside(points: Tensor, boxes: Tensor) -> Tensor:
     """Which points (P, 2) lie in which boxes (G, 4), or nearest to the middle of one without any: bool (G, P)."""
-    inside = (encode_distances(boxes[:, None], points) > 0).all(dim=-1)
-    empty = ~inside.any(dim=1)
+    inside = ((points > boxes[:, None, :2]) & (points < boxes[:, None, 2:])).all(dim=-1)
+    empty = (~inside.any(dim=1)).nonzero()[:, 0]
     middles = (boxes[empty, :2] + boxes[empty, 2:]) / 2
     nearest = (middles[:, None] - points).square().sum(dim=-1).argmin(dim=1)
-    inside[empty.nonzero()[:, 0], nearest] = True
+    inside[empty, nearest] = True
     return inside
 
 
@@ -135,24 +158,22 @@ def losses(output: YOLOOutput, objects: list[Objects]) -> YOLOLosses:
     """
     logits = output.class_logits
     check_objects(objects, len(logits), logits.shape[-1])
-    predicted = boxes_of(output)
-    scores = logits.detach().sigmoid()
-    target_scores = torch.zeros_like(logits)
-    chosen, wanted, distances, strides = [], [], [], []
-    for number, picture in enumerate(objects):
-        points, numbers, target = assign(scores[number], predicted[number].detach(), output.points, picture)
-        target_scores[number, points, picture.labels[numbers]] = target.to(logits.dtype)
-        chosen.append((predicted[number, points], picture.boxes.to(predicted)[numbers], target))
-        wanted.append(encode_distances(picture.boxes.to(predicted)[numbers], output.points[points]))
-        distances.append(output.distances[number, points])
-        strides.append(output.strides[points])
-    boxes, theirs, weights = (torch.cat(parts) for parts in zip(*chosen, strict=True))
-    normaliser = target_scores.sum().clamp(min=1)
-    classes = F.binary_cross_entropy_with_logits(logits, target_scores, reduction="sum") / normaliser
-    overlap = ((1 - ciou(boxes, theirs)) * weights).sum() / normaliser
-    spread = _distribution_loss(torch.cat(distances), torch.cat(wanted) / torch.cat(strides)[:, None])
-    distributions = (spread * weights).sum() / normaliser
-    return YOLOLosses(CLASS_WEIGHT * classes, BOX_WEIGHT * overlap, DISTRIBUTION_WEIGHT * distributions)
+    with torch.no_grad():
+        found = assign(logits.sigmoid(), boxes_of(output), output.points, objects)
+    targets, labels, _ = _together(objects, logits)
+    wanted_scores = torch.zeros_like(logits)
+    wanted_scores[found.pictures, found.points, labels[found.objects]] = found.scores.to(logits)
+    normaliser = wanted_scores.sum().clamp(min=1)
+    classes = F.binary_cross_entropy_with_logits(logits, wanted_scores, reduction="sum") / normaliser
+
+    raw = output.distances[found.pictures, found.points]  # (K, 4, bins)
+    points, strides = output.points[found.points], output.strides[found.points, None]
+    theirs = targets[found.objects]
+    overlap = ciou(decode_distances(_distances(raw) * strides, points), theirs)
+    boxes = ((1 - overlap) * found.scores).sum() / normaliser
+    spread = _distribution_loss(raw, encode_distances(theirs, points) / strides)
+    distributions = (spread * found.scores).sum() / normaliser
+    return YOLOLosses(CLASS_WEIGHT * classes, BOX_WEIGHT * boxes, DISTRIBUTION_WEIGHT * distributions)
 
 
 def _distribution_loss(raw: Tensor, wanted: Tensor) -> Tensor:
