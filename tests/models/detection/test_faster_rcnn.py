@@ -166,6 +166,14 @@ def test_without_a_pyramid_it_works_on_the_map_of_stride_16():
     assert sides[4].tolist() == [256, 256]  # sizes 128, 256, 512 in each of the ratios 0.5, 1, 2
 
 
+def test_a_narrow_pyramid_and_second_stage():
+    network = build_model("faster_rcnn/resnet18", num_classes=3, pyramid_width=32, hidden=48).eval()
+    assert network.rpn.conv.weight.shape == (32, 32, 3, 3)
+    assert network.head.dense1.weight.shape == (48, 32 * 7 * 7)
+    with torch.no_grad():
+        assert network(torch.randn(1, 3, 64, 64)).class_logits.shape[1] == 4
+
+
 def test_frozen_norms_stay_as_they_are():
     network = build_model("faster_rcnn/resnet18", num_classes=2, frozen_norm=True).train()
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]

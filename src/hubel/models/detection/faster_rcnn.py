@@ -107,7 +107,7 @@ class RegionProposalNetwork(nn.Module):
 class RegionHead(nn.Module):
     """The second stage: two dense layers, then a layer for the classes and one for the boxes."""
 
-    def __init__(self, width: int, num_classes: int, hidden: int = 1024) -> None:
+    def __init__(self, width: int, num_classes: int, hidden: int) -> None:
         super().__init__()
         self.dense1 = nn.Linear(width * POOLED**2, hidden)
         self.dense2 = nn.Linear(hidden, hidden)
@@ -128,6 +128,9 @@ class FasterRCNN(nn.Module):
         backbone: Any classification network with maps of the strides above, with whatever weights it has.
         num_classes: Number of classes, the background not counted.
         pyramid: Whether there is a feature pyramid; otherwise everything works on the backbone's map of stride 16.
+        pyramid_width: Channels of the pyramid, and so of the proposals' convolution: the operations of both grow with
+            its square, and at 256 are most of the network's on a small backbone.
+        hidden: Units of the second stage's two dense layers.
         frozen_norm: Keep the backbone's BatchNorms as they are, as published detectors do; see `Backbone`.
         norm_eps: Epsilon of the backbone's BatchNorms; None: its own. torchvision's published file wants 0.
         proposals: How many regions the second stage sees at most for each picture, and so many per level come to
@@ -147,6 +150,8 @@ class FasterRCNN(nn.Module):
         *,
         num_classes: int = 90,
         pyramid: bool = True,
+        pyramid_width: int = 256,
+        hidden: int = 1024,
         frozen_norm: bool = False,
         norm_eps: float | None = None,
         proposals: tuple[int, int] = (2000, 1000),
@@ -156,10 +161,10 @@ class FasterRCNN(nn.Module):
         strides, sizes = (PYRAMID_STRIDES, PYRAMID_SIZES) if pyramid else (PLAIN_STRIDES, PLAIN_SIZES)
         self.backbone = Backbone(backbone, strides, frozen_norm=frozen_norm, norm_eps=norm_eps)
         self.in_channels = self.backbone.in_channels
-        self.pyramid = FeaturePyramid(self.backbone.out_channels) if pyramid else None
-        width = 256 if pyramid else self.backbone.out_channels[0]
+        self.pyramid = FeaturePyramid(self.backbone.out_channels, pyramid_width) if pyramid else None
+        width = pyramid_width if pyramid else self.backbone.out_channels[0]
         self.rpn = RegionProposalNetwork(width, len(RATIOS) * len(sizes[0]))
-        self.head = RegionHead(width, num_classes)
+        self.head = RegionHead(width, num_classes, hidden)
         self.strides = strides
         self.sizes = sizes
         self.proposals = proposals
@@ -295,6 +300,8 @@ class Options(TypedDict, total=False):
 
     num_classes: int
     pyramid: bool
+    pyramid_width: int
+    hidden: int
     frozen_norm: bool
     norm_eps: float | None
     proposals: tuple[int, int]
