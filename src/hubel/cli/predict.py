@@ -1,4 +1,4 @@
-"""`hubel predict`: pictures in; their classes, labels or numbers out."""
+"""`hubel predict`: pictures or films in; their classes, numbers, objects or masks out."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from hubel.cli.text import TTA_HELP
 
 if TYPE_CHECKING:
+    from hubel.inference.predictor import Predictor
     from hubel.results import Result
 
 
@@ -20,14 +21,22 @@ def predict(
         typer.Argument(
             metavar="MODEL... IMAGES...",
             help="A bundle (best.safetensors) or a run's folder, or several, which are averaged; then files, folders "
-            "(with all below them), globs, archives or manifests.",
+            "(with all below them), globs, archives or manifests; or films.",
         ),
     ],
     top: Annotated[int, typer.Option("--top", min=1, help="Classes or labels to tell for each picture.")] = 3,
-    format_: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+    format_: Annotated[str, typer.Option("--format", help="table, csv or json (of boxes: in COCO's form).")] = "table",
     json_: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write to a file: .csv or .json tell the format.")
+    ] = None,
+    draw: Annotated[
+        Path | None,
+        typer.Option("--draw", help="Write each picture with what is predicted drawn onto it into this folder."),
+    ] = None,
+    least_score: Annotated[
+        float | None,
+        typer.Option("--least-score", min=0, max=1, help="Report objects from this score on; else as in training."),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")] = "auto",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures computed together.")] = 32,
@@ -42,7 +51,9 @@ def predict(
     style = _choose_format("json" if json_ else format_, output)
     from hubel import runtime
     from hubel.data.inputs import list_images
+    from hubel.inference.drawn import draw_each
     from hubel.inference.ensemble import check_average, check_same_task, mirror_note, named_views, predict_each
+    from hubel.inference.film import is_film
     from hubel.inference.predictor import load
 
     models, images = split_models(models_and_images)
@@ -53,6 +64,19 @@ def predict(
     runtime.start()
     predictors = [load(model, device=device) for model in models]
     check_same_task(predictors, way)
+    if least_score is not None:
+        report_from(least_score, predictors)
+    if films := [image for image in images if is_film(image)]:
+        from hubel.cli.predict_films import predict_films
+
+        if output is not None and len(films) == len(images):
+            raise ConfigError(
+                "--output is for pictures: what is predicted of a film goes beside it, or where --draw says"
+            )
+        predict_films(predictors, films, draw, batch_size=batch_size, tta=views)
+        images = [image for image in images if not is_film(image)]
+        if not images:
+            return
     files = list_images(images, tell=lambda text: print(text, file=sys.stderr))
     for note in {mirror_note(predictor.bundle, views) for predictor in predictors} if views else ():
         if note:
@@ -64,6 +88,8 @@ def predict(
         print(f"left out {error}", file=sys.stderr)
 
     each = predict_each(predictors, files, batch_size=batch_size, tta=views, average=average, on_unreadable=leave_out)
+    if draw is not None:
+        each = draw_each(each, predictors[0].task, draw, files)
     results = [result for _, result in each]
     top = min(top, max(len(predictors[0].classes), 1))
     if not results:
@@ -71,6 +97,8 @@ def predict(
             f"none of the {len(files)} pictures can be read: expected JPEG, PNG, WebP, BMP, TIFF or GIF files"
         )
     _write(results, style, top, output)
+    if draw is not None:
+        print(f"{len(results)} drawn pictures in {draw}", file=sys.stderr)
     if unreadable:
         print(f"{len(unreadable)} of {len(files)} pictures cannot be read and were left out", file=sys.stderr)
 
@@ -92,6 +120,21 @@ def split_models(arguments: list[str]) -> tuple[list[str], list[str]]:
     return arguments[:count], arguments[count:]
 
 
+def report_from(least_score: float, predictors: list[Predictor]) -> None:
+    """Have detectors report objects from another score on.
+
+    Raises:
+        ConfigError: The models are none.
+    """
+    from hubel.errors import ConfigError
+    from hubel.tasks.detection import DetectionTask
+
+    for predictor in predictors:
+        if not isinstance(predictor.task, DetectionTask):
+            raise ConfigError(f"--least-score came, but the model is for {predictor.task.name}: it is for detection")
+        predictor.task = predictor.task.reporting_from(least_score)
+
+
 def _choose_format(named: str, output: Path | None) -> str:
     from hubel.errors import unknown_name
 
@@ -109,8 +152,7 @@ def _write(results: list[Result], style: str, top: int, output: Path | None) -> 
     import json
 
     if style == "json":
-        values = [result.to_dict(top) for result in results]
-        text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(_json_value(results, top), indent=2, ensure_ascii=False) + "\n"
     else:
         text = _csv(results, top)
     if output is None:
@@ -120,6 +162,14 @@ def _write(results: list[Result], style: str, top: int, output: Path | None) -> 
 
         write_whole(output, text)
         print(f"{len(results)} predictions in {output}", file=sys.stderr)
+
+
+def _json_value(results: list[Result], top: int) -> object:
+    """A list of the results; of boxes, a document in the form of COCO, as programs that work with boxes expect."""
+    from hubel.results import DetectedObjects, Localization, coco_document
+
+    boxes = [result for result in results if isinstance(result, (DetectedObjects, Localization))]
+    return coco_document(boxes) if boxes else [result.to_dict(top) for result in results]
 
 
 def _csv(results: list[Result], top: int) -> str:

@@ -25,6 +25,7 @@ TITLES = {
     "macro_f1": "macro F1",
     "micro_f1": "micro F1",
     "roc_auc": "ROC AUC",
+    "box_loss": "box loss",
     "loss": "loss",
 }
 HEADLINES = ("localization_accuracy", "accuracy", "mean_average_precision", "map50", "mean_iou", "mae")

@@ -1,0 +1,51 @@
+"""Films given to `hubel predict`: each comes back drawn, with a table of what is predicted of its frames."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hubel.inference.predictor import Predictor
+    from hubel.inference.views import Views
+
+
+def predict_films(
+    predictors: Sequence[Predictor],
+    films: Sequence[str],
+    folder: Path | None,
+    *,
+    batch_size: int,
+    tta: Views | None,
+) -> None:
+    """Predict films one after the other, and print where each one's results are and how fast it went.
+
+    Args:
+        predictors: The models, of the same task and classes.
+        films: The files.
+        folder: Where drawn films go, under their own names; None: beside each, as `NAME.predicted.mp4`.
+        batch_size: Frames computed together.
+        tta: Test-time augmentation.
+    """
+    from hubel.cli.progress import evaluation_progress
+    from hubel.inference.film import predict_film
+
+    for name in films:
+        film = Path(name)
+        base = film.with_suffix(".predicted") if folder is None else folder / film.stem
+        drawn, table = (base.with_name(f"{base.name}{suffix}") for suffix in (".mp4", ".jsonl"))
+        with evaluation_progress() as progress:
+            times = predict_film(
+                predictors,
+                film,
+                drawn,
+                table,
+                batch_size=batch_size,
+                tta=tta,
+                progress=partial(progress, film.name),
+            )
+        print(f"{film}: {times.text()}")
+        print(f"drawn: {drawn}; predictions, a line of JSON a frame: {table}", file=sys.stderr)
