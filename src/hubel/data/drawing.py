@@ -8,6 +8,7 @@ a whole factor first, as no text fits into 32×32 pixels.
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -80,7 +81,7 @@ def readable(image: Image.Image) -> tuple[Image.Image, int]:
 
 def letter_size(size: tuple[int, int], *, crowded: bool = False) -> int:
     """The font's size in pixels for a picture of a width and height."""
-    letters = max(_LEAST_LETTERS, round(_LETTERS_PER_SIDE * (size[0] * size[1]) ** 0.5))
+    letters = max(_LEAST_LETTERS, round(_LETTERS_PER_SIDE * math.sqrt(size[0] * size[1])))
     return max(_LEAST_LETTERS - 2, round(0.75 * letters)) if crowded else letters
 
 

@@ -36,7 +36,7 @@ def coco_document(results: Sequence[WithObjects]) -> dict[str, Any]:
     `images` and `categories` are numbered from 1, in the order of the results and of the model's classes. Every one of
     the `annotations` has, beside what COCO wants, its `score`: so `annotations` alone is COCO's form of results.
     """
-    annotations = []
+    annotations: list[dict[str, Any]] = []
     for image, result in enumerate(results, start=1):
         category = {name: number for number, name in enumerate(result.classes, start=1)}
         for found in result.objects:

@@ -15,6 +15,7 @@ Box = tuple[float, float, float, float]
 
 CORNERS = ("x1", "y1", "x2", "y2")
 _DIGITS = 2  # of a pixel, in files
+_SUREST = 3  # objects that a row for people names
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ class DetectedObjects:
     def table_row(self, top: int) -> dict[str, str]:
         """A row of a table for people: what there is, and the surest objects."""
         counted = ", ".join(f"{count} {name}" for name, count in self.counts().items())
-        surest = ", ".join(found.text for found in self.objects[:top])
-        more = f", ... ({len(self.objects) - top} more)" if len(self.objects) > top else ""
+        surest = ", ".join(found.text for found in self.objects[:_SUREST])
+        more = f", ... ({len(self.objects) - _SUREST} more)" if len(self.objects) > _SUREST else ""
         return {"picture": str(self.path), "objects": counted or "–", "surest": surest + more}
 
     def __repr__(self) -> str:

@@ -73,4 +73,6 @@ def box_views(views: Views | None, *, any_size: bool = True) -> list[BoxView]:
             f"test-time augmentation '{views.name}' came for a network that takes one size alone: expected flip"
         )
     scales = SCALES if views.layout == "scales" else (1.0,)
-    return [BoxView(scale, mirrored) for scale in scales for mirrored in ((False, True) if views.mirrored else (False,))]
+    return [
+        BoxView(scale, mirrored) for scale in scales for mirrored in ((False, True) if views.mirrored else (False,))
+    ]

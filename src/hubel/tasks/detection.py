@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, cast
 
 import numpy as np
@@ -69,7 +69,7 @@ class DetectionTask:
     """
 
     classes: tuple[str, ...]
-    settings: DetectionConfig = DetectionConfig()
+    settings: DetectionConfig = field(default_factory=DetectionConfig)
 
     name: ClassVar[str] = "detection"
     labelling: ClassVar[Labelling] = "boxes"
@@ -175,9 +175,7 @@ class DetectionTask:
             for of_picture in zip(*of_models, strict=True)
         ]
 
-    def results(
-        self, predictions: Sequence[FoundInPicture], paths: Sequence[str | None]
-    ) -> list[DetectedObjects]:
+    def results(self, predictions: Sequence[FoundInPicture], paths: Sequence[str | None]) -> list[DetectedObjects]:
         """What is reported of each picture: objects with the least score or more."""
         return [
             DetectedObjects(self.classes, self._objects(found.detections), found.size, path)
@@ -207,7 +205,7 @@ class DetectionTask:
         )
 
     def rank(self, metrics: Metrics) -> tuple[float, ...]:
-        """mAP at the overlap 0.5, then the mean over all overlaps."""
+        """The mean average precision at the overlap 0.5, then that over all overlaps."""
         figures = metrics.figures()
         return figures["map50"], figures["map"]
 
@@ -268,7 +266,7 @@ def _counted(label: ObjectsLabel) -> Tensor:
 
 
 def _mean_boxes(labels: Labels, classes: int) -> Detections:
-    """Of each class that occurs, the mean box relative to the picture, and the share of pictures with such an object."""
+    """Of each class that occurs, the mean box relative to the picture; the score is the share of pictures with it."""
     boxes: list[list[Tensor]] = [[] for _ in range(classes)]
     pictures = np.zeros(classes)
     for label in labels:
@@ -277,7 +275,7 @@ def _mean_boxes(labels: Labels, classes: int) -> Detections:
         numbers = objects.labels[counted]
         for number, box in zip(numbers.tolist(), to_relative(objects.boxes[counted], label.size), strict=True):
             boxes[number].append(box)
-        pictures[numbers.unique().numpy()] += 1
+        pictures[list(set(numbers.tolist()))] += 1
     present = [number for number in range(classes) if boxes[number]]
     order = sorted(present, key=lambda number: -pictures[number])
     return Detections(

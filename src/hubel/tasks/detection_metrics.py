@@ -91,7 +91,7 @@ def detection_metrics(
 def resampled_map50(
     detections: Sequence[Detections], objects: Sequence[Objects], ignored: Ignored = None
 ) -> npt.NDArray[np.float64]:
-    """mAP at the overlap 0.5 of 1,000 resamples of the pictures: float64 (R,), NaN for one without any objects.
+    """The figure `map50` of 1,000 resamples of the pictures: float64 (R,), NaN for one without any objects.
 
     The same resamples are drawn whenever there are as many pictures, so that two models' values go together.
     """
@@ -106,7 +106,7 @@ def _evaluated(
     """What faster-coco-eval accumulates."""
     from faster_coco_eval import COCO, COCOeval_faster
 
-    annotations = []
+    annotations: list[dict[str, Any]] = []
     for number, there in enumerate(objects, start=1):
         sizes = area(there.boxes).tolist()
         crowds = [0] * len(sizes) if ignored is None else ignored[number - 1].int().tolist()
@@ -138,9 +138,7 @@ def _evaluated(
 
 def _counts(objects: Sequence[Objects], ignored: Ignored, classes: int) -> npt.NDArray[np.int64]:
     """How many objects that count each class has, int64 (classes,)."""
-    labels = [
-        each.labels if ignored is None else each.labels[~ignored[number]] for number, each in enumerate(objects)
-    ]
+    labels = [each.labels if ignored is None else each.labels[~ignored[number]] for number, each in enumerate(objects)]
     together = torch.cat(labels) if labels else torch.zeros(0, dtype=torch.int64)
     counts: npt.NDArray[np.int64] = together.bincount(minlength=classes).numpy(force=True)
     return counts
@@ -172,16 +170,14 @@ def _details(
     rankings = _rankings(detections, objects, ignored, THRESHOLDS)
     if not rankings:
         return DetectionDetails()
-    areas = [each for each in _areas(list(rankings.values()), len(objects), groups)]
+    areas = list(_areas(list(rankings.values()), len(objects), groups))
     means = np.concatenate([_mean_over_classes(each) for each in areas])  # (R, T)
     of_classes = np.concatenate([each[:, :, 0] for each in areas], axis=1)  # (classes, R), at 0.5
     count = len(objects) if groups is None else int(groups.max()) + 1
     return DetectionDetails(
         map_ci95=middle(means.mean(axis=1), count),
         map50_ci95=middle(means[:, 0], count),
-        class_map50_ci95={
-            classes[label]: middle(own, count) for label, own in zip(rankings, of_classes, strict=True)
-        },
+        class_map50_ci95={classes[label]: middle(own, count) for label, own in zip(rankings, of_classes, strict=True)},
         reported={classes[label]: _reported(ranking, least_score) for label, ranking in rankings.items()},
     )
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from hubel.results.naming import HEADLINES, TITLES
+from hubel.results.palette import class_colour
 from hubel.tasks.calibration import Reliability
 from hubel.tasks.ranking import trace
 from hubel.tasks.reliability_chart import reliability_figure
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from hubel.results.detection import ClassFigures
 
 _MOST_CURVES = 10
 _MOST_POINTS = 2000
@@ -113,6 +116,28 @@ def draw_precision_recall(
             scores, has = probabilities[:, at], labels[:, at] > 0
             curve = trace(scores[has], scores[~has])
             axes.step(curve.sensitivity, curve.precision, where="pre", label=names[at], linewidth=1.5)
+        axes.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
+        axes.grid()
+        if shown:
+            axes.legend(frameon=False, fontsize=9, loc="lower left")
+        return _svg(figure)
+
+
+def draw_detection_curves(by_class: Mapping[str, ClassFigures]) -> str:
+    """Precision by recall of each class at the overlap 0.5, of the ten with the most objects, as an SVG element."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    found = [(name, of_class) for name, of_class in by_class.items() if of_class.curve is not None]
+    shown = sorted(found, key=lambda item: -item[1].objects)[:_MOST_CURVES]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.6, 3.8), layout="constrained")
+        axes = figure.subplots()
+        for number, (name, of_class) in enumerate(shown):
+            if of_class.curve is not None:
+                colour = tuple(value / 255 for value in class_colour(list(by_class).index(name)))
+                style = ("-", "--", ":")[number % 3]
+                axes.plot(of_class.curve.recall, of_class.curve.precision, style, label=name, color=colour)
         axes.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
         axes.grid()
         if shown:
