@@ -267,7 +267,10 @@ def test_coco_objects_small_ones_on_top_and_crowds_ignored():
         ({"category_id": 3, "segmentation": [[0, 0, 1, 1]]}, r"annotation 7 has a polygon \[0, 0, 1, 1\]: expected at"),
         ({"category_id": 3, "segmentation": [[0, 0, 1, 1, 2]]}, "expected at least three corners"),
         ({"category_id": 3, "segmentation": [[0, 0, 1, 1, 2, None]]}, "expected at least three corners"),
-        ({"category_id": 3, "segmentation": {"counts": "abc", "size": [4, 4]}}, "compressed run lengths"),
+        (
+            {"category_id": 3, "segmentation": {"counts": "abc", "size": [4, 4]}},
+            "run lengths abc: expected numbers, or COCO's text of them",
+        ),
         (
             {"category_id": 3, "segmentation": {"counts": [3, 4], "size": [4, 4]}},
             r"run lengths of 7 pixels .*expected 16",
@@ -277,3 +280,14 @@ def test_coco_objects_small_ones_on_top_and_crowds_ignored():
 def test_malformed_annotations_are_named(annotation: dict, message: str):
     with pytest.raises(DataError, match=message):
         coco_mask([{"id": 7, **annotation}], (4, 4), {3: 1})
+
+
+@given(st.integers(0, 2**16 - 1), st.integers(1, 4))
+def test_compressed_run_lengths_are_those_of_the_library(bits: int, scale: int):
+    mask_api = pytest.importorskip("faster_coco_eval.core.mask")
+    pixels = np.array([bits >> place & 1 for place in range(16)], dtype=np.uint8).reshape(4, 4)
+    pixels = np.asfortranarray(pixels.repeat(9 * scale, axis=0).repeat(7, axis=1))
+    packed = mask_api.encode(pixels)
+    counts = packed["counts"].decode() if isinstance(packed["counts"], bytes) else packed["counts"]
+    annotation = {"category_id": 3, "segmentation": {"counts": counts, "size": list(packed["size"])}}
+    assert (coco_mask([annotation], pixels.shape, {3: 1}) == pixels).all()

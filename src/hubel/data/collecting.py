@@ -73,6 +73,11 @@ def collect(
     if excluded:
         first = excluded[0]
         notes.append(f"files left out: {len(excluded)} (such as {first.sample.name}: {first.reason})")
+        if not any(of_split.values()):
+            raise DataError(
+                f"none of the {len(excluded):,} pictures in {source.root} can be used (such as {first.sample.name}: "
+                f"{first.reason}): mend them, or give others"
+            )
     if "train" not in of_split and None not in of_split:
         present = " and ".join(split for split in SPLITS if split in of_split)
         raise DataError(f"{source.root} has pictures for {present} but none for train: add some, or remove the splits")

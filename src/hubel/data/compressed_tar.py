@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hubel.data.archives import MAX_MEMBER_BYTES, MemberNames, tar_name
-from hubel.data.listing import is_image_name, is_table_name
+from hubel.data.listing import is_document_name, is_image_name, is_table_name
 from hubel.data.packs import Pack, Packing, packed
 from hubel.errors import DataError
 
@@ -33,7 +33,7 @@ def is_compressed(path: Path) -> bool:
 
 
 def pack_tar(path: Path, tell: Callable[[str], None]) -> Pack:
-    """Read a compressed tar archive once and keep its pictures and tables in the cache.
+    """Read a compressed tar archive once and keep its pictures, tables and documents in the cache.
 
     Args:
         path: The archive.
@@ -48,7 +48,7 @@ def pack_tar(path: Path, tell: Callable[[str], None]) -> Pack:
         tell(f"{path.name} is unpacked into the cache, once ({status.st_size / 1e6:,.0f} MB; zip and tar need no copy)")
         _fill(path, packing)
 
-    return packed(path, [status.st_size, status.st_mtime_ns], fill, needed=status.st_size)
+    return packed(path, [status.st_size, status.st_mtime_ns, "documents"], fill, needed=status.st_size)
 
 
 def _fill(path: Path, packing: Packing) -> None:
@@ -61,7 +61,7 @@ def _fill(path: Path, packing: Packing) -> None:
         with bounded, tarfile.open(fileobj=bounded, mode="r|") as tar:
             for info in tar:
                 name = tar_name(info, names)
-                if name is None or not (is_image_name(name) or is_table_name(name)):
+                if name is None or not (is_image_name(name) or is_table_name(name) or is_document_name(name)):
                     continue
                 if info.size > MAX_MEMBER_BYTES:
                     packing.leave_out(name, f"it would unpack to {info.size:,} bytes (an archive bomb?)")

@@ -279,8 +279,11 @@ def test_what_is_wrong_is_named_and_counted_once(tmp_path: Path) -> None:
 
 
 def broken(root: Path, what: str) -> Path:
-    if what == "no objects":
-        return write_yolo(root, {"train": 3, "val": 2}, data_yaml=False) and _emptied(root)
+    if what == "no names":
+        write_yolo(root, {"train": 3, "val": 2})
+        for path in root.rglob("*.txt"):
+            path.write_text("")
+        (root / "data.yaml").write_text("train: images/train\nval: images/val\nnames: []\n")
     if what == "COCO without its pictures":
         write_coco(root, 3)
         shutil.rmtree(root / "images")
@@ -306,18 +309,11 @@ def broken(root: Path, what: str) -> Path:
     return root
 
 
-def _emptied(root: Path) -> Path:
-    for path in root.rglob("*.txt"):
-        path.write_text("")
-    (root / "data.yaml").write_text("train: images/train\nval: images/val\nnames: []\n")
-    return root
-
-
 @pytest.mark.parametrize(
     ("what", "message"),
     [
-        ("no objects", r"has no names: expected the classes' names"),
-        ("COCO without its pictures", r"no image|does not exist|none"),
+        ("no names", r"has no names: expected the classes' names"),
+        ("COCO without its pictures", r"none of the 3 pictures in .* can be used \(such as .*: it does not exist\)"),
         ("damaged JSON", r"instances.json is no JSON"),
         ("other categories", r"have other categories \(dics, disc\): expected the same in every split"),
         ("YAML without pictures", r"data.yaml names elsewhere, which has no images here: expected a folder"),

@@ -31,7 +31,7 @@ def find_yolo(place: Place, tell: Callable[[str], None]) -> Source | None:
         if name.lower().endswith((".yaml", ".yml")) and name.count("/") <= 1 and b"names" in place.read(name):
             content = parse_data_yaml(place.read(name), place.where(name))
             if "names" in content and any(split_called(str(key)) for key in content):
-                return _source(place, content, name)
+                return _source(place, content, place.where(name), posixpath.dirname(name))
     labels = {name[: -len(".txt")]: name for name in place.listing.documents if _may_be_labels(name)}
     pictures = [name for name in place.images if _labels_stem(name) in labels]
     if not pictures:
@@ -57,17 +57,13 @@ def source_of_yaml(path: Path) -> Source:
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     base = path.parent / str(content.get("path") or "")
-    base = base if base.is_dir() else path.parent
-    inside = path.parent == base or path.parent in base.parents
-    place = Place(list_folder(path.parent if inside else base))
-    return replace(_source(place, content, path.relative_to(place.root).as_posix() if inside else ""), root=path)
+    place = Place(list_folder(base if base.is_dir() else path.parent))
+    return replace(_source(place, content, path, ""), root=path)
 
 
-def _source(place: Place, content: Mapping[str, Any], name: str) -> Source:
-    """The data set of a `data.yaml`."""
-    file = place.where(name)
+def _source(place: Place, content: Mapping[str, Any], file: Path, folder: str) -> Source:
+    """The data set of a `data.yaml`, whose paths are relative to a folder."""
     classes = classes_in(content, file)
-    folder = posixpath.dirname(name)
     told = str(content.get("path") or "").replace("\\", "/")
     base = posixpath.normpath(posixpath.join(folder, told)) if told and not told.startswith("/") else folder
     above = [each for each in dict.fromkeys((base, folder, "")) if each in place.folders or each == ""]

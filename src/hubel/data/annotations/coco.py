@@ -89,8 +89,6 @@ def coco_pictures(file: COCOFile, reader: BoxReader) -> Iterator[AnnotatedPictur
         file: The file.
         reader: Takes the boxes and the problems.
     """
-    for stray, image in file.strays:
-        reader.report(f"{file.path}, annotation {stray}", "malformed", f"there is no image {image}; left out")
     for number, image in file.images.items():
         size = file.size_of(number)
         boxes = []
@@ -113,6 +111,8 @@ def coco_pictures(file: COCOFile, reader: BoxReader) -> Iterator[AnnotatedPictur
             if box is not None:
                 boxes.append(box)
         yield AnnotatedPicture(str(image["file_name"]).replace("\\", "/"), size, tuple(boxes))
+    for stray, missing in file.strays:
+        reader.report(f"{file.path}, annotation {stray}", "malformed", f"there is no image {missing}; left out")
 
 
 def _loaded(text: bytes, file: Path) -> Mapping[str, Any]:

@@ -69,7 +69,9 @@ def augment_of(
         preset = replace(preset, **_WITHOUT_MORE)
     augment = replace(preset, **fields)
     notes = []
-    for doubt in doubts(classes):
+    # Classes of masks without a legend are called after their values: they are no digits that somebody wrote.
+    unnamed = task == "segmentation" and all(name.isdecimal() for name in classes)
+    for doubt in doubts(() if unnamed else classes):
         off = {name: _OFF.get(name, 0.0) for name in doubt.fields if name not in fields}
         off = {name: value for name, value in off.items() if getattr(augment, name) not in (None, 0)}
         never: tuple[str, ...] = ()
