@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hubel.inference.predictor import Predictor
     from hubel.results import Result
 
+_FILES = ("csv", "json")
+
 
 def predict(
     models_and_images: Annotated[
@@ -28,7 +30,10 @@ def predict(
     format_: Annotated[str, typer.Option("--format", help="table, csv or json (of boxes: in COCO's form).")] = "table",
     json_: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to a file: .csv or .json tell the format.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write to a file: .csv or .json tell the format. Of masks: or to a folder, as PNG."
+        ),
     ] = None,
     draw: Annotated[
         Path | None,
@@ -51,7 +56,7 @@ def predict(
     style = _choose_format("json" if json_ else format_, output)
     from hubel import runtime
     from hubel.data.inputs import list_images
-    from hubel.inference.drawn import draw_each
+    from hubel.inference.drawn import draw_each, save_masks
     from hubel.inference.ensemble import check_average, check_same_task, mirror_note, named_views, predict_each
     from hubel.inference.film import is_film
     from hubel.inference.predictor import load
@@ -88,6 +93,9 @@ def predict(
         print(f"left out {error}", file=sys.stderr)
 
     each = predict_each(predictors, files, batch_size=batch_size, tta=views, average=average, on_unreadable=leave_out)
+    masks = output if predictors[0].task.labelling == "mask" and not _is_table(output) else None
+    if masks is not None:
+        each = save_masks(each, masks, files)
     if draw is not None:
         each = draw_each(each, predictors[0].task, draw, files)
     results = [result for _, result in each]
@@ -96,7 +104,9 @@ def predict(
         raise DataError(
             f"none of the {len(files)} pictures can be read: expected JPEG, PNG, WebP, BMP, TIFF or GIF files"
         )
-    _write(results, style, top, output)
+    _write(results, style, top, None if masks is not None else output)
+    if masks is not None:
+        print(f"{len(results)} masks in {masks}", file=sys.stderr)
     if draw is not None:
         print(f"{len(results)} drawn pictures in {draw}", file=sys.stderr)
     if unreadable:
@@ -138,11 +148,14 @@ def report_from(least_score: float, predictors: list[Predictor]) -> None:
 def _choose_format(named: str, output: Path | None) -> str:
     from hubel.errors import unknown_name
 
-    formats = ("table", "csv", "json")
-    if named not in formats:
-        raise unknown_name("format", named, formats)
-    suffix = output.suffix.lower().removeprefix(".") if output else ""
-    return suffix if named == "table" and suffix in formats else named
+    if named not in ("table", *_FILES):
+        raise unknown_name("format", named, ("table", *_FILES))
+    return output.suffix.lower().removeprefix(".") if named == "table" and output and _is_table(output) else named
+
+
+def _is_table(output: Path | None) -> bool:
+    """Whether an output is a file whose name tells its format."""
+    return output is not None and output.suffix.lower().removeprefix(".") in _FILES
 
 
 def _write(results: list[Result], style: str, top: int, output: Path | None) -> None:
