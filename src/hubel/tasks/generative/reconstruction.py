@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 # Wang et al. 2004, section III.B and C.
-_WINDOW, _SIGMA = 11, 1.5
+SSIM_WINDOW = 11  # pixels; smaller pictures have no SSIM
+_SIGMA = 1.5
 _K1, _K2 = 0.01, 0.03
 
 
@@ -50,9 +51,9 @@ def ssim(reconstructions: Tensor, images: Tensor, *, peak: float = 1.0) -> Tenso
         ValueError: The shapes differ, or a picture is smaller than the window.
     """
     _check(reconstructions, images)
-    if min(images.shape[2:]) < _WINDOW:
+    if min(images.shape[2:]) < SSIM_WINDOW:
         raise ValueError(
-            f"pictures of shape {tuple(images.shape)} came: SSIM's window asks for at least {_WINDOW}×{_WINDOW}"
+            f"pictures of shape {tuple(images.shape)} came: SSIM's window asks for at least {SSIM_WINDOW}×{SSIM_WINDOW}"
         )
     # In double precision: a variance is the small difference of two large means.
     x, y = reconstructions.double(), images.double()
@@ -68,7 +69,7 @@ def ssim(reconstructions: Tensor, images: Tensor, *, peak: float = 1.0) -> Tenso
 
 def _windowed(x: Tensor) -> Tensor:
     """Means under the window at every place, (N, C, H - 10, W - 10)."""
-    distance = torch.arange(_WINDOW, dtype=x.dtype, device=x.device) - _WINDOW // 2
+    distance = torch.arange(SSIM_WINDOW, dtype=x.dtype, device=x.device) - SSIM_WINDOW // 2
     weights = torch.exp(-(distance**2) / (2 * _SIGMA**2))
     weights = (weights / weights.sum()).expand(x.shape[1], 1, -1)  # (C, 1, 11)
     down = F.conv2d(x, weights[..., :, None], groups=x.shape[1])

@@ -99,7 +99,8 @@ def _unbiased_discrepancy(first: Floats, second: Floats) -> float:
     count, dimensions = first.shape
 
     def kernel(x: Floats, y: Floats) -> Floats:
-        return np.asarray((x @ y.T / dimensions + 1) ** 3)
+        values = x @ y.T / dimensions + 1
+        return values * values * values  # many times faster than a power
 
     products = [kernel(each, each) for each in (first, second)]
     within = sum((each.sum() - np.trace(each)) / (count * (count - 1)) for each in products)
