@@ -56,7 +56,7 @@ def draw_boxes(image: Image.Image, boxes: Sequence[DrawnBox]) -> Image.Image:
     canvas, factor = readable(image)
     draw = ImageDraw.Draw(canvas)
     letters = letter_size(canvas.size, crowded=len(boxes) > _CROWD)
-    width = max(2, letters // 6)
+    width = max(3, letters // 5)
     scaled = [_times(each.box, factor) for each in boxes]
     for each, box in reversed(list(zip(boxes, scaled, strict=True))):
         dash = 4 * width if each.dashed else 0

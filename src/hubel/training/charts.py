@@ -91,7 +91,8 @@ def _lines(name: str, row: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 
 
 def _title(name: str) -> str:
-    return TITLES[name][0].upper() + TITLES[name][1:]
+    title = TITLES[name]
+    return title if title[1:2].isupper() else title[0].upper() + title[1:]  # mAP stays as it is
 
 
 def draw_precision_recall(
