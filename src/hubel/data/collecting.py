@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from hubel.data.annotations.values import AnnotatedPicture
+from hubel.data.annotations.values import AnnotatedPicture, in_brief
 from hubel.data.digests import DIGEST_BYTES, digest_files
 from hubel.data.labels import Label, Labelling, MaskLabel, ObjectsLabel, label_summary
 from hubel.data.layouts import find_source
@@ -69,7 +69,7 @@ def collect(
     with _without_collecting():
         source = relabelled(find_source(data, tell or (lambda text: None), labelling), labelling)
         of_split = _samples(source, source.classes, excluded)
-    notes = list(source.notes)
+    notes = [*source.notes, *in_brief(source.problems)]
     if excluded:
         first = excluded[0]
         notes.append(f"files left out: {len(excluded)} (such as {first.sample.name}: {first.reason})")

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hubel.data.annotated_layouts.place import Place
 from hubel.data.annotations.upright import Header, fit_to_picture
-from hubel.data.annotations.values import AnnotatedPicture, BoxReader, Problem
+from hubel.data.annotations.values import AnnotatedPicture, BoxReader
 from hubel.data.sources import SPLITS, Entry, Source, Split
 from hubel.errors import DataError
-
-_WHAT = {
-    "unreadable": "files that cannot be read",
-    "malformed": "annotations that are malformed",
-    "unknown class": "objects of unknown classes",
-    "no area": "boxes without width or height",
-    "outside": "boxes outside of their picture",
-    "clipped": "boxes that reach out of their picture, cut off there",
-    "another size": "pictures of another size than their annotations say",
-}
 
 
 @dataclass
@@ -90,7 +79,7 @@ def source_with_boxes(
         splits=splits,
         labelling="boxes",
         container=place.container,
-        notes=(*place.listing.notes, *notes, *told(reader.problems)),
+        notes=(*place.listing.notes, *notes),
         problems=tuple(reader.problems),
         unusable=unusable,
     )
@@ -116,10 +105,3 @@ def _fitted(
     if fitted is None:
         unusable[name] = reader.problems[since].what.removesuffix("; left out")
     return fitted
-
-
-def told(problems: Sequence[Problem]) -> list[str]:
-    """A line for each kind of problem: how many there are, and one of them."""
-    counts = Counter(problem.kind for problem in problems)
-    first = {problem.kind: problem for problem in reversed(problems)}
-    return [f"{_WHAT[kind]}: {number} (such as {first[kind]})" for kind, number in counts.items()]

@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Sequence
 
-from hubel.data.annotated_layouts.boxes import Listed, source_with_boxes, told
+from hubel.data.annotated_layouts.boxes import Listed, source_with_boxes
 from hubel.data.annotated_layouts.place import Place
 from hubel.data.annotations.coco import COCOFile, coco_pictures, parse_coco
 from hubel.data.annotations.upright import Header
@@ -141,7 +141,7 @@ def _with_masks(
         splits={split: tuple(splits[split]) for split in (*SPLITS, None) if split in splits},
         labelling="mask",
         container=place.container,
-        notes=(*place.listing.notes, *told(reader.problems)),
+        notes=place.listing.notes,
         problems=tuple(reader.problems),
         unusable=unusable,
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -158,6 +159,24 @@ class BoxReader:
         if classes is None:
             classes = sorted({box.name for picture in pictures for box in picture.boxes})
         return Annotations(pictures, tuple(classes), tuple(self.problems))
+
+
+_WHAT: Mapping[ProblemKind, str] = {
+    "unreadable": "files that cannot be read",
+    "malformed": "annotations that are malformed",
+    "unknown class": "objects of unknown classes",
+    "no area": "boxes without width or height",
+    "outside": "boxes outside of their picture",
+    "clipped": "boxes that reach out of their picture, cut off there",
+    "another size": "pictures of another size than their annotations say",
+}
+
+
+def in_brief(problems: Sequence[Problem]) -> list[str]:
+    """A line for each kind of problem: how many there are, and one of them."""
+    counts = Counter(problem.kind for problem in problems)
+    first = {problem.kind: problem for problem in reversed(problems)}
+    return [f"{_WHAT[kind]}: {number} (such as {first[kind]})" for kind, number in counts.items()]
 
 
 def _shown(box: Box) -> str:

@@ -152,10 +152,14 @@ def _sizes(pictures: Sequence[Picture]) -> dict[str, Any]:
 def _samples(examination: Examination) -> list[tuple[str, list[str]]]:
     """A few pictures of each class, evenly spaced."""
     rows = []
+    shown: set[str] = set()
     places = examination.labelling in ("boxes", "mask")
     wanted = _SAMPLES_WITH_PLACES if places else _SAMPLES_PER_CLASS
     for index, name in enumerate(examination.classes[:_MOST_CLASSES_WITH_SAMPLES]):
         of_class = [picture for picture in examination.readable if index in classes_of(picture.sample.label)]
+        if places:  # most have several classes: others than are shown already, where there are
+            of_class = [picture for picture in of_class if picture.name not in shown] or of_class
         chosen = np.linspace(0, len(of_class) - 1, min(wanted, len(of_class))).astype(int)
+        shown.update(of_class[at].name for at in chosen)
         rows.append((name, [address for at in chosen if (address := _shown(examination, of_class[at]))]))
     return rows
