@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.data.places import write_masks, write_voc
 
 from hubel.data.augmentation import Augment
+from hubel.data.collecting import labelled_splits
+from hubel.data.layouts import find_source
 from hubel.data.preview import preview_sheet
 from hubel.data.sources import Sample
 from hubel.errors import DataError
@@ -55,3 +59,21 @@ def test_pictures_that_cannot_be_read_are_passed_over(samples, tmp_path):
         preview_sheet(samples, ["a", "b", "c"], Augment.preset("light"), USUAL)
     with pytest.raises(DataError, match=r"no picture can be shown \(there are none\)"):
         preview_sheet([], [], Augment.preset("light"), USUAL)
+
+
+@pytest.mark.parametrize("kind", ["boxes", "mask"])
+def test_boxes_and_masks_are_drawn(tmp_path, kind):
+    """In the first column every box or mask is where `hubel.data.label_drawing` draws it; varied ones differ."""
+    root = {"boxes": write_voc, "mask": write_masks}[kind](tmp_path, 6)
+    source = find_source(root)
+    samples = labelled_splits(source, source.classes)[0][None]
+    preprocess = Preprocess(size=(48, 64), resize="fit" if kind == "boxes" else "native")
+    augment = Augment.preset("strong", {"boxes": "detection", "mask": "segmentation"}[kind])
+    with_labels = np.asarray(preview_sheet(samples, source.classes, augment, preprocess, rows=2, variants=3))
+    bare = [replace(sample, label=0) for sample in samples]
+    without = np.asarray(preview_sheet(bare, source.classes, Augment.preset("none"), preprocess, rows=2, variants=3))
+    assert with_labels.shape == without.shape
+    again = np.asarray(preview_sheet(samples, source.classes, augment, preprocess, rows=2, variants=3))
+    assert (with_labels == again).all()
+    height = 48 * 3
+    assert (with_labels[8 : 8 + height, 8:200] != without[8 : 8 + height, 8:200]).any()

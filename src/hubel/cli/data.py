@@ -20,7 +20,11 @@ _STYLES = {"problem": "bold red", "warning": "bold yellow", "note": "bold"}
 
 def data(
     data: Annotated[
-        str, typer.Argument(help="A folder of class folders, a manifest, an archive or shards, as for `hubel train`.")
+        str,
+        typer.Argument(
+            help="A folder of class folders, pictures with boxes or masks, a manifest, an archive or shards, as for "
+            "`hubel train`."
+        ),
     ],
     group: Annotated[
         str | None,

@@ -18,7 +18,7 @@ from hubel.data.mask_labels import pixel_counts
 _ALIKE = 0.9  # intersection over union from which on two boxes of a class are one object marked twice
 _SIDES = {"small": 32.0, "medium": 96.0}  # COCO's: the sides of squares of the largest area of each size, in pixels
 _TINY = 0.01  # of the picture's side; a network that sees 640 pixels has six for it
-_IMBALANCE = 20  # how many times more pixels the largest class has than the smallest
+_IMBALANCE_NOTED, _IMBALANCE = 50, 200  # how many times more pixels the largest class has than the smallest
 
 _PROBLEMS: Mapping[ProblemKind, tuple[Level, str, str, str]] = {
     "unreadable": ("problem", "file of annotations", "cannot be read", "Training leaves its picture out."),
@@ -55,6 +55,7 @@ def check_places(examination: Examination) -> Iterator[Finding]:
         yield from _marked_twice(examination)
         yield from _tiny(examination)
     elif examination.labelling == "mask":
+        yield from _other_sizes(examination)
         yield from _empty_masks(examination)
         yield from _imbalance(examination)
 
@@ -133,6 +134,23 @@ def _tiny(examination: Examination) -> Iterator[Finding]:
         )
 
 
+def _other_sizes(examination: Examination) -> Iterator[Finding]:
+    cases = []
+    for picture in examination.readable:
+        own, (height, width) = picture.facts, mask_of(picture).size
+        if (own.height, own.width) != (height, width):
+            cases.append(Case((picture,), f"{own.width}×{own.height} pixels, its mask {width}×{height}"))
+    if cases:
+        yield Finding(
+            "mask_sizes",
+            "problem",
+            f"{count_of(len(cases), 'mask')} of another size than the picture",
+            "Training leaves these pictures out. Was one of the two resized or turned? Bring them to one size; masks "
+            "without interpolation.",
+            tuple(cases),
+        )
+
+
 def _empty_masks(examination: Examination) -> Iterator[Finding]:
     empty = [(p, label) for p in examination.readable if len((label := mask_of(p)).classes) < 2]
     if empty:
@@ -154,10 +172,10 @@ def _imbalance(examination: Examination) -> Iterator[Finding]:
     if len(present) < 2:
         return
     most, fewest = max(present, key=present.__getitem__), min(present, key=present.__getitem__)
-    if present[most] > _IMBALANCE * present[fewest]:
+    if present[most] > _IMBALANCE_NOTED * present[fewest]:
         yield Finding(
             "pixel_imbalance",
-            "warning",
+            "warning" if present[most] > _IMBALANCE * present[fewest] else "note",
             f"{most} has {present[most] / present[fewest]:,.0f} times as many pixels as {fewest} "
             f"({present[most]:.1%} and {present[fewest]:.2%})",
             "Pixel accuracy hardly sees small classes: look at the mean IoU, and see "
