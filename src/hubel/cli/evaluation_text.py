@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from hubel.cli.objects_text import print_objects
 from hubel.results.naming import TITLES, figure_text, headline_name
 from hubel.tasks.task import LabelTask
 
@@ -252,5 +253,6 @@ def _print_pixels(metrics: SegmentationMetrics, console: Console) -> None:
 _DETAILS: dict[str, Callable[[Any, Console], None]] = {
     "classification": _print_classes,
     "multilabel": _print_labels,
+    "detection": print_objects,
     "segmentation": _print_pixels,
 }
