@@ -37,3 +37,53 @@ def coloured_squares(tmp_path: Path) -> Path:
             pixels = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{number:02}.png")
     return folder
+
+
+@pytest.fixture(scope="session")
+def rectangles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Pascal VOC data set: 24 pictures of 64×80 noise with one to three rectangles, red or blue."""
+    folder = tmp_path_factory.mktemp("rectangles") / "rectangles"
+    for name in ("JPEGImages", "Annotations", "ImageSets/Main"):
+        (folder / name).mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    for number in range(24):
+        pixels = generator.normal(110, 12, size=(64, 80, 3))
+        objects = []
+        for _ in range(1 + number % 3):
+            name, colour = (("red", (220, 40, 40)), ("blue", (40, 60, 220)))[int(generator.integers(2))]
+            height, width = generator.integers(16, 30, size=2)
+            top, left = int(generator.integers(0, 64 - height)), int(generator.integers(0, 80 - width))
+            pixels[top : top + height, left : left + width] = colour
+            box = "".join(
+                f"<{end}>{value}</{end}>"
+                for end, value in zip(
+                    ("xmin", "ymin", "xmax", "ymax"), (left + 1, top + 1, left + width, top + height), strict=True
+                )
+            )
+            objects.append(f"<object><name>{name}</name><difficult>0</difficult><bndbox>{box}</bndbox></object>")
+        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(folder / "JPEGImages" / f"{number:02}.jpg")
+        size = "<size><width>80</width><height>64</height><depth>3</depth></size>"
+        (folder / "Annotations" / f"{number:02}.xml").write_text(
+            f"<annotation><filename>{number:02}.jpg</filename>{size}{''.join(objects)}</annotation>"
+        )
+    for split, numbers in {"train": range(14), "val": range(14, 19), "test": range(19, 24)}.items():
+        text = "".join(f"{number:02}\n" for number in numbers)
+        (folder / "ImageSets" / "Main" / f"{split}.txt").write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def discs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures beside masks: 20 grey pictures of 48×56 with a light disc, whose pixels are 255 in the mask."""
+    folder = tmp_path_factory.mktemp("discs") / "discs"
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    rows, columns = np.mgrid[0:48, 0:56]
+    for number in range(20):
+        y, x, radius = generator.uniform(14, 34), generator.uniform(14, 42), generator.uniform(7, 13)
+        disc = (rows - y) ** 2 + (columns - x) ** 2 < radius**2
+        pixels = np.where(disc, 190, 70) + generator.normal(0, 18, size=disc.shape)
+        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(folder / "images" / f"{number}.png")
+        Image.fromarray((255 * disc).astype(np.uint8)).save(folder / "masks" / f"{number}.png")
+    return folder

@@ -13,6 +13,14 @@ from hubel.errors import ConfigError, unknown_name
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+TaskName = Literal[
+    "classification",
+    "multilabel",
+    "regression",
+    "localization",
+    "detection",
+    "segmentation",
+]
 
 # What the loss of masks may be made of; see `SegmentationConfig`.
 MASK_LOSSES = ("cross_entropy", "weighted", "dice", "focal", "border")
@@ -72,13 +80,14 @@ class ModelConfig(Settings):
     """The network and where its weights come from.
 
     Attributes:
-        name: A name of `hubel models list`, or `timm/<name>`.
+        name: A name of `hubel models list`, `timm/<name>`, or `<family>/<backbone>`; None: the task's usual one, see
+            `hubel.training.network`.
         weights: None (random), a name in the catalogue, or a path.
         in_channels: 3 (RGB) or 1 (grey); None: the network's own.
         arguments: Further arguments of the network's builder.
     """
 
-    name: str = "resnet18"
+    name: str | None = None
     weights: str | None = None
     in_channels: Literal[1, 3] | None = None
     arguments: dict[str, Any] = {}
@@ -205,7 +214,8 @@ class TransferConfig(Settings):
 
     Attributes:
         views: How often each picture goes through the frozen layers, once as it is evaluated and then augmented; what
-            they give is kept, and only the rest is trained. 0: they run in every step, on pictures augmented anew.
+            they give is kept, and only the rest is trained. 0: they run in every step, on pictures augmented anew, as
+            always where the labels are boxes or masks.
         cache_gb: How much memory or disk may be taken for that, in GB (1e9 bytes); where more would be needed, frozen
             layers run in every step.
         half: Whether it is kept as float16 instead of float32.
@@ -286,7 +296,8 @@ class TrainConfig(Settings):
         detection: How boxes are learnt and reported.
         segmentation: How masks are learnt and predicted.
         task: What is learnt: `classification` (one class a picture), `multilabel` (several labels a picture, perhaps
-            none) or `regression` (a number); None: what the data's labels say.
+            none), `regression` (a number), `localization` (the class and the box of one object), `detection` (all
+            objects) or `segmentation` (the class of every pixel); None: what the data's labels and the network say.
         recipe: A name of `hubel.training.recipes`, or a YAML file of phases; None: `gradual` with weights, `scratch`
             without.
         phases: The recipe spelled out; it goes before `recipe`'s name, and a run's own config.yaml has it.
@@ -320,7 +331,7 @@ class TrainConfig(Settings):
     transfer: TransferConfig = TransferConfig()
     detection: DetectionConfig = DetectionConfig()
     segmentation: SegmentationConfig = SegmentationConfig()
-    task: Literal["classification", "multilabel", "regression"] | None = None
+    task: TaskName | None = None
     recipe: str | None = None
     phases: tuple[Phase, ...] | None = None
     epochs: Annotated[int, Field(ge=1)] | None = None

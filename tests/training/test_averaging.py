@@ -44,7 +44,7 @@ def test_the_bundle_holds_the_average_not_the_last_weights(coloured_squares: Pat
     plain, averaged = (
         trained(coloured_squares, tmp_path / name, average_decay=decay) for name, decay in (("a", 0.0), ("b", 0.9))
     )
-    last = [torch.load(run.dir / "last.ckpt", weights_only=True)["network"] for run in (plain, averaged)]
+    last = [torch.load(run.dir / "last.ckpt", weights_only=True)["states"]["network"] for run in (plain, averaged)]
     stages = "stages.conv2.block1.conv1.weight"
     kept = [load_file(run.bundle)[stages] for run in (plain, averaged)]
     assert not torch.equal(kept[0], kept[1])

@@ -11,8 +11,8 @@ import pytest
 
 from hubel.config import TrainConfig
 from hubel.training import run as runs
+from hubel.training.fit_run import wait_share
 from hubel.training.progress import Reporter
-from hubel.training.run import wait_share
 
 
 class _Vandal(Reporter):

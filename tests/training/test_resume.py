@@ -30,7 +30,7 @@ def last_weights(run: Path) -> str:
     import torch
 
     digest = hashlib.sha256()
-    for name, tensor in torch.load(run / "last.ckpt", weights_only=True)["network"].items():
+    for name, tensor in torch.load(run / "last.ckpt", weights_only=True)["states"]["network"].items():
         digest.update(name.encode() + tensor.numpy().tobytes())
     return digest.hexdigest()
 

@@ -80,10 +80,15 @@ def evaluate(
     for drawing in (calibration, curves):
         if drawing is not None:
             check_suffix(drawing)
-    if curves is not None and positive is None:
+    drawn = {"--calibration": calibration, "--curves": curves}
+    if named := [option for option, drawing in drawn.items() if drawing is not None]:
         from hubel.bundle import inspect_bundle
+        from hubel.tasks.registry import task_of
+        from hubel.tasks.task import label_task
 
         bundle = inspect_bundle(Path(models[0]))
+        label_task(task_of(bundle), named[0])
+    if curves is not None and positive is None:
         if not bundle.classes:
             raise ConfigError("--curves came, but the model predicts a number: they are of one class against the rest")
         if bundle.task != "classification" or len(bundle.classes) != 2:
@@ -111,6 +116,7 @@ def evaluate(
             batch_size=batch_size,
             max_unreadable=max_unreadable,
             progress=progress,
+            tell=lambda text: print(text, file=sys.stderr),
         )
     for item in evaluation.unreadable:
         print(f"left out {item.sample.name}: {item.reason}", file=sys.stderr)

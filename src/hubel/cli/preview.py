@@ -33,9 +33,11 @@ def write_preview(data: str, *, preset: str | None, sheet: Path, settings: Seque
     from hubel.data.collecting import labelled_splits
     from hubel.data.layouts import find_source
     from hubel.data.preview import preview_sheet
+    from hubel.data.relabelling import relabelled
     from hubel.errors import ConfigError, DataError
     from hubel.files import write_whole
-    from hubel.training.preparation import choose_preprocess
+    from hubel.tasks.registry import TASKS, task_for
+    from hubel.training.inputs import choose_preprocess, usual_rule
 
     if (kind := _FORMATS.get(sheet.suffix.lower())) is None:
         raise ConfigError(f"--preview {sheet}: expected a file that ends in {', '.join(_FORMATS)}")
@@ -44,10 +46,13 @@ def write_preview(data: str, *, preset: str | None, sheet: Path, settings: Seque
     config = TrainConfig.from_values(
         merge({"augment": {"preset": preset}} if preset else {}, parse_settings(list(settings)))
     )
-    source = find_source(data)
+    wanted = TASKS[config.task].labelling if config.task else None
+    source = relabelled(find_source(data, labelling=wanted), wanted)
+    task = config.task or task_for(source.labelling).name
     of_split, _ = labelled_splits(source, source.classes)
     samples = of_split.get("train") or next(iter(of_split.values()), ())
     side = config.data.size or _side(samples)
+    rule, resize_to = usual_rule(task, samples)
     preprocess = choose_preprocess(
         config.data,
         network_size=(side, side),
@@ -55,8 +60,10 @@ def write_preview(data: str, *, preset: str | None, sheet: Path, settings: Seque
         channels=config.model.in_channels or 3,
         weights=None,
         name="a network",
+        usual=rule,
+        usual_resize_to=resize_to,
     )
-    augment, notes = augment_of(config.augment, source.classes, preprocess.size)
+    augment, notes = augment_of(config.augment, source.classes, preprocess.size, task)
     image = preview_sheet(samples, source.classes, augment, preprocess, seed=config.seed)
     try:
         write_whole(sheet, lambda file: image.save(cast("IO[bytes]", file), kind))

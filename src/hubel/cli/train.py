@@ -13,15 +13,25 @@ def train(
         str | None,
         typer.Argument(
             help="A folder with a folder of pictures per class (train/, validation/ and test/ above them if you like), "
-            "a manifest (.csv, .parquet), an archive (.zip, .tar), tar shards or torchvision:NAME; see docs/data.md."
+            "pictures with boxes (Pascal VOC, COCO, YOLO) or with masks, a manifest (.csv, .parquet), an archive "
+            "(.zip, .tar), tar shards or torchvision:NAME; see docs/data.md."
         ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="The network: `hubel models list`, or timm/NAME. [resnet18]")
+        str | None,
+        typer.Option(
+            "--model",
+            help="The network: `hubel models list`, timm/NAME, or on a backbone as in unet/NAME. [resnet18; yolo_n for "
+            "boxes, unet/resnet18 for masks]",
+        ),
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option("--task", help="classification, multilabel or regression. [what the labels say]"),
+        typer.Option(
+            "--task",
+            help="classification, multilabel, regression, localization, detection or segmentation. [what the labels "
+            "and the network say]",
+        ),
     ] = None,
     recipe: Annotated[
         str | None,

@@ -21,7 +21,7 @@ from hubel.tasks.ranking import Curve, average_precision, roc_auc, trace
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from hubel.tasks.task import Floats, Task
+    from hubel.tasks.task import Floats, LabelTask
 
     Booleans = npt.NDArray[np.bool_]
 
@@ -198,7 +198,7 @@ class BinaryReading:
         return text.getvalue()
 
 
-def positive_class(task: Task, named: str | None) -> int | None:
+def positive_class(task: LabelTask, named: str | None) -> int | None:
     """Which class is told from the rest: the named one, else the second of two of which one is right, else none.
 
     Raises:

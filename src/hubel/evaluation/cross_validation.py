@@ -31,7 +31,7 @@ from hubel.inference.predictor import Predictor
 from hubel.results.base import interval_fields
 from hubel.results.naming import headline
 from hubel.tasks.ranking import roc_auc
-from hubel.tasks.task import Floats, Labels, Task
+from hubel.tasks.task import Floats, Labels, LabelTask, label_task
 from hubel.training.api import whole_configuration
 from hubel.training.folder import RunFolder, claim_folder, find_folder, refuse_taken
 from hubel.training.interruption import Interrupted
@@ -63,7 +63,7 @@ class _Predictions:
     """What a fold's model says of the pictures that it has not seen: samples, labels, and predictions (N, outputs)."""
 
     fold: int
-    task: Task
+    task: LabelTask
     samples: tuple[Sample, ...]
     labels: Labels
     predictions: Floats
@@ -136,6 +136,7 @@ def run_folds(config: TrainConfig, *, out: Path | None = None, reporter: Reporte
     for fold in range(1, len(folds.folds) + 1):  # what cannot be divided is found before hours have passed
         folds.hold_out(fold, config.data.validation_fraction)
     first = make_ready(_of_fold(config, 1), reporter)
+    label_task(first.prepared.task, "a cross-validation")
     folder = claim_folder(config.data.path, out)
     write_json(folder.path / "folds.json", _described(folds, config))
     write_whole(folder.config, config.to_yaml())  # last: a folder with a config.yaml can be resumed
@@ -255,8 +256,9 @@ def _predict(run: Run, held_out: Sequence[Sample], fold: int, config: TrainConfi
     )
     workers = default_workers(store, predictor.device) if config.data.workers is None else config.data.workers
     loader = Loader(store, batch_size=config.batch_size, preprocess=predictor.preprocess, workers=workers)
-    store, logits = loader.without_lost(predictor.logits_of(loader))
-    return _Predictions(fold, predictor.task, store.samples, store.labels, predictor.task.predictions(logits))
+    store, predictions = predictor.predictions_of(loader)
+    task = label_task(predictor.task, "a cross-validation")
+    return _Predictions(fold, task, store.samples, store.labels, predictions)
 
 
 def _measured(runs: Sequence[Run], predictions: Sequence[_Predictions], folds: Folds) -> dict[str, Any]:
@@ -289,7 +291,7 @@ def _measured(runs: Sequence[Run], predictions: Sequence[_Predictions], folds: F
     }
 
 
-def _figures(task: Task, predictions: Floats, labels: Labels) -> dict[str, Any]:
+def _figures(task: LabelTask, predictions: Floats, labels: Labels) -> dict[str, Any]:
     """All figures of some predictions; where one of two classes is right, with the ROC curve's area of the second."""
     figures = task.measure(predictions, labels).to_full_dict()
     positive = positive_class(task, None)

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubel.bundle import load_tensors, save_bundle
 from hubel.data.labels import label_array
 from hubel.errors import ConfigError
-from hubel.evaluation.binary import (
-    Rule,
-    Threshold,
-    choose_threshold,
-    positive_class,
-    read_binary,
-)
-from hubel.evaluation.measured import Evaluation, Member, TemperatureFit, ViewsGain
+from hubel.evaluation.choices import Asked, choose
+from hubel.evaluation.measured import Evaluation, Member, ViewsGain
 from hubel.evaluation.outputs import Cost, Outputs, Settings, plain_outputs, view_outputs
 from hubel.evaluation.selection import Selection, select_samples
-from hubel.evaluation.validation import overlap, refuse_overlap, select_validation
 from hubel.inference.ensemble import check_average, check_same_task, mirror_note, named_views
 from hubel.inference.predictor import Predictor
 from hubel.inference.views import Views
-from hubel.tasks.calibration import (
-    calibration_error,
-    expected_calibration_error,
-    fit_temperature,
-)
-from hubel.tasks.classification import softmax
-from hubel.tasks.task import Floats, Labels, Task
+from hubel.tasks.calibration import calibration_error
+from hubel.tasks.task import Labels, LabelTask, Predictions, Task
 
 if TYPE_CHECKING:
     from hubel.data.sources import Sample
@@ -56,6 +42,7 @@ def evaluate(
     cache_gb: float = 20.0,
     max_unreadable: float = 0.01,
     progress: Callable[[str, int, int], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Measure a model; several models are measured as one, their outputs averaged, or compared with each other.
 
@@ -82,6 +69,7 @@ def evaluate(
         cache_gb: How much disk decoded pictures may take, in GB; 0: none.
         max_unreadable: Share of pictures that may be unreadable.
         progress: Called with what is done, how much of it, and how much there is.
+        tell: Hears of what takes a while before the pictures are listed, such as the copy of a compressed archive.
 
     Raises:
         HubelError: A path that does not exist, classes that the model does not know, models whose classes differ,
@@ -89,63 +77,34 @@ def evaluate(
     """
     several = [models] if isinstance(models, (str, Path, Predictor)) else list(models)
     views, way = named_views(tta), check_average(average)
-    rule = Rule.parse(str(threshold)) if threshold is not None else Rule("0.5", "given", 0.5)
+    asked = Asked(positive, threshold, validation, calibrate)
     _check_options(several, views, compare=compare, calibrate=calibrate)
     predictors = [m if isinstance(m, Predictor) else Predictor.load(m, device=device) for m in several]
     check_same_task(predictors, way)
-    task = predictors[0].task
-    of_class = positive_class(task, positive)
-    each_label = of_class is None and threshold is not None
-    if each_label:
-        task = task.with_thresholds([rule.number] * len(task.classes))
-    if calibrate and not task.calibrates:
-        raise ConfigError(
-            f"--calibrate came for a model of the task {task.name}: a temperature is for one class of several"
-        )
-    choosing = (of_class is not None or each_label) and rule.needs_validation
-    settings = Settings(batch_size, workers, cache_gb, max_unreadable, progress or (lambda what, done, total: None))
-    selection = select_samples(Path(data), predictors, split)
+    asked.check(predictors[0].task)
+    settings = Settings(
+        batch_size, workers, cache_gb, max_unreadable, way, progress or (lambda what, done, total: None)
+    )
+    selection = select_samples(Path(data), predictors, split, tell=tell)
     notes = list(selection.notes)
     notes += [note for p in predictors if views and (note := mirror_note(p.bundle, views)) and note not in notes]
 
-    chosen_on, name = None, ""
-    if calibrate or choosing:
-        given = Path(validation) if validation is not None else None
-        chosen_on, name = select_validation(Path(data), predictors, given)
-    if chosen_on is not None and choosing:
-        refuse_overlap(selection.samples, chosen_on.samples, "threshold")
-    temperature = None
-    if chosen_on is not None and calibrate:
-        if selection.split != "validation":
-            refuse_overlap(selection.samples, chosen_on.samples, "temperature")
-        elif overlap(selection.samples, chosen_on.samples):
-            notes.append("the temperature is measured on the pictures that it was fitted to: --split test is honest")
-        temperature = _calibrate(predictors[0], chosen_on, settings)
-
     def run(samples: Sequence[Sample]) -> tuple[Outputs, Outputs, Cost | None]:
         """The plain outputs, and those that count: with views, where there are some."""
-        plain = plain_outputs(predictors, samples, settings, average=way)
+        plain = plain_outputs(predictors, samples, settings)
         return (plain, plain, None) if views is None else (plain, *view_outputs(predictors, plain, views, settings))
 
-    def shown(of: Outputs) -> Floats:
+    def shown(of: Outputs) -> Predictions:
         return of.predictions_of(0) if compare else of.predictions()
 
-    limit = Threshold(rule.number)
-    if chosen_on is not None and choosing:
-        _, validated, _ = run(chosen_on.samples)
-        scores = shown(validated)
-        if of_class is not None:
-            limit = choose_threshold(rule, scores[:, of_class], task.has(validated.labels, of_class), name)
-        else:
-            task = _with_chosen_thresholds(predictors[0].task, rule, scores, validated.labels, name)
-            notes.append(f"each label's threshold is chosen by {rule.text} on {name}")
+    def predict(samples: Sequence[Sample]) -> tuple[Predictions, Labels]:
+        _, outputs, _ = run(samples)
+        return shown(outputs), outputs.labels
+
+    choices = choose(asked, predictors, Path(data), selection, settings, predict)
+    task = choices.task
     plain, outputs, cost = run(selection.samples)
     labels, predictions = outputs.labels, shown(outputs)
-    binary = None
-    if of_class is not None:
-        of_it = task.has(labels, of_class)
-        if positive is not None or threshold is not None or 0 < of_it.sum() < len(of_it):
-            binary = read_binary(task.classes[of_class], predictions[:, of_class], of_it, limit)
     gain = None
     if views is not None and cost is not None:
         before = shown(plain)
@@ -159,16 +118,16 @@ def evaluate(
         labels=labels,
         predictions=predictions,
         split=selection.split,
-        notes=tuple(notes),
+        notes=(*notes, *choices.notes),
         unreadable=outputs.unreadable,
         average=way,
         baselines=task.baselines(labels, _training_labels(selection, task)),
-        calibration=calibration_error(predictions, labels) if task.calibrates else None,
+        calibration=calibration_error(predictions, labels) if isinstance(task, LabelTask) and task.calibrates else None,
         members=_members(several, outputs, task, predictions, compare=compare),
         compared=compare,
         views=gain,
-        binary=binary,
-        temperature=None if temperature is None or chosen_on is None else _fitted(temperature, name, chosen_on, plain),
+        binary=choices.binary(predictions, labels),
+        temperature=choices.fitted(plain),
     )
 
 
@@ -176,16 +135,6 @@ def _training_labels(selection: Selection, task: Task) -> Labels | None:
     if selection.training_labels is None:
         return None
     return label_array(selection.training_labels, task.labelling, len(task.classes))
-
-
-def _with_chosen_thresholds(task: Task, rule: Rule, scores: Floats, labels: Labels, chosen_on: str) -> Task:
-    """The task with a threshold for each label; a label that all or none of the pictures have keeps its own."""
-    chosen = []
-    for position, own in enumerate(task.thresholds):
-        of_label = task.has(labels, position)
-        told = 0 < of_label.sum() < len(of_label)
-        chosen.append(choose_threshold(rule, scores[:, position], of_label, chosen_on).value if told else own)
-    return task.with_thresholds(chosen)
 
 
 def _check_options(models: Sequence[Any], views: Views | None, *, compare: bool, calibrate: bool) -> None:
@@ -199,33 +148,8 @@ def _check_options(models: Sequence[Any], views: Views | None, *, compare: bool,
         )
 
 
-def _calibrate(predictor: Predictor, chosen_on: Selection, settings: Settings) -> float:
-    """Fit a temperature, write it into the model's bundle, and let it use it from now on."""
-    if predictor.path is None:
-        raise ConfigError("a model that is no file cannot keep a temperature: expected a bundle's path")
-    predictor.bundle = replace(predictor.bundle, temperature=1.0)
-    raw = plain_outputs([predictor], chosen_on.samples, settings)
-    temperature = fit_temperature(raw.logits[0][:, 0].numpy(), raw.labels)
-    bundle = replace(predictor.bundle, temperature=temperature)
-    save_bundle(predictor.path, bundle, load_tensors(predictor.path))
-    predictor.bundle = bundle
-    return temperature
-
-
-def _fitted(temperature: float, name: str, chosen_on: Selection, plain: Outputs) -> TemperatureFit:
-    """A temperature with the calibration errors of the measured pictures without and with it."""
-    logits = plain.logits[0][:, 0]
-    return TemperatureFit(
-        temperature,
-        chosen_on=name,
-        images=len(chosen_on.samples),
-        before=expected_calibration_error(softmax(logits * temperature), plain.labels),
-        after=expected_calibration_error(softmax(logits), plain.labels),
-    )
-
-
 def _members(
-    several: Sequence[str | Path | Predictor], outputs: Outputs, task: Task, together: Floats, *, compare: bool
+    several: Sequence[str | Path | Predictor], outputs: Outputs, task: Task, together: Predictions, *, compare: bool
 ) -> tuple[Member, ...]:
     """Each of several models alone, and against the first or against all of them together."""
     if len(several) == 1:

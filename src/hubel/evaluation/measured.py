@@ -15,7 +15,7 @@ from hubel.evaluation.outputs import Cost
 from hubel.results import Difference, Metrics
 from hubel.tasks.baselines import Baseline
 from hubel.tasks.calibration import CalibrationError, Reliability, reliability
-from hubel.tasks.task import Floats, Labels, Task
+from hubel.tasks.task import AnyTask, Labels, LabelTask, Predictions, label_task
 
 if TYPE_CHECKING:
     from hubel.data.sources import Sample
@@ -84,7 +84,8 @@ class Evaluation:
         metrics: The figures: of the model, of the average of several, or of the first of those compared.
         samples: The pictures, in order.
         labels: Theirs, as `hubel.data.labels.label_array` makes them of `samples`.
-        predictions: float64 of shape (N, outputs), in the same order: probabilities of the classes, or numbers.
+        predictions: In the same order, as the task has them: float64 of shape (N, outputs), probabilities of classes or
+            numbers; or a list with an entry for each picture.
         split: Which part of the folder was measured: `test`, `validation`, `train` or `all`.
         notes: What a reader should know of the choice of pictures.
         unreadable: The pictures left out.
@@ -98,11 +99,11 @@ class Evaluation:
         temperature: The temperature fitted now; None where none was asked for.
     """
 
-    task: Task
+    task: AnyTask
     metrics: Metrics
     samples: tuple[Sample, ...]
     labels: Labels
-    predictions: Floats
+    predictions: Predictions
     split: str
     notes: tuple[str, ...]
     unreadable: tuple[Unreadable, ...]
@@ -126,7 +127,7 @@ class Evaluation:
         Raises:
             ConfigError: The task is another one.
         """
-        if not self.task.calibrates:
+        if not label_task(self.task, "a reliability diagram").calibrates:
             raise ConfigError(f"a reliability diagram is of one class of several, the model's task is {self.task.name}")
         return reliability(self.predictions, self.labels)
 
@@ -135,13 +136,16 @@ class Evaluation:
         return max(self.members, key=lambda member: self.task.rank(member.metrics))
 
     def to_csv(self) -> str:
-        """Every picture with its label and what is predicted, as CSV text."""
-        rows = []
+        """What is predicted for every picture as CSV text; beside its label where that is a class, labels, a number."""
         results = self.task.results(self.predictions, [sample.location for sample in self.samples])
+        rows = []
         for sample, result in zip(self.samples, results, strict=True):
-            [((_, path), (_, predicted), *others)] = [row.items() for row in result.csv_rows(1)]
-            label = {COLUMN_OF[self.task.labelling]: label_text(sample.label, self.classes)}
-            rows.append({"path": path, **label, "predicted": predicted, **dict(others)})
+            for row in result.csv_rows(1):
+                if isinstance(self.task, LabelTask):
+                    (_, path), (_, predicted), *others = row.items()
+                    label = {COLUMN_OF[self.task.labelling]: label_text(sample.label, self.classes)}
+                    row = {"path": path, **label, "predicted": predicted, **dict(others)}
+                rows.append(row)
         text = io.StringIO()
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()

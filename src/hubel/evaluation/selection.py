@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,7 +35,9 @@ class Selection:
     training_labels: tuple[Label, ...] | None = None
 
 
-def select_samples(root: Path, predictors: Sequence[Predictor], split: str) -> Selection:
+def select_samples(
+    root: Path, predictors: Sequence[Predictor], split: str, *, tell: Callable[[str], None] | None = None
+) -> Selection:
     """Choose the pictures of a folder.
 
     Args:
@@ -43,13 +45,14 @@ def select_samples(root: Path, predictors: Sequence[Predictor], split: str) -> S
         predictors: The models; their classes are the same.
         split: `train`, `validation`, `test`, `all`, or `auto`: the test split of a folder that has one or that the
             first model was trained on; else all pictures but those that a model's run is known to have trained on.
+        tell: Hears of what takes a while.
 
     Raises:
         DataError: The path does not exist, has no images, has classes that the models do not know, lacks the split.
     """
     if split not in ("auto", "all", *SPLITS):
         raise unknown_name("split", split, ("auto", "all", *SPLITS))
-    source = relabelled(find_source(root), predictors[0].task.labelling)
+    source = relabelled(find_source(root, tell or (lambda text: None)), predictors[0].task.labelling)
     of_split, excluded = labelled_splits(source, predictors[0].classes)
     notes = [f"left out {item.sample.name}: {item.reason}" for item in excluded]
     trained = _listed_splits(predictors[0])

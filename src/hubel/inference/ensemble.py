@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 import torch
 
-from hubel import runtime
 from hubel.bundle import Bundle
 from hubel.data.augmentation.label_keeping import doubts
-from hubel.data.decoding import UnreadableImage, load_for, read_array
+from hubel.data.decoding import UnreadableImage, load_for, read_array, upright_size
+from hubel.data.pixels import Decoding
 from hubel.data.sources import Sample
 from hubel.errors import ConfigError, DataError, unknown_name
+from hubel.inference.predictions import PLACES_TOGETHER
+from hubel.inference.reading import read_ahead
 from hubel.inference.views import Views
 from hubel.preprocessing import Preprocess
 from hubel.results import Result
-from hubel.tasks.task import Floats, Task
+from hubel.tasks.task import Floats, LabelTask, PlaceTask, Predictions, label_task
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,11 +29,8 @@ if TYPE_CHECKING:
 
 Average = Literal["probabilities", "logits"]
 
-Item = TypeVar("Item")
-Read = TypeVar("Read")
 
-
-def averaged(outputs: Sequence[torch.Tensor], tasks: Sequence[Task], average: Average = "probabilities") -> Floats:
+def averaged(outputs: Sequence[torch.Tensor], tasks: Sequence[LabelTask], average: Average = "probabilities") -> Floats:
     """Average the outputs of models over their views, and then over the models.
 
     Args:
@@ -54,6 +51,13 @@ def averaged(outputs: Sequence[torch.Tensor], tasks: Sequence[Task], average: Av
         total = total + each.mean(axis=1)
     predictions: Floats = total / len(outputs)
     return predictions
+
+
+def averaged_places(predictors: Sequence[Predictor], of_models: Sequence[Sequence[Any]]) -> list[Any]:
+    """The predictions (N) of models of a `PlaceTask` (of each, N) together; of one model, its own."""
+    task = predictors[0].task
+    assert isinstance(task, PlaceTask)
+    return task.average(of_models) if len(of_models) > 1 else list(of_models[0])
 
 
 def check_average(name: str) -> Average:
@@ -89,8 +93,11 @@ def check_same_task(predictors: Sequence[Predictor], average: Average = "probabi
                 f"the models' classes differ ({_listed(first.classes)} and {_listed(other.classes)}): "
                 "only models of the same classes in the same order can be averaged or compared"
             )
-    if average == "logits" and not first.classes:
-        raise ConfigError("average is logits, but the model predicts a number: numbers themselves are averaged")
+    if average == "logits" and not (isinstance(first.task, LabelTask) and first.classes):
+        what = (
+            "predicts a number: numbers" if isinstance(first.task, LabelTask) else f"is for {first.task.name}: results"
+        )
+        raise ConfigError(f"average is logits, but the model {what} themselves are averaged")
 
 
 def mirror_note(bundle: Bundle, views: Views) -> str | None:
@@ -132,30 +139,88 @@ def predict_each(
     """
     way, views = check_average(average), named_views(tta)
     check_same_task(predictors, way)
-    tasks = [predictor.task for predictor in predictors]
+    group: _Group = (
+        _OfPlaces(predictors, views, batch_size)
+        if isinstance(predictors[0].task, PlaceTask)
+        else _OfLabels(predictors, views, batch_size, way)
+    )
 
-    def read(picture: Picture) -> list[npt.NDArray[np.uint8]] | UnreadableImage:
+    def read(picture: Picture) -> Any:
         try:
-            return [read_views(picture, predictor.preprocess, views) for predictor in predictors]
+            return group.read(picture)
         except UnreadableImage as error:
             return error
 
-    for arrived in _read_ahead(images, read, _pictures_together(batch_size, views)):
-        readable: list[tuple[Picture, list[npt.NDArray[np.uint8]]]] = []
-        for picture, arrays in arrived:
-            if not isinstance(arrays, UnreadableImage):
-                readable.append((picture, arrays))
+    for arrived in read_ahead(images, read, group.together):
+        readable: list[tuple[Picture, Any]] = []
+        for picture, inputs in arrived:
+            if not isinstance(inputs, UnreadableImage):
+                readable.append((picture, inputs))
             elif on_unreadable is None:
-                raise arrays
+                raise inputs
             else:
-                on_unreadable(picture, arrays)
+                on_unreadable(picture, inputs)
         if readable:
-            stacks = [np.stack(arrays) for arrays in zip(*(arrays for _, arrays in readable), strict=True)]
-            outputs = [p.view_logits(stack, batch_size=batch_size) for p, stack in zip(predictors, stacks, strict=True)]
             pictures = [picture for picture, _ in readable]
-            predictions = averaged(outputs, tasks, way)
-            results = tasks[0].results(predictions, [_path_of(picture) for picture in pictures])
+            predictions = group.predictions([inputs for _, inputs in readable])
+            results = predictors[0].task.results(predictions, [_path_of(picture) for picture in pictures])
             yield from zip(pictures, results, strict=True)
+
+
+class _Group(Protocol):
+    """Models of the same task that predict together.
+
+    Attributes:
+        together: Pictures that are computed at once.
+    """
+
+    together: int
+
+    def read(self, picture: Picture) -> Any:
+        """A picture as the models take it."""
+
+    def predictions(self, read: Sequence[Any]) -> Predictions:
+        """What all of them together predict for pictures that were read."""
+
+
+class _OfLabels:
+    def __init__(self, predictors: Sequence[Predictor], views: Views | None, batch_size: int, average: Average) -> None:
+        self.predictors, self.views, self.batch_size, self.average = predictors, views, batch_size, average
+        self.tasks = [label_task(predictor.task, "averaging") for predictor in predictors]
+        self.together = _pictures_together(batch_size, views)
+
+    def read(self, picture: Picture) -> list[npt.NDArray[np.uint8]]:
+        return [read_views(picture, predictor.preprocess, self.views) for predictor in self.predictors]
+
+    def predictions(self, read: Sequence[list[npt.NDArray[np.uint8]]]) -> Floats:
+        stacks = [np.stack(arrays) for arrays in zip(*read, strict=True)]
+        outputs = [
+            predictor.view_logits(stack, batch_size=self.batch_size)
+            for predictor, stack in zip(self.predictors, stacks, strict=True)
+        ]
+        return averaged(outputs, self.tasks, self.average)
+
+
+class _OfPlaces:
+    def __init__(self, predictors: Sequence[Predictor], views: Views | None, batch_size: int) -> None:
+        self.predictors, self.views = predictors, views
+        self.decodings = [
+            Decoding(predictor.preprocess, "evaluation", predictor.task.labelling == "mask") for predictor in predictors
+        ]
+        self.together = min(batch_size, PLACES_TOGETHER)
+
+    def read(self, picture: Picture) -> tuple[tuple[int, int], list[npt.NDArray[np.uint8]]]:
+        return upright_size(picture), [decoding.picture(picture) for decoding in self.decodings]
+
+    def predictions(self, read: Sequence[tuple[tuple[int, int], list[npt.NDArray[np.uint8]]]]) -> list[Any]:
+        sizes = [size for size, _ in read]
+        of_models = [
+            predictor.places(arrays, sizes, self.views)
+            for predictor, arrays in zip(
+                self.predictors, zip(*(arrays for _, arrays in read), strict=True), strict=True
+            )
+        ]
+        return averaged_places(self.predictors, of_models)
 
 
 def view_logits_of(
@@ -180,7 +245,7 @@ def view_logits_of(
     def read(picture: Picture) -> npt.NDArray[np.uint8]:
         return read_views(picture, predictor.preprocess, views)
 
-    for arrived in _read_ahead(pictures, read, _pictures_together(batch_size, views)):
+    for arrived in read_ahead(pictures, read, _pictures_together(batch_size, views)):
         rows.append(predictor.view_logits(np.stack([array for _, array in arrived]), batch_size=batch_size))
         done += len(arrived)
         if progress is not None:
@@ -212,21 +277,6 @@ def _path_of(picture: Picture) -> str | None:
 
 def _pictures_together(batch_size: int, views: Views | None) -> int:
     return batch_size if views is None else max(1, batch_size // views.count)
-
-
-def _read_ahead(items: Iterable[Item], read: Callable[[Item], Read], size: int) -> Iterator[list[tuple[Item, Read]]]:
-    """Read some items at a time in threads; the next ones are being read while the caller works."""
-    coming_items = iter(items)
-    with ThreadPoolExecutor(runtime.available_cpus()) as pool:
-
-        def start() -> list[tuple[Item, Future[Read]]]:
-            return [(item, pool.submit(read, item)) for item in islice(coming_items, size)]
-
-        coming = start()
-        while coming:
-            arrived = [(item, future.result()) for item, future in coming]
-            coming = start()
-            yield arrived
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import torch
 from torch import nn
@@ -13,12 +13,15 @@ from hubel import runtime
 from hubel.bundle import Bundle, bundle_path, load_bundle, published_bundle
 from hubel.data.decoding import UnreadableImage
 from hubel.data.loading import Loader
+from hubel.data.store import PictureStore
 from hubel.inference.ensemble import predict_each
+from hubel.inference.predictions import outputs_of, place_predictions_of
 from hubel.inference.views import Views
 from hubel.models.folding import fold_batch_norm
 from hubel.preprocessing import Preprocess
 from hubel.results import Result
 from hubel.tasks.registry import task_of
+from hubel.tasks.task import PlaceTask, Predictions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,32 +31,6 @@ if TYPE_CHECKING:
     from hubel.data.sources import Sample
 
     Picture = str | Path | bytes | Sample | Image.Image | npt.NDArray[np.uint8]
-
-
-@torch.inference_mode()
-def logits_of(
-    network: nn.Module,
-    preprocess: Preprocess,
-    loader: Loader,
-    *,
-    device: torch.device,
-    bfloat16: bool = False,
-    progress: Callable[[int, int], None] | None = None,
-) -> torch.Tensor:
-    """Run a network over all pictures of a loader, in their order and in evaluation mode.
-
-    Returns:
-        float32 logits of shape (N, num_classes) on the CPU.
-    """
-    network.eval()
-    rows = []
-    for number, batch in enumerate(loader.epoch(0), start=1):
-        images = preprocess.normalise(runtime.to_device(batch.images, device))
-        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-            rows.append(network(images).float())
-        if progress is not None:
-            progress(number, len(loader))
-    return torch.cat(rows).cpu()
 
 
 class Predictor:
@@ -125,12 +102,13 @@ class Predictor:
             images: A path, a file's bytes, a PIL image or a uint8 array (H, W) or (H, W, C); or a list of these.
             batch_size: Inputs computed together.
             tta: Views of each picture whose outputs are averaged (test-time augmentation): `"flip"`, `"five-crop"`,
-                `"ten-crop"`, `"multi-scale"`, `"grid:3"`, `"144-crop"`; see `hubel.inference.views`. None: one view.
+                `"ten-crop"`, `"multi-scale"`, `"grid:3"`, `"144-crop"`; see `hubel.inference.views`. Of boxes and
+                masks, `"flip"` and `"multi-scale"`. None: one view.
             average: What is averaged over the views: `"probabilities"` (of numbers, they themselves) or `"logits"`.
 
         Returns:
             A result for a single picture, a list of them for a list: as the model's task has it, a
-            `hubel.results.Classification`, `MultiLabel` or `Number`.
+            `hubel.results.Classification`, `MultiLabel`, `Number`, ...
 
         Raises:
             UnreadableImage: A picture cannot be read.
@@ -189,8 +167,45 @@ class Predictor:
 
     def logits_of(self, loader: Loader, progress: Callable[[int, int], None] | None = None) -> torch.Tensor:
         """The same for all pictures of a loader: float32 of shape (N, num_classes)."""
-        logits = logits_of(self.network, self.preprocess, loader, device=self.device, progress=progress)
-        return self._tempered(logits)
+        outputs = outputs_of(self.network, self.preprocess, loader, device=self.device, progress=progress)
+        return self._tempered(outputs)
+
+    def predictions_of(
+        self, loader: Loader, *, views: Views | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> tuple[PictureStore, Predictions]:
+        """What is predicted for the pictures of a loader, as the model's task has it.
+
+        Args:
+            loader: Of pictures as they are evaluated.
+            views: Of a `PlaceTask`, the views of each picture; None: one.
+            progress: Called with how much is done and how much there is.
+
+        Returns:
+            The store less what can no longer be read, and the predictions for its pictures.
+        """
+        if isinstance(self.task, PlaceTask):
+            return place_predictions_of(
+                self.network, self.task, self.preprocess, loader, device=self.device, views=views, progress=progress
+            )
+        store, logits = loader.without_lost(self.logits_of(loader, progress))
+        return store, self.task.predictions(logits)
+
+    @torch.inference_mode()
+    def places(
+        self,
+        arrays: Sequence[npt.NDArray[np.uint8]],
+        sizes: Sequence[tuple[int, int]],
+        views: Views | None = None,
+    ) -> list[Any]:
+        """What a `PlaceTask` predicts for preprocessed pictures; see `PlaceTask.predict`.
+
+        Args:
+            arrays: uint8 (H, W, C) each, as a store for evaluation has them.
+            sizes: Height and width of the upright originals.
+            views: Of each picture; None: one.
+        """
+        assert isinstance(self.task, PlaceTask)
+        return self.task.predict(self.network, self.preprocess, arrays, sizes, views)
 
     def _tempered(self, logits: torch.Tensor) -> torch.Tensor:
         return logits if self.bundle.temperature == 1 else logits / self.bundle.temperature

@@ -68,8 +68,7 @@ class Backbone(nn.Module):
             for norm in self._norms():
                 norm.eps = norm_eps
         if frozen_norm:
-            for norm in self._norms():
-                norm.requires_grad_(False)
+            self.hold_norms()
             self.train(self.training)
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -93,24 +92,32 @@ class Backbone(nn.Module):
                 norm.eval()
         return self
 
+    def hold_norms(self) -> None:
+        """Keep frozen BatchNorms from training again after somebody has let all parameters train."""
+        if self.frozen_norm:
+            for norm in self._norms():
+                norm.requires_grad_(False)
+
     def _norms(self) -> list[nn.BatchNorm2d]:
         return [module for module in self.modules() if isinstance(module, nn.BatchNorm2d)]
 
 
-def build_backbone(name: str, in_channels: int) -> ClassificationNetwork:
+def build_backbone(backbone: str | ClassificationNetwork, in_channels: int) -> ClassificationNetwork:
     """The classification network of a name, with fresh weights; its head, which is left out, is a small one.
 
     Args:
-        name: Of `list_models("classification")`, or `timm/<name>`.
+        backbone: Of `list_models("classification")`, or `timm/<name>`; a network, which is given back, as it is.
         in_channels: Channels of the input.
 
     Raises:
         ConfigError: There is none of this name.
-        ValueError: It is no classification network.
+        ValueError: It is no classification network, or takes another number of channels.
     """
-    network = build_model(name, num_classes=1, in_channels=in_channels)
+    network = build_model(backbone, num_classes=1, in_channels=in_channels) if isinstance(backbone, str) else backbone
     if not isinstance(network, ClassificationNetwork):
-        raise ValueError(f"{name} is no classification network: expected one as backbone")
+        raise ValueError(f"{backbone} is no classification network: expected one as backbone")
+    if network.in_channels != in_channels:
+        raise ValueError(f"the backbone takes {network.in_channels} channels, {in_channels} are wanted")
     return network
 
 

@@ -28,8 +28,8 @@ class ModelEntry:
     Attributes:
         name: The name that `build_model` takes.
         task: What it is for, such as `"classification"`.
-        builder: Builds it from keyword arguments, which always include `num_classes` and `in_channels`; of a family,
-            the backbone's name comes first, by position.
+        builder: Builds it from keyword arguments, which always include `in_channels`, and `num_classes` where it
+            `has_classes`; of a family, the backbone's name comes first, by position.
         input_size: Channels, height and width of its standard input.
         fixed_size: Whether it takes only that height and width.
         source: Paper, year, identifier; section or table.
@@ -63,6 +63,11 @@ class ModelEntry:
             else:
                 return None
         return names
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether it tells classes, objects or numbers, of which it can have any number."""
+        return self.arguments is None or "num_classes" in self.arguments
 
     def build_shapes(self, **arguments: Any) -> nn.Module:
         """The network as shapes alone, on torch's meta device: to count, not to run."""
@@ -220,6 +225,7 @@ def build_model(
     num_classes: int | None = None,
     in_channels: int | None = None,
     through: str | None = None,
+    backbone: nn.Module | None = None,
     **arguments: Any,
 ) -> nn.Module:
     """Build a network with fresh weights.
@@ -229,6 +235,8 @@ def build_model(
         num_classes: Number of logits; None is the network's own default.
         in_channels: Channels of the input; None is the network's own default.
         through: The last stage that is kept of a classification network, see `hubel.models.truncation`; None: all are.
+        backbone: Of `<family>/<backbone>`, the classification network itself, with whatever weights it has; None: a
+            fresh one.
         arguments: The network's own options.
 
     Raises:
@@ -245,10 +253,23 @@ def build_model(
             raise unknown_name(f"argument of {name}", argument, [*known, "through"])
     chosen = {argument: value for argument, value in given.items() if value is not None}
     try:
-        network = entry.builder(**chosen, **arguments)
+        builder = entry.builder if backbone is None else functools.partial(_family_of(name).builder, backbone)
+        network = builder(**chosen, **arguments)
         return network if through is None else truncated(network, through)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{name}: {error}") from error
+
+
+def _family_of(name: str) -> ModelEntry:
+    """The family of `<family>/<backbone>`.
+
+    Raises:
+        ValueError: The name is of no family.
+    """
+    family, _, backbone = name.partition("/")
+    if not backbone or family not in _families:
+        raise ValueError("a backbone came, but the name has none")
+    return _families[family]
 
 
 def truncated(network: nn.Module, through: str, num_classes: int | None = None) -> nn.Module:

@@ -33,7 +33,7 @@ class Metrics(Protocol):
 
     @property
     def loss(self) -> float:
-        """The mean loss."""
+        """The mean loss; nan where predictions do not tell it."""
 
     def figures(self) -> dict[str, float]:
         """The figures that an epoch is judged by, the headline first; each by its usual name."""

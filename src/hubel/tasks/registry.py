@@ -1,4 +1,4 @@
-"""The tasks that there are, by name and by the labels that their pictures have."""
+"""The tasks that there are: by name, by the labels that their pictures have, by the networks that answer them."""
 
 from __future__ import annotations
 
@@ -7,19 +7,56 @@ from typing import TYPE_CHECKING
 from hubel.data.labels import Labelling
 from hubel.errors import WeightsError
 from hubel.tasks.classification import ClassificationTask
+from hubel.tasks.detection import DetectionTask
 from hubel.tasks.multilabel import MultiLabelTask
+from hubel.tasks.object_localization import LocalizationTask
 from hubel.tasks.regression import RegressionTask
-from hubel.tasks.task import Task
+from hubel.tasks.segmentation import SegmentationTask
+from hubel.tasks.task import AnyTask
 
 if TYPE_CHECKING:
     from hubel.bundle import Bundle
 
-_TASKS: tuple[type[Task], ...] = (ClassificationTask, MultiLabelTask, RegressionTask)
-TASKS: dict[str, type[Task]] = {task.name: task for task in _TASKS}
-TASK_OF: dict[Labelling, type[Task]] = {task.labelling: task for task in _TASKS}
+# Of several for the same labels, the first is meant where nothing else is said.
+_TASKS: tuple[type[AnyTask], ...] = (
+    ClassificationTask,
+    MultiLabelTask,
+    RegressionTask,
+    DetectionTask,
+    LocalizationTask,
+    SegmentationTask,
+)
+TASKS: dict[str, type[AnyTask]] = {task.name: task for task in _TASKS}
+
+# Tasks whose networks are registered under another task's name.
+_NETWORKS_OF = {"multilabel": "classification", "regression": "classification"}
 
 
-def task_of(bundle: Bundle) -> Task:
+def networks_for(task: str) -> str:
+    """The kind of network that answers a task, as `hubel.models.registry.ModelEntry.task` names it."""
+    return _NETWORKS_OF.get(task, task)
+
+
+def answers(kind: str, task: str) -> bool:
+    """Whether networks of a kind answer a task; those for generation may have an encoder, and then reconstruct, too."""
+    return kind == networks_for(task) or (kind, task) == ("generation", "reconstruction")
+
+
+def task_for(labelling: Labelling, *, name: str | None = None, network: str | None = None) -> type[AnyTask]:
+    """The task of pictures with such labels.
+
+    Args:
+        labelling: Of the pictures.
+        name: The task that is wanted; None: whichever suits.
+        network: The kind of the network that is to answer it, where one is chosen already.
+    """
+    if name is not None:
+        return TASKS[name]
+    suited = [task for task in _TASKS if task.labelling == labelling]
+    return next((task for task in suited if networks_for(task.name) == network), suited[0])
+
+
+def task_of(bundle: Bundle) -> AnyTask:
     """The task of a trained model.
 
     Raises:

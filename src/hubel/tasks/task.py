@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from hubel.data.labels import Labelling
+from hubel.errors import ConfigError
 from hubel.results import Difference, Interval, Metrics, Result
 from hubel.tasks.baselines import Baseline
 
@@ -193,3 +194,23 @@ class PlaceTask(Task, Protocol):
 
     def draw(self, image: Image.Image, result: Result) -> Image.Image:
         """The upright picture with a result drawn on it."""
+
+
+AnyTask = LabelTask | PlaceTask
+
+
+def label_task(task: AnyTask, asked: str) -> LabelTask:
+    """The task, where it is a `LabelTask`.
+
+    Args:
+        task: Of a run or a model.
+        asked: What the user asked for, which is for such tasks alone.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if isinstance(task, LabelTask):
+        return task
+    raise ConfigError(
+        f"{asked} came, but the task is {task.name}: it is for tasks of classes, labels or a number; leave it out"
+    )

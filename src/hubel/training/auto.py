@@ -7,7 +7,11 @@ from functools import partial
 
 from hubel import runtime
 from hubel.config import Phase, TrainConfig
-from hubel.training.preparation import Prepared, build_network
+from hubel.errors import ConfigError
+from hubel.models.network import ClassificationNetwork
+from hubel.tasks.task import label_task
+from hubel.training.network import build_network
+from hubel.training.preparation import Prepared
 from hubel.training.progress import Reporter
 from hubel.training.recipes import AUTO, phases_from, recipe_of, with_learning_rate
 from hubel.transfer.probe import ProbeResult, probe
@@ -44,7 +48,7 @@ def _ending_after(through: str, prepared: Prepared, reporter: Reporter) -> Prepa
     model = prepared.config.model
     model = model.model_copy(update={"arguments": {**model.arguments, "through": through}})
     config = prepared.config.model_copy(update={"model": model})
-    _, network = build_network(config, prepared.task, reporter)
+    network = build_network(config, prepared.task, reporter).model
     network.to(prepared.device).to(memory_format=runtime.memory_format(prepared.device))
     return replace(prepared, config=config, network=network)
 
@@ -54,12 +58,17 @@ def probe_prepared(prepared: Prepared, reporter: Reporter) -> ProbeResult:
 
     Raises:
         DataError: There are too few different pictures.
+        ConfigError: The labels are boxes or masks.
     """
+    network = prepared.network
+    task = label_task(prepared.task, "a probe")
+    if not isinstance(network, ClassificationNetwork):
+        raise ConfigError(f"a probe is of the stages of a classification network, {prepared.config.model.name} is none")
     return probe(
-        prepared.network,
+        network,
         prepared.loader("train"),
         prepared.preprocess,
-        prepared.task,
+        task,
         pretrained=prepared.config.model.weights is not None,
         seed=prepared.config.seed,
         progress=partial(reporter.preparing, "features of"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from hubel.results.naming import HEADLINES, TITLES
+from hubel.results.naming import TITLES, headline_name
 from hubel.results.palette import class_colour
 from hubel.tasks.calibration import Reliability
 from hubel.tasks.ranking import trace
@@ -80,9 +80,10 @@ def draw_curves(history: Sequence[dict[str, Any]], best_epoch: int) -> dict[str,
 
 
 def _drawn(row: Mapping[str, Any]) -> list[str]:
-    """The figures of an epoch's row that are drawn: the loss, the headline, and what was measured in training."""
-    validated = [name.removeprefix("validation_") for name in row if name.startswith("validation_")]
-    return [name for name in validated if name in HEADLINES or f"train_{name}" in row]
+    """The figures of an epoch's row that are drawn: the loss and whatever else training measured, and the headline."""
+    trained = [name.removeprefix("train_") for name in row if name.startswith("train_")]
+    headline = headline_name({name.removeprefix("validation_"): None for name in row})
+    return list(dict.fromkeys((*trained, headline)))
 
 
 def _lines(name: str, row: Mapping[str, Any]) -> dict[str, tuple[str, str]]:

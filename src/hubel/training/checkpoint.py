@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
@@ -71,20 +72,16 @@ class Checkpoint(NamedTuple):
 
     Attributes:
         progress: How far it has come.
-        network: The network's tensors.
-        optimizer: The optimiser's state.
-        average: The state of the moving average of the weights, where there is one.
+        states: What `state_dict` gave, by whose it is, such as `network` and `optimizer`: a loop puts in what it needs.
     """
 
     progress: Progress
-    network: dict[str, torch.Tensor]
-    optimizer: dict[str, Any]
-    average: dict[str, Any] | None
+    states: Mapping[str, dict[str, Any]]
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint, whole or not at all."""
-    content = checkpoint._asdict() | {"progress": asdict(checkpoint.progress)}
+    content = {"progress": asdict(checkpoint.progress), "states": dict(checkpoint.states)}
     write_whole(path, lambda file: torch.save(content, cast("IO[bytes]", file)))
 
 
@@ -96,7 +93,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        return Checkpoint(**content | {"progress": Progress(**content["progress"])})
+        return Checkpoint(Progress(**content["progress"]), content["states"])
     except FileNotFoundError as error:
         raise TrainingError(
             f"nothing to resume at {path.parent}: it holds no {path.name}; start without --resume"

@@ -8,12 +8,14 @@ from functools import partial
 from typing import cast
 
 import torch
+from torch import nn
 
 from hubel import runtime
 from hubel.config import Phase, TransferConfig
 from hubel.data.loading import Loader
 from hubel.models.network import ClassificationNetwork
 from hubel.preprocessing import Preprocess
+from hubel.tasks.task import AnyTask, LabelTask
 from hubel.training.progress import Reporter
 from hubel.transfer.cached_features import CachedFeatures, FeatureSettings, feature_bytes, feature_shape
 from hubel.transfer.freezing import FrozenStages
@@ -36,15 +38,24 @@ class ComputedOnce:
     train: CachedFeatures
     validation: CachedFeatures
 
-    def logits(self, network: ClassificationNetwork, features: torch.Tensor) -> torch.Tensor:
+    def logits(self, network: nn.Module, features: torch.Tensor) -> torch.Tensor:
         """Logits (N, num_classes) of features (N, ...) on the network's device: its layers that train run."""
         if features.ndim == 4:
             features = features.contiguous(memory_format=runtime.memory_format(features.device))
+        assert isinstance(network, ClassificationNetwork)
         _, rest = parts_of(network, self.trained)
         return cast(torch.Tensor, rest(features))
 
+    def loss(
+        self, network: nn.Module, task: AnyTask, features: torch.Tensor, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """A step's mean loss, and the sum of what is scored."""
+        assert isinstance(task, LabelTask)
+        logits = self.logits(network, features)
+        return task.loss(logits, labels), task.score(logits.detach(), labels)
+
     @torch.inference_mode()
-    def validation_logits(self, network: ClassificationNetwork, settings: FeatureSettings) -> torch.Tensor:
+    def validation_logits(self, network: nn.Module, settings: FeatureSettings) -> torch.Tensor:
         """Float32 logits (N, num_classes) of the validation pictures, on the CPU."""
         network.eval()
         rows = []

@@ -9,7 +9,7 @@ from hubel.data.store import PictureStore, Unreadable
 from hubel.inference.predictor import Predictor
 from hubel.results import Metrics
 from hubel.results.naming import headline
-from hubel.tasks.task import Floats, Task
+from hubel.tasks.task import AnyTask, LabelTask, Predictions, Task
 from hubel.training.folder import RunFolder
 from hubel.training.preparation import Prepared
 from hubel.training.progress import Reporter
@@ -21,9 +21,9 @@ class Measured(NamedTuple):
     The predictions are of a task whose thresholds are chosen, where they are to be chosen.
     """
 
-    task: Task
+    task: AnyTask
     metrics: dict[str, Metrics]
-    predictions: dict[str, Floats]
+    predictions: dict[str, Predictions]
     stores: dict[str, PictureStore]
     lost: list[Unreadable]
 
@@ -31,18 +31,19 @@ class Measured(NamedTuple):
 def measure_run(prepared: Prepared, folder: RunFolder, reporter: Reporter) -> Measured:
     """Measure the written model, as anybody who loads it would, on validation and, this once, on test."""
     predictor = Predictor.load(folder.bundle, device=str(prepared.device))
-    task, stores, lost = prepared.task, dict(prepared.stores), list[Unreadable]()
+    task: AnyTask = prepared.task
+    stores, lost = dict(prepared.stores), list[Unreadable]()
     measured: dict[str, Metrics] = {}
-    predictions: dict[str, Floats] = {}
+    predictions: dict[str, Predictions] = {}
     for split in ("validation", "test"):
         if split in prepared.stores:
             loader = prepared.loader(split)
-            stores[split], outputs = loader.without_lost(predictor.logits_of(loader))
+            stores[split], predictions[split] = predictor.predictions_of(loader)
             for item in loader.lost:
                 reporter.message(f"can no longer be read, left out of {split}: {item.sample.name} ({item.reason})")
             lost += loader.lost
-            predictions[split], labels = task.predictions(outputs), stores[split].labels
-            if split == "validation":
+            labels = stores[split].labels
+            if split == "validation" and isinstance(task, LabelTask):
                 task = task.tuned(predictions[split], labels)
             measured[split] = task.measure(predictions[split], labels)
             reporter.message(f"{split}: {headline(measured[split].to_dict())}")

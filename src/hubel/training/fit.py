@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import numpy as np
 import torch
+from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from hubel import runtime
 from hubel.config import OptimizerConfig, Phase, TransferConfig
 from hubel.data.loading import Batch, Loader
+from hubel.data.store import PictureStore
 from hubel.errors import TrainingError
-from hubel.inference.predictor import logits_of
+from hubel.inference.predictions import predictions_of
 from hubel.models.network import ClassificationNetwork
 from hubel.preprocessing import Preprocess
 from hubel.results import Metrics
-from hubel.tasks.task import Task
+from hubel.tasks.task import AnyTask, LabelTask, Predictions
 from hubel.training.averaging import moving_average
 from hubel.training.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
 from hubel.training.computed_once import ComputedOnce, compute_once, pays
 from hubel.training.interruption import Interrupted, StopRequest
+from hubel.training.loss_reader import LossReader
 from hubel.training.optimization import build_optimizer, schedule, set_learning_rate
 from hubel.training.progress import Reporter, StepReport
-from hubel.training.step_loss import step_loss
+from hubel.training.step_loss import StepLoss, step_loss_of, targets_on
 from hubel.transfer.cached_features import FeatureSettings
 from hubel.transfer.freezing import FrozenStages, layer_groups
-
-# Steps between two readings of the loss on a GPU, where each reading waits for the device.
-_STEPS_PER_READING = 16
 
 _SECONDS_PER_REPORT = 0.2
 
@@ -86,8 +88,8 @@ class Fit:
 
     def __init__(
         self,
-        network: ClassificationNetwork,
-        task: Task,
+        network: nn.Module,
+        task: AnyTask,
         preprocess: Preprocess,
         train: Loader,
         validation: Loader,
@@ -110,7 +112,8 @@ class Fit:
         self._average: AveragedModel | None = None
         self._computed: ComputedOnce | None = None  # where the frozen layers have run already
         self._optimizer: torch.optim.Optimizer
-        self._unread: list[tuple[torch.Tensor, torch.Tensor, Batch]] = []
+        self._losses = LossReader(train.store, self.device)
+        self._step_loss: StepLoss
         self._saved_at = self._reported_at = time.monotonic()
         self._validation_seconds = 0.0
 
@@ -128,7 +131,7 @@ class Fit:
         if resume:
             checkpoint = load_checkpoint(self.settings.checkpoint)
             self.progress = checkpoint.progress
-            self.network.load_state_dict(checkpoint.network)
+            self.network.load_state_dict(checkpoint.states["network"])
         while not self.progress.finished:
             self.start_phase(checkpoint)
             checkpoint = None
@@ -143,9 +146,9 @@ class Fit:
         return self.progress
 
     @property
-    def _kept(self) -> ClassificationNetwork:
+    def _kept(self) -> nn.Module:
         """The network whose weights are validated and kept: the moving average where there is one."""
-        return self.network if self._average is None else cast(ClassificationNetwork, self._average.module)
+        return self.network if self._average is None else self._average.module
 
     @property
     def phase(self) -> Phase:
@@ -160,22 +163,29 @@ class Fit:
         self._optimizer = build_optimizer(groups, self.settings.optimizer, phase)
         self._trainable = [p for p in self.network.parameters() if p.requires_grad]
         self._average = moving_average(self.network, self.settings.average_decay)
+        self._step_loss = step_loss_of(
+            self.task,
+            trained_aux=self._frozen.trained_aux,
+            mixup=self.settings.mixup,
+            cutmix=self.settings.cutmix,
+        )
         if checkpoint is not None:
-            self._optimizer.load_state_dict(checkpoint.optimizer)
-            if self._average is not None and checkpoint.average is not None:
-                self._average.load_state_dict(checkpoint.average)
+            self._optimizer.load_state_dict(checkpoint.states["optimizer"])
+            if self._average is not None and "average" in checkpoint.states:
+                self._average.load_state_dict(checkpoint.states["average"])
         self.reporter.message(f"phase {phase.name}: {phase.epochs} epoch{'s' if phase.epochs > 1 else ''}")
         self._computed = self._compute_frozen_layers()
 
     def _compute_frozen_layers(self) -> ComputedOnce | None:
         """Run what is frozen once for every picture, where that is less work than to run it in every epoch."""
-        transfer = self.settings.transfer
+        transfer, network = self.settings.transfer, self.network
         mixing = bool(self.settings.mixup or self.settings.cutmix)
         if not pays(self.phase, self._frozen, transfer, mixing=mixing):
             return None
+        assert isinstance(network, ClassificationNetwork)
         loaders = (self.train, self.validation)
         return compute_once(
-            self.network, self._frozen.trained, loaders, self.preprocess, self._features, transfer, self.reporter
+            network, self._frozen.trained, loaders, self.preprocess, self._features, transfer, self.reporter
         )
 
     def _run_phase(self) -> None:
@@ -202,14 +212,14 @@ class Fit:
             self._step(batch)
             progress.batch += 1
             progress.total_steps += 1
-            if self.device.type == "cpu" or len(self._unread) >= _STEPS_PER_READING:
-                self._read_losses()
+            if self._losses.due:
+                self._losses.read(progress)
             after = time.perf_counter()
             progress.wait_seconds += arrived - before
             progress.seconds += after - before
             before = after
             self._after_step()
-        self._read_losses()
+        self._losses.read(progress)
 
     def _step(self, batch: Batch) -> None:
         """One update of the weights."""
@@ -218,9 +228,9 @@ class Fit:
         set_learning_rate(self._optimizer, schedule(done, phase.epochs * len(self.train), phase.warmup))
         runtime.seed(self.device, self.settings.seed * 1_000_003 + progress.total_steps)
         inputs = runtime.to_device(batch.images, self.device)
-        labels = runtime.to_device(batch.labels, self.device)
+        targets = targets_on(batch.labels, self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
-            loss, logits = self._loss(inputs, labels)
+            loss, score = self._loss(inputs, targets)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.settings.optimizer.clip_norm:
@@ -228,49 +238,17 @@ class Fit:
         self._optimizer.step()
         if self._average is not None:
             self._average.update_parameters(self.network)
-        self._unread.append((loss.detach(), self.task.score(logits.detach(), labels), batch))
+        self._losses.add(loss, score, batch)
 
-    def _loss(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Loss and logits (N, num_classes) of uint8 pictures (N, H, W, C).
+    def _loss(self, inputs: torch.Tensor, targets: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """The mean loss and the summed score of uint8 pictures (N, H, W, C).
 
         Where the frozen layers have run already, their outputs come instead of pictures.
         """
-        settings = self.settings
         if self._computed:
-            logits = self._computed.logits(self.network, inputs)
-            return self.task.loss(logits, labels), logits
-        return step_loss(
-            self.network,
-            self.task,
-            self.preprocess.normalise(inputs),  # (N, C, H, W)
-            labels,
-            trained_aux=self._frozen.trained_aux,
-            mixup=settings.mixup,
-            cutmix=settings.cutmix,
-            seed=(settings.seed, self.progress.total_steps),
-        )
-
-    def _read_losses(self) -> None:
-        """Add what the last steps gave to the epoch's sums.
-
-        Raises:
-            TrainingError: A loss is not a number; the step and the batch's files are named.
-        """
-        first_step = self.progress.total_steps - len(self._unread)
-        for number, (loss_tensor, score, batch) in enumerate(self._unread):
-            loss = loss_tensor.item()
-            if loss - loss != 0:  # NaN or infinite
-                samples = self.train.store.samples
-                files = ", ".join(samples[i].name for i in batch.indices.tolist())
-                self._unread.clear()
-                raise TrainingError(
-                    f"the loss is {loss} at step {first_step + number + 1} (epoch {self.progress.total_epochs + 1}): "
-                    f"lower the learning rate, or look at this batch's pictures: {files}"
-                )
-            self.progress.loss_sum += loss * len(batch.labels)
-            self.progress.score_sum += score.item()
-            self.progress.images += len(batch.labels)
-        self._unread.clear()
+            return self._computed.loss(self.network, self.task, inputs, targets)
+        images = self.preprocess.normalise(inputs)  # (N, C, H, W)
+        return self._step_loss(self.network, images, targets, (self.settings.seed, self.progress.total_steps))
 
     def _after_step(self) -> None:
         now = time.monotonic()
@@ -279,7 +257,7 @@ class Fit:
             self.reporter.step(self._step_report())
         stopping = self.stop.signal is not None
         if stopping or now - self._saved_at >= self.settings.checkpoint_seconds:
-            self._read_losses()
+            self._losses.read(self.progress)
             self._save()
         if stopping:
             self._raise_interrupted()
@@ -288,14 +266,13 @@ class Fit:
         """Validate, keep the best, write the row and the checkpoint."""
         progress = self.progress
         began = time.perf_counter()
-        logits = self._validation_logits()
-        if not logits.isfinite().all():
+        store, predictions = self._validated()
+        if isinstance(predictions, np.ndarray) and not np.isfinite(predictions).all():
             raise TrainingError(
                 f"after epoch {progress.total_epochs + 1} the network gives values that are not finite: lower the "
                 "learning rate; what was saved before is whole"
             )
-        store, logits = self.validation.without_lost(logits)
-        metrics = self.task.measure(self.task.predictions(logits), store.labels)
+        metrics = self.task.measure(predictions, store.labels)
         self._validation_seconds = time.perf_counter() - began
         progress.epoch += 1
         progress.total_epochs += 1
@@ -321,12 +298,21 @@ class Fit:
             for item in loader.newly_lost():
                 self.reporter.message(f"can no longer be read, left out: {item.sample.name} ({item.reason})")
 
-    def _validation_logits(self) -> torch.Tensor:
-        """Float32 logits (N, num_classes) of the validation split, on the CPU."""
+    def _validated(self) -> tuple[PictureStore, Predictions]:
+        """The readable validation pictures, and what is predicted for them."""
         if self._computed:
-            return self._computed.validation_logits(self._kept, self._features)
-        bfloat16 = self.settings.bfloat16
-        return logits_of(self._kept, self.preprocess, self.validation, device=self.device, bfloat16=bfloat16)
+            logits = self._computed.validation_logits(self._kept, self._features)
+            store, logits = self.validation.without_lost(logits)
+            assert isinstance(self.task, LabelTask)
+            return store, self.task.predictions(logits)
+        return predictions_of(
+            self._kept,
+            self.task,
+            self.preprocess,
+            self.validation,
+            device=self.device,
+            bfloat16=self.settings.bfloat16,
+        )
 
     def _row(self, metrics: Metrics) -> dict[str, Any]:
         progress = self.progress
@@ -336,7 +322,7 @@ class Fit:
             "learning_rate": self._optimizer.param_groups[0]["lr"],
             "train_loss": progress.loss_sum / progress.images,
             f"train_{self.task.score_name}": progress.score_sum / progress.images,
-            "validation_loss": metrics.loss,
+            **({} if math.isnan(metrics.loss) else {"validation_loss": metrics.loss}),
             **{f"validation_{name}": value for name, value in metrics.figures().items()},
             "seconds": round(progress.seconds + self._validation_seconds, 3),
             "images_per_second": round(progress.images / progress.seconds, 1),
@@ -364,9 +350,10 @@ class Fit:
         )
 
     def _save(self) -> None:
-        average = self._average.state_dict() if self._average is not None else None
-        state = Checkpoint(self.progress, self.network.state_dict(), self._optimizer.state_dict(), average)
-        save_checkpoint(self.settings.checkpoint, state)
+        states = {"network": self.network.state_dict(), "optimizer": self._optimizer.state_dict()}
+        if self._average is not None:
+            states["average"] = self._average.state_dict()
+        save_checkpoint(self.settings.checkpoint, Checkpoint(self.progress, states))
         self._saved_at = time.monotonic()
 
     def _explained(self, error: RuntimeError) -> Exception:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
+from torch import nn
 
 from hubel import runtime
 from hubel.config import OptimizerConfig, Phase, TransferConfig
-from hubel.models.network import ClassificationNetwork
 from hubel.preprocessing import Preprocess
 from hubel.training.computed_once import pays
 from hubel.training.optimization import build_optimizer
 from hubel.transfer.freezing import FrozenStages, layer_groups
+
+# The loss of a step of a network in training.
+TrialLoss = Callable[[nn.Module], torch.Tensor]
 
 # Two steps to warm up (memory, kernels), and one that counts.
 _STEPS = 3
@@ -55,7 +59,7 @@ class PlannedPhase:
 
 
 def make_plan(
-    network: ClassificationNetwork,
+    network: nn.Module,
     phases: Sequence[Phase],
     optimizer: OptimizerConfig,
     transfer: TransferConfig,
@@ -65,8 +69,9 @@ def make_plan(
     batch_size: int,
     mixing: bool = False,
     bfloat16: bool = False,
+    loss: TrialLoss | None = None,
 ) -> list[PlannedPhase]:
-    """Plan the phases of a run, measuring a few steps of each on random pictures.
+    """Plan the phases of a run, measuring a few steps of each.
 
     Args:
         network: On its device; it is not changed, a copy is measured.
@@ -78,6 +83,7 @@ def make_plan(
         batch_size: Pictures a step.
         mixing: Whether pictures are mixed with each other.
         bfloat16: Whether the arithmetic runs under bfloat16 autocast.
+        loss: Of a step on real pictures, where what a network does depends on them; None: random pictures serve.
     """
     with torch.autocast(next(network.parameters()).device.type, torch.bfloat16, enabled=bfloat16):
         return list(
@@ -90,12 +96,13 @@ def make_plan(
                 pictures=pictures,
                 batch_size=batch_size,
                 mixing=mixing,
+                loss=loss,
             )
         )
 
 
 def _planned(
-    network: ClassificationNetwork,
+    network: nn.Module,
     phases: Sequence[Phase],
     optimizer: OptimizerConfig,
     transfer: TransferConfig,
@@ -104,10 +111,12 @@ def _planned(
     pictures: tuple[int, int],
     batch_size: int,
     mixing: bool,
+    loss: TrialLoss | None,
 ) -> Iterator[PlannedPhase]:
     training, validation = pictures
     batch = min(batch_size, training)
-    predicted = _seconds_of_prediction(network, preprocess, batch) / batch
+    images = _random_images(network, preprocess, batch)
+    predicted = _seconds_of_prediction(network, images) / batch
     for phase in phases:
         trial = copy.deepcopy(network)
         frozen = FrozenStages(trial, phase.train, freeze_batch_norm=phase.batch_norm == "frozen")
@@ -117,7 +126,7 @@ def _planned(
         if once and not frozen.trained:
             seconds = predicted * (transfer.views * training + validation)
         else:
-            step = _seconds_of_step(trial, frozen, built, preprocess, batch)
+            step = _seconds_of_step(trial, frozen, built, loss or partial(_mean_square, images))
             seconds = phase.epochs * (step / batch * training + predicted * validation)
         yield PlannedPhase(
             phase=phase,
@@ -130,9 +139,8 @@ def _planned(
 
 
 @torch.inference_mode()
-def _seconds_of_prediction(network: ClassificationNetwork, preprocess: Preprocess, batch: int) -> float:
+def _seconds_of_prediction(network: nn.Module, images: torch.Tensor) -> float:
     trial = copy.deepcopy(network).eval()
-    images = _random_images(trial, preprocess, batch)
     trial(images)
     began = _now(images.device)
     trial(images)
@@ -140,25 +148,29 @@ def _seconds_of_prediction(network: ClassificationNetwork, preprocess: Preproces
 
 
 def _seconds_of_step(
-    trial: ClassificationNetwork,
+    trial: nn.Module,
     frozen: FrozenStages,
     optimizer: torch.optim.Optimizer,
-    preprocess: Preprocess,
-    batch: int,
+    loss: TrialLoss,
 ) -> float:
     frozen.set_training_mode()
-    images = _random_images(trial, preprocess, batch)
+    device = next(trial.parameters()).device
     began = 0.0
     for step in range(_STEPS):
         if step == _STEPS - 1:
-            began = _now(images.device)
+            began = _now(device)
         optimizer.zero_grad(set_to_none=True)
-        trial(images).square().mean().backward()
+        loss(trial).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    return _now(images.device) - began
+    return _now(device) - began
 
 
-def _random_images(network: ClassificationNetwork, preprocess: Preprocess, batch: int) -> torch.Tensor:
+def _mean_square(images: torch.Tensor, network: nn.Module) -> torch.Tensor:
+    outputs: torch.Tensor = network(images)
+    return outputs.square().mean()
+
+
+def _random_images(network: nn.Module, preprocess: Preprocess, batch: int) -> torch.Tensor:
     device = next(network.parameters()).device
     generator = torch.Generator().manual_seed(0)
     shape = (batch, *preprocess.size, preprocess.channels)

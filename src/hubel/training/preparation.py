@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import torch
+from torch import nn
 
 from hubel import runtime
-from hubel.bundle import inspect_bundle
-from hubel.config import AugmentConfig, DataConfig, TrainConfig
+from hubel.config import AugmentConfig, TrainConfig
 from hubel.data.augmentation import Augment, augment_of
 from hubel.data.doctor.brief import examine_in_brief
 from hubel.data.groups import Grouping
@@ -19,20 +20,19 @@ from hubel.data.labels import Labelling, label_array
 from hubel.data.loading import Loader, channel_statistics, default_workers
 from hubel.data.splits import DataSplits, open_division
 from hubel.data.store import PictureStore, Unreadable, prepare_store, refuse_share
-from hubel.errors import ConfigError, TrainingError, WeightsError
-from hubel.models.network import ClassificationNetwork
+from hubel.errors import DataError, TrainingError
 from hubel.models.registry import model_entry
-from hubel.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocess
-from hubel.tasks.registry import TASK_OF, TASKS
-from hubel.tasks.task import Task
+from hubel.preprocessing import Preprocess
+from hubel.tasks.classification import ClassificationTask
+from hubel.tasks.registry import TASKS, task_for
+from hubel.tasks.task import AnyTask, LabelTask, label_task
+from hubel.training.inputs import choose_preprocess, preprocess_of_bundle, usual_rule
+from hubel.training.network import build_network, check_takes, with_network
 from hubel.training.precision import choose_precision
 from hubel.training.progress import Reporter
 from hubel.training.recipes import AUTO, recipe_of
 from hubel.transfer.freezing import trainable_stages
-from hubel.weights import PretrainedModel, build_with_weights
-
-# Below this side nobody crops the margin away: every pixel counts.
-_SMALLEST_CROPPED_SIZE = 64
+from hubel.weights import PretrainedModel
 
 _BYTES_PER_GB = 10**9
 
@@ -58,18 +58,19 @@ class Prepared:
 
     config: TrainConfig
     splits: DataSplits
-    task: Task
+    task: AnyTask
     stores: dict[str, PictureStore]
     unreadable: tuple[Unreadable, ...]
-    network: ClassificationNetwork
+    network: nn.Module
     preprocess: Preprocess
     augment: Augment
     device: torch.device
 
     def loader(self, split: str) -> Loader:
         """Loads a split: the training split shuffled and augmented, the others as they are."""
-        store, training = self.stores[split], split == "train"
+        store, training, task = self.stores[split], split == "train", self.task
         workers = self.config.data.workers
+        balanced = training and self.config.imbalance == "sampling"
         return Loader(
             store,
             batch_size=self.config.batch_size,
@@ -77,9 +78,7 @@ class Prepared:
             augment=self.augment if training else None,
             seed=self.config.seed,
             shuffle=training,
-            balance=self.task.sampling_groups(store.labels)
-            if training and self.config.imbalance == "sampling"
-            else None,
+            balance=task.sampling_groups(store.labels) if balanced and isinstance(task, LabelTask) else None,
             drop_last=training and len(store) % self.config.batch_size == 1,  # BatchNorm needs two
             workers=default_workers(store, self.device) if workers is None else workers,
             pin_memory=self.device.type == "cuda",
@@ -97,41 +96,27 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
     """
     runtime.start(config.threads)
     device = runtime.choose_device(config.device)
-    entry = model_entry(config.model.name)
+    if config.model.name is not None:
+        model_entry(config.model.name)  # an unknown network is told before anything is read
     config = _with_phases(config)
-    data = config.data
-    splits = open_division(
-        Path(data.path),
-        validation_fraction=data.validation_fraction,
-        test_fraction=data.test_fraction,
-        grouping=Grouping(data.group, Path(data.groups) if data.groups else None),
-        folds=data.folds,
-        fold=data.fold,
-        labelling=wanted_labelling(config),
-        near_duplicates=data.near_duplicates,
-        tell=reporter.message,
-    )
-    for note in (*splits.notes, *examine_in_brief(splits, data.near_duplicates, partial(reporter.preparing, "all"))):
+    splits = _open(config, reporter)
+    found = examine_in_brief(splits, config.data.near_duplicates, partial(reporter.preparing, "all"))
+    for note in (*splits.notes, *found):
         reporter.message(note)
     task = make_task(config, splits)
-    config = config.model_copy(update={"task": task.name})
+    config = _for_task(config, task)
 
-    built, network = build_network(config, task, reporter)
+    built = build_network(config, task, reporter)
+    network = built.model
     config = _with_weights_named(config, built.weights)
     for phase in config.phases or ():
         trainable_stages(network, phase.train)
-    preprocess = choose_preprocess(
-        config.data,
-        network_size=entry.input_size[1:],
-        fixed_size=entry.fixed_size,
-        channels=network.in_channels,
-        weights=built.preprocess or _preprocess_of_bundle(config.model.weights),
-        name=config.model.name,
-    )
+    preprocess = _preprocess(config, built, splits)
+    check_takes(network, preprocess, config.model.name or "")
     config = _with_precision(config, device, network, preprocess, reporter)
-    augment = build_augment(config.augment, splits.classes, preprocess, reporter)
+    augment = build_augment(config.augment, splits.classes, preprocess, task.name, reporter)
     stores, unreadable = _read_pictures(config, splits, preprocess, reporter)
-    if config.imbalance == "none" and task.classes:
+    if config.imbalance == "none" and task.classes and isinstance(task, LabelTask):
         _note_imbalance(list(splits.counts()["train"].values()), task.classes, reporter)
     if config.model.weights is None:
         mean, std = channel_statistics(stores["train"])
@@ -141,101 +126,106 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
     return Prepared(config, splits, task, stores, unreadable, network, preprocess, augment, device)
 
 
-def build_network(config: TrainConfig, task: Task, reporter: Reporter) -> tuple[PretrainedModel, ClassificationNetwork]:
-    """The network that a configuration describes, its new layers drawn from the run's seed.
-
-    Raises:
-        HubelError: A name, an option or weights that cannot be used.
-    """
-    torch.manual_seed(config.seed)
-    built = build_with_weights(
-        config.model.name,
-        num_classes=task.outputs,
-        in_channels=config.model.in_channels,
-        weights=config.model.weights,
-        progress=reporter.downloading,
-        **config.model.arguments,
-    )
-    for note in built.notes:
-        reporter.message(note)
-    if not isinstance(built.model, ClassificationNetwork):
-        raise ConfigError(
-            f"{config.model.name} is no classification network: `hubel models list` tells what each is for"
-        )
-    return built, built.model
-
-
 def build_augment(
-    settings: AugmentConfig, classes: Sequence[str], preprocess: Preprocess, reporter: Reporter
+    settings: AugmentConfig, classes: Sequence[str], preprocess: Preprocess, task: str, reporter: Reporter
 ) -> Augment:
-    """The augmentation that the settings describe; what they leave open follows from the input's size and the classes.
+    """The augmentation that the settings describe; what they leave open follows from the input, the classes, the task.
 
     Raises:
         ConfigError: The settings do not fit together.
     """
-    augment, notes = augment_of(settings, classes, preprocess.size)
+    augment, notes = augment_of(settings, classes, preprocess.size, task)
     for note in notes:
         reporter.message(note)
     return augment
 
 
-def choose_preprocess(
-    data: DataConfig,
-    *,
-    network_size: Sequence[int],
-    fixed_size: bool,
-    channels: int,
-    weights: Preprocess | None,
-    name: str,
-) -> Preprocess:
-    """The preprocessing of a run: what was set goes before what the weights need, that before the network's own.
+def _open(config: TrainConfig, reporter: Reporter) -> DataSplits:
+    """The division of the pictures, with the labels that the task or else the network wants."""
+    data, wanted = config.data, wanted_labelling(config)
 
-    Without known statistics ImageNet's are taken; a network from random weights gets the training split's later.
-
-    Raises:
-        ConfigError: The network takes another size only.
-    """
-    height, width = (data.size, data.size) if data.size else weights.size if weights else network_size
-    if fixed_size and (height, width) != tuple(network_size):
-        raise ConfigError(
-            f"{name} takes inputs of {network_size[0]}×{network_size[1]} only, data.size is {data.size}: leave it out"
+    def divided(labelling: Labelling | None) -> DataSplits:
+        return open_division(
+            Path(data.path),
+            validation_fraction=data.validation_fraction,
+            test_fraction=data.test_fraction,
+            grouping=Grouping(data.group, Path(data.groups) if data.groups else None),
+            folds=data.folds,
+            fold=data.fold,
+            labelling=labelling,
+            near_duplicates=data.near_duplicates,
+            tell=reporter.message,
         )
-    side = max(height, width)
-    if data.resize_to is not None:
-        resize_to = data.resize_to
-    elif weights is not None:
-        resize_to = max(side, round(weights.resize_to * side / max(weights.size)))
-    else:
-        resize_to = side if side < _SMALLEST_CROPPED_SIZE else round(side * 8 / 7)
-    mean, std = (weights.mean, weights.std) if weights else (IMAGENET_MEAN, IMAGENET_STD)
-    if len(mean) != channels:
-        mean, std = (sum(mean) / len(mean),) * channels, (sum(std) / len(std),) * channels
-    return Preprocess(
-        channels=channels,
-        size=(height, width),
-        resize=data.resize or (weights.resize if weights else "shorter_side"),
-        resize_to=resize_to,
-        interpolation=data.interpolation or (weights.interpolation if weights else "bilinear"),
-        antialias=weights.antialias if weights else True,
-        mean=mean,
-        std=std,
-    )
+
+    try:
+        return divided(wanted)
+    except DataError:
+        if wanted is None or config.task is not None:
+            raise
+        return divided(None)  # where that works, `with_network` tells which networks suit the labels that there are
 
 
 def wanted_labelling(config: TrainConfig) -> Labelling | None:
-    """The labels that the configuration's task needs; None: those that the data has."""
-    return TASKS[config.task].labelling if config.task else None
+    """The labels that the configuration's task needs, or its network; None: those that the data has."""
+    if config.task is not None:
+        return TASKS[config.task].labelling
+    kind = None if config.model.name is None else model_entry(config.model.name).task
+    return TASKS[kind].labelling if kind in TASKS and kind != ClassificationTask.name else None
 
 
-def make_task(config: TrainConfig, splits: DataSplits) -> Task:
-    """The task of a run, as the labels of the data say.
+def make_task(config: TrainConfig, splits: DataSplits) -> AnyTask:
+    """The task of a run, as the configuration, the labels of the data and the network say.
 
     Raises:
         ConfigError: A setting makes no sense for the task.
         DataError: There is nothing to learn.
     """
     labels = label_array([sample.label for sample in splits.train], splits.labelling, len(splits.classes))
-    return TASK_OF[splits.labelling].for_training(splits.classes, labels, config)
+    network = None if config.model.name is None else model_entry(config.model.name).task
+    task = task_for(splits.labelling, name=config.task, network=network)
+    return task.for_training(splits.classes, labels, config)
+
+
+def _for_task(config: TrainConfig, task: AnyTask) -> TrainConfig:
+    """The configuration with its task and network named.
+
+    Raises:
+        ConfigError: The network, or a setting, is for other tasks.
+    """
+    config = with_network(config.model_copy(update={"task": task.name}), task)
+    if isinstance(task, LabelTask):
+        return config
+    augment = config.augment
+    refused = {
+        f"imbalance={config.imbalance}": config.imbalance != "none",
+        f"label_smoothing={config.label_smoothing}": bool(config.label_smoothing),
+        f"augment.mixup={augment.mixup}": augment.mixup,
+        f"augment.cutmix={augment.cutmix}": augment.cutmix,
+        f"recipe={AUTO}": config.recipe == AUTO and config.phases is None,
+    }
+    for setting, is_set in refused.items():
+        if is_set:
+            label_task(task, setting)
+    # What is outside the frozen layers moves with every picture, so that they run in every step.
+    return config.model_copy(update={"transfer": config.transfer.model_copy(update={"views": 0})})
+
+
+def _preprocess(config: TrainConfig, built: PretrainedModel, splits: DataSplits) -> Preprocess:
+    """From a picture to the network's input; its statistics may be another's still."""
+    assert config.model.name is not None
+    entry = model_entry(config.model.name)
+    usual, resize_to = usual_rule(config.task or "", splits.train)
+    return choose_preprocess(
+        config.data,
+        network_size=entry.input_size[1:],
+        fixed_size=entry.fixed_size,
+        channels=cast(int, built.model.in_channels),
+        weights=built.preprocess or preprocess_of_bundle(config.model.weights),
+        whole=built.whole,
+        name=config.model.name,
+        usual=usual,
+        usual_resize_to=resize_to,
+    )
 
 
 def _note_imbalance(counts: Sequence[int], classes: Sequence[str], reporter: Reporter) -> None:
@@ -269,7 +259,7 @@ def check_same_data(splits: DataSplits, stored: str) -> None:
 def _with_precision(
     config: TrainConfig,
     device: torch.device,
-    network: ClassificationNetwork,
+    network: nn.Module,
     preprocess: Preprocess,
     reporter: Reporter,
 ) -> TrainConfig:
@@ -290,16 +280,6 @@ def _with_weights_named(config: TrainConfig, weights: str | None) -> TrainConfig
     if weights is None or config.model.weights is None or Path(config.model.weights).is_file():
         return config
     return config.model_copy(update={"model": config.model.model_copy(update={"weights": weights})})
-
-
-def _preprocess_of_bundle(weights: str | None) -> Preprocess | None:
-    """What a bundle that serves as starting weights says of its inputs; None for anything else."""
-    if weights is None or not Path(weights).is_file():
-        return None
-    try:
-        return inspect_bundle(Path(weights)).preprocess
-    except WeightsError:
-        return None
 
 
 def _read_pictures(

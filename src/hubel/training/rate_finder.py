@@ -13,15 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 
 from hubel import runtime
 from hubel.config import OptimizerConfig, Phase
 from hubel.data.loading import Batch, Loader
-from hubel.models.network import ClassificationNetwork
 from hubel.preprocessing import Preprocess
-from hubel.tasks.task import Task
+from hubel.tasks.task import AnyTask
 from hubel.training.optimization import build_optimizer, set_learning_rate
-from hubel.training.step_loss import step_loss
+from hubel.training.step_loss import step_loss_of, targets_on
 from hubel.transfer.freezing import FrozenStages, layer_groups
 
 LOWEST_RATE, HIGHEST_RATE, STEPS = 1e-6, 1.0, 100
@@ -73,8 +73,8 @@ class RateSearch:
 
 
 def search_rate(
-    network: ClassificationNetwork,
-    task: Task,
+    network: nn.Module,
+    task: AnyTask,
     preprocess: Preprocess,
     loader: Loader,
     phase: Phase,
@@ -108,6 +108,7 @@ def search_rate(
     built = build_optimizer(layer_groups(trial, frozen.trained), optimizer, of_head_one)
     trained = [parameter for parameter in trial.parameters() if parameter.requires_grad]
     device = next(trial.parameters()).device
+    step_loss = step_loss_of(task, trained_aux=frozen.trained_aux, mixup=mixup, cutmix=cutmix)
     frozen.set_training_mode()
 
     rates, losses, smoothed, mean = [], [], [], 0.0
@@ -116,18 +117,9 @@ def search_rate(
         set_learning_rate(built, rate)
         runtime.seed(device, seed * 1_000_003 + step)
         images = preprocess.normalise(runtime.to_device(batch.images, device))
-        labels = runtime.to_device(batch.labels, device)
+        targets = targets_on(batch.labels, device)
         with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-            loss, _ = step_loss(
-                trial,
-                task,
-                images,
-                labels,
-                trained_aux=frozen.trained_aux,
-                mixup=mixup,
-                cutmix=cutmix,
-                seed=(seed, step),
-            )
+            loss, _ = step_loss(trial, images, targets, (seed, step))
         value = loss.item()
         if not math.isfinite(value):
             break

@@ -14,7 +14,7 @@ from hubel.files import write_whole
 from hubel.pages import render_page
 from hubel.results import Metrics
 from hubel.results.naming import TITLES, figure_text, headline_name
-from hubel.tasks.task import Floats, Task
+from hubel.tasks.task import AnyTask, Predictions
 
 _UNREADABLE_LISTED = 200
 
@@ -33,7 +33,7 @@ class Report:
         best_epoch: From 1.
         wait_share: How much of the training steps' time was waiting for pictures, 0 to 1.
         measured: Metrics by split.
-        predictions: float64 (N, outputs) by split, in the order of its store.
+        predictions: By split, in the order of its store.
         parameters: Of the network.
         device: Where it was trained.
         config: The resolved configuration as YAML.
@@ -42,7 +42,7 @@ class Report:
     """
 
     bundle: Bundle
-    task: Task
+    task: AnyTask
     splits: DataSplits
     stores: Mapping[str, PictureStore]
     unreadable: Sequence[Unreadable]
@@ -50,7 +50,7 @@ class Report:
     best_epoch: int
     wait_share: float
     measured: Mapping[str, Metrics]
-    predictions: Mapping[str, Floats]
+    predictions: Mapping[str, Predictions]
     parameters: int
     device: str
     config: str
@@ -66,7 +66,7 @@ def write_report(path: Path, report: Report) -> None:
 
 def _context(name: str, report: Report) -> dict[str, Any]:
     from hubel.training.charts import draw_curves, draw_rate_search
-    from hubel.training.report_sections import SECTIONS
+    from hubel.training.report_sections import sections_of
 
     shown = "test" if "test" in report.measured else "validation"
     return {
@@ -80,8 +80,19 @@ def _context(name: str, report: Report) -> dict[str, Any]:
         "rate_search": draw_rate_search(report.rate_search, report.learning_rate) if report.rate_search else None,
         "seconds": sum(row["seconds"] for row in report.history),
         "unreadable": report.unreadable[:_UNREADABLE_LISTED],
-        **SECTIONS[report.task.name](report, shown),
+        "resizing": _resizing(report),
+        **sections_of(report, shown),
     }
+
+
+def _resizing(report: Report) -> str:
+    """How pictures come to the size of the input."""
+    preprocess = report.bundle.preprocess
+    if preprocess.resize == "shorter_side":
+        cropped = "" if report.task.labelling == "mask" else ", centre cropped"
+        return f"shorter side scaled to {preprocess.resize_to}{cropped}"
+    said = {"stretch": "stretched to fit", "fit": "scaled to fit, in a grey frame", "native": "cut out of the pictures"}
+    return said[preprocess.resize]
 
 
 def _tiles(report: Report, shown: str) -> list[tuple[str, str, str]]:
@@ -99,6 +110,6 @@ def _tiles(report: Report, shown: str) -> list[tuple[str, str, str]]:
 
 
 def _tile(split: str, name: str, figures: Mapping[str, Any], more: str = "") -> tuple[str, str, str]:
-    value, ends = figures[name], figures[f"{name}_ci95"]
+    value, ends = figures[name], figures.get(f"{name}_ci95")
     interval = "" if ends is None else figure_text(name, value, ends).partition(" (")[2].removesuffix(")")
     return f"{split} {TITLES[name]}", figure_text(name, value), f"{interval}{more}"

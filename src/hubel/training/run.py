@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from hubel import runtime
-from hubel.bundle import Bundle, load_tensors, save_bundle
 from hubel.config import TrainConfig
 from hubel.data.layouts import settled
 from hubel.errors import ConfigError, TrainingError
 from hubel.files import write_whole
-from hubel.results import Metrics
-from hubel.tasks.task import Task
 from hubel.training.auto import with_chosen_phases
-from hubel.training.final_figures import baselines_of, measure_run
-from hubel.training.fit import Fit, FitSettings
-from hubel.training.folder import RunFolder, claim_folder, find_folder, read_table, refuse_taken, table
-from hubel.training.interruption import Interrupted, StopRequest
-from hubel.training.plan import PlannedPhase, make_plan
+from hubel.training.fit_run import fit_and_finish
+from hubel.training.folder import RunFolder, claim_folder, find_folder, refuse_taken, table
 from hubel.training.preparation import Prepared, check_same_data, prepare
-from hubel.training.progress import Reporter, StepReport
+from hubel.training.progress import Reporter
 from hubel.training.rate_finder import HIGHEST_RATE, LOWEST_RATE, STEPS, RateSearch, search_rate
 from hubel.training.recipes import with_learning_rate
-from hubel.training.report import Report, write_report
+from hubel.training.run_log import LoggingReporter
 
 
 @dataclass(frozen=True)
@@ -46,50 +37,6 @@ class Run:
     metrics: Mapping[str, Any]
     bundle: Path
     report: Path
-
-
-class _LoggingReporter(Reporter):
-    """Passes everything on and writes the messages into the run's log, once the run has a folder."""
-
-    def __init__(self, inner: Reporter) -> None:
-        self.inner = inner
-        self._folder: RunFolder | None = None
-        self._waiting: list[str] = []
-
-    def attach(self, folder: RunFolder) -> None:
-        """From now on, log into this folder; what was said before comes first."""
-        self._folder = folder
-        for text in self._waiting:
-            folder.append_log(text)
-
-    def downloading(self, file: str, done: int, total: int) -> None:
-        """Pass it on."""
-        self.inner.downloading(file, done, total)
-
-    def preparing(self, what: str, done: int, total: int) -> None:
-        """Pass it on."""
-        self.inner.preparing(what, done, total)
-
-    def step(self, report: StepReport) -> None:
-        """Pass it on."""
-        self.inner.step(report)
-
-    def message(self, text: str) -> None:
-        """Show a line and log it."""
-        self.inner.message(text)
-        self._log(text)
-
-    def epoch(self, row: dict[str, Any], *, best: bool) -> None:
-        """Show an epoch's row and log it."""
-        self.inner.epoch(row, best=best)
-        figures = ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items())
-        self._log(figures + (", best so far" if best else ""))
-
-    def _log(self, text: str) -> None:
-        if self._folder is None:
-            self._waiting.append(text)
-        else:
-            self._folder.append_log(text)
 
 
 def start(config: TrainConfig, *, out: Path | None = None, reporter: Reporter | None = None) -> Run:
@@ -121,7 +68,7 @@ class ReadyRun:
 
     prepared: Prepared
     search: RateSearch | None
-    log: _LoggingReporter
+    log: LoggingReporter
 
     def begin(self, out: Path | None) -> Run:
         """Claim a folder (None: `runs/<the data's name>`, numbered on when that is taken), train and test.
@@ -137,7 +84,8 @@ class ReadyRun:
         write_whole(folder.splits, self.prepared.splits.to_csv())
         write_whole(folder.config, config.to_yaml())  # last: a folder with a config.yaml can be resumed
         log.attach(folder)
-        return _fit_and_finish(self.prepared, folder, log)
+        fit_and_finish(self.prepared, folder, log)
+        return finished_run(folder)
 
 
 def make_ready(config: TrainConfig, reporter: Reporter) -> ReadyRun:
@@ -151,7 +99,7 @@ def make_ready(config: TrainConfig, reporter: Reporter) -> ReadyRun:
             "data.folds without data.fold asks for a cross-validation: call hubel.cross_validate (or hubel train "
             "--folds), or say which fold to hold out"
         )
-    log = _LoggingReporter(reporter)
+    log = LoggingReporter(reporter)
     prepared = with_chosen_phases(prepare(with_absolute_paths(config), log), log)
     search = None
     if config.learning_rate == "find":
@@ -224,154 +172,18 @@ def resume(
         raise TrainingError(f"{folder.path} holds a cross-validation: hubel.cross_validate goes on with it")
     if device is not None:
         config = config.model_copy(update={"device": device})
-    log = _LoggingReporter(reporter or Reporter())
+    log = LoggingReporter(reporter or Reporter())
     log.attach(folder)
     if folder.metrics.is_file():
         log.message(f"{folder.path} is finished already: nothing is left to do")
         return finished_run(folder)
     prepared = prepare(config, log)
     check_same_data(prepared.splits, folder.splits.read_text(encoding="utf-8"))
-    return _fit_and_finish(prepared, folder, log)
+    fit_and_finish(prepared, folder, log)
+    return finished_run(folder)
 
 
 def finished_run(folder: RunFolder) -> Run:
     """The run that a folder holds."""
     metrics = json.loads(folder.metrics.read_text(encoding="utf-8"))
     return Run(folder.path, metrics, folder.bundle, folder.report)
-
-
-def _fit_and_finish(prepared: Prepared, folder: RunFolder, log: _LoggingReporter) -> Run:
-    config = prepared.config
-    log.message(
-        f"{config.model.name} on {prepared.device}: "
-        + ", ".join(f"{len(store):,} {split}" for split, store in prepared.stores.items())
-        + f" pictures {prepared.task.describe()}"
-    )
-    if not folder.checkpoint.is_file():
-        for phase in _plan(prepared):
-            log.message(phase.line())
-        runtime.return_freed_memory()
-    with StopRequest() as stop:
-        fit = _fit(prepared, folder, log, stop)
-        try:
-            progress = fit.run(resume=folder.checkpoint.is_file())
-        except Interrupted as stopped:
-            stopped.run = folder.path
-            raise
-    runtime.return_freed_memory()
-    task, measured, predictions, stores, lost = measure_run(prepared, folder, log)
-    waited = wait_share(progress.history)
-    log.message(f"training waited for pictures {100 * waited:.1f} % of its time")
-    best_row = progress.history[progress.best_epoch - 1]
-    parameters = sum(p.numel() for p in prepared.network.parameters())
-    metrics: dict[str, Any] = {
-        "train": {name: best_row[f"train_{name}"] for name in ("loss", prepared.task.score_name)},
-        **{split: values.to_dict() | baselines_of(task, stores, split) for split, values in measured.items()},
-    }
-    bundle = _bundle(prepared, metrics, task)
-    save_bundle(folder.bundle, bundle, load_tensors(folder.bundle))
-    report = Report(
-        bundle=bundle,
-        task=task,
-        splits=prepared.splits,
-        stores=stores,
-        unreadable=(*prepared.unreadable, *fit.train.lost, *lost),
-        history=progress.history,
-        best_epoch=progress.best_epoch,
-        wait_share=waited,
-        measured=measured,
-        predictions=predictions,
-        parameters=parameters,
-        device=str(prepared.device),
-        config=config.to_yaml(),
-        rate_search=read_table(folder.rates) if folder.rates.is_file() else (),
-        learning_rate=(config.phases or ())[0].learning_rate,
-    )
-    write_report(folder.report, report)
-    metrics |= {
-        "seconds": round(sum(row["seconds"] for row in progress.history), 1),
-        "wait_share": round(waited, 4),
-        "epochs": progress.total_epochs,
-        "best_epoch": progress.best_epoch,
-        "parameters": parameters,
-        "device": str(prepared.device),
-    }
-    folder.write_metrics(metrics)  # last: a folder with a metrics.json is finished
-    return finished_run(folder)
-
-
-def wait_share(history: Sequence[Mapping[str, Any]]) -> float:
-    """How much of a run's training steps was waiting for pictures, 0 to 1.
-
-    Args:
-        history: The rows of `metrics.csv`; an epoch counts by the time that its steps took.
-    """
-    seconds = [1 / max(row["images_per_second"], 0.1) for row in history]  # of a picture: all epochs have as many
-    waited = sum(row["wait_share"] * spent for row, spent in zip(history, seconds, strict=True))
-    return float(waited / sum(seconds))
-
-
-def _plan(prepared: Prepared) -> list[PlannedPhase]:
-    config, stores = prepared.config, prepared.stores
-    return make_plan(
-        prepared.network,
-        config.phases or (),
-        config.optimizer,
-        config.transfer,
-        prepared.preprocess,
-        pictures=(len(stores["train"]), len(stores["validation"])),
-        batch_size=config.batch_size,
-        mixing=bool(config.augment.mixup or config.augment.cutmix),
-        bfloat16=config.precision == "bfloat16",
-    )
-
-
-def _fit(prepared: Prepared, folder: RunFolder, log: _LoggingReporter, stop: StopRequest) -> Fit:
-    config = prepared.config
-
-    def save_best(tensors: Mapping[str, torch.Tensor], validation: Metrics) -> None:
-        save_bundle(folder.bundle, _bundle(prepared, {"validation": validation.to_dict()}, prepared.task), tensors)
-
-    return Fit(
-        prepared.network,
-        prepared.task,
-        prepared.preprocess,
-        prepared.loader("train"),
-        prepared.loader("validation"),
-        FitSettings(
-            phases=config.phases or (),
-            optimizer=config.optimizer,
-            transfer=config.transfer,
-            seed=config.seed,
-            patience=config.patience,
-            checkpoint=folder.checkpoint,
-            checkpoint_seconds=config.checkpoint_seconds,
-            average_decay=config.average_decay,
-            mixup=config.augment.mixup,
-            cutmix=config.augment.cutmix,
-            bfloat16=config.precision == "bfloat16",
-        ),
-        save_best=save_best,
-        load_best=lambda: load_tensors(folder.bundle),
-        write_history=folder.write_history,
-        reporter=log,
-        stop=stop,
-    )
-
-
-def _bundle(prepared: Prepared, metrics: Mapping[str, Any], task: Task) -> Bundle:
-    """What the run's model says of itself; of paths to data only the last name, for models are passed on."""
-    values = prepared.config.model_dump(mode="json")
-    values["data"]["path"] = prepared.splits.root.name
-    if prepared.config.data.groups:
-        values["data"]["groups"] = Path(prepared.config.data.groups).name
-    return Bundle(
-        task=task.name,
-        network=prepared.config.model.name,
-        arguments=prepared.config.model.arguments,
-        preprocess=prepared.preprocess,
-        **task.in_bundle(),
-        metrics=metrics,
-        fingerprint=prepared.splits.fingerprint,
-        config=values,
-    )

@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hubel.errors import ConfigError
-from hubel.models.network import ClassificationNetwork
+from hubel.models.backbone import Backbone
+from hubel.models.segmentation import SegmentationNetwork
 
 
-def trainable_stages(network: ClassificationNetwork, train: str) -> tuple[str, ...]:
+def stages_of(network: nn.Module) -> dict[str, nn.Module]:
+    """The stages that a phase may freeze, by name, in the order of the computation.
+
+    Of a network on a backbone they are the backbone's: what follows (a decoder, a pyramid) is the task's own as the
+    head is, and trains with it.
+
+    Raises:
+        ValueError: The network has neither stages nor a backbone.
+    """
+    backbone = getattr(network, "backbone", None)
+    stages = backbone.stages if isinstance(backbone, Backbone) else getattr(network, "stages", None)
+    if not isinstance(stages, nn.Module):
+        raise ValueError(f"a {type(network).__name__} came: expected a network with stages or a backbone")
+    own = network.encoder if isinstance(network, SegmentationNetwork) else None
+    return {name: stage for name, stage in stages.named_children() if own is None or name in own}
+
+
+def aux_heads_of(network: nn.Module) -> Mapping[str, nn.Module]:
+    """The heads that only help to train, by the name of the stage whose map each takes."""
+    heads = getattr(network, "aux_heads", None)
+    return dict(heads.named_children()) if isinstance(heads, nn.Module) else {}
+
+
+def trainable_stages(network: nn.Module, train: str) -> tuple[str, ...]:
     """Names of the stages that train.
 
     Args:
@@ -24,13 +48,14 @@ def trainable_stages(network: ClassificationNetwork, train: str) -> tuple[str, .
     Raises:
         ConfigError: The network has no such stage; its stages are listed.
     """
-    names = [name for name, _ in network.stages.named_children()]
+    stages = stages_of(network)
+    names = list(stages)
     if train == "all":
         return tuple(names)
     if train == "head":
         return ()
     if train == "later":
-        learn = [name for name in names if next(network.stages.get_submodule(name).parameters(), None) is not None]
+        learn = [name for name, stage in stages.items() if next(stage.parameters(), None) is not None]
         train = learn[(len(learn) + 1) // 2] if len(learn) > 1 else names[0]
     if train not in names:
         raise ConfigError(
@@ -39,17 +64,26 @@ def trainable_stages(network: ClassificationNetwork, train: str) -> tuple[str, .
     return tuple(names[names.index(train) :])
 
 
-def layer_groups(network: ClassificationNetwork, stages: Iterable[str]) -> list[list[nn.Module]]:
+def layer_groups(network: nn.Module, stages: Iterable[str]) -> list[list[nn.Module]]:
     """The trainable layers in at most three groups, the earliest first; each learns at a rate of its own.
 
-    Two groups of stages of (nearly) equal number and the heads, as in Howard and Ruder 2018 (arXiv:1801.06146,
-    section 3.2), whose groups are kept few so that the first still learns.
+    Two groups of stages of (nearly) equal number and all that follows the stages, as in Howard and Ruder 2018
+    (arXiv:1801.06146, section 3.2), whose groups are kept few so that the first still learns.
     """
-    stages = tuple(stages)
-    modules = [network.stages.get_submodule(name) for name in stages]
-    heads = [network.head, *(head for name, head in network.aux_heads.items() if name in stages)]
+    stages, all_stages, aux_heads = tuple(stages), stages_of(network), aux_heads_of(network)
+    modules = [all_stages[name] for name in stages]
+    others = {*all_stages.values(), *(head for name, head in aux_heads.items() if name not in stages)}
     half = len(modules) // 2
-    return [group for group in (modules[:half], modules[half:], heads) if group]
+    return [group for group in (modules[:half], modules[half:], _without(network, others)) if group]
+
+
+def _without(module: nn.Module, left_out: set[nn.Module]) -> list[nn.Module]:
+    """The largest parts of a module in which there is nothing of what is left out."""
+    if module in left_out:
+        return []
+    if not any(part in left_out for part in module.modules()):
+        return [module] if next(module.parameters(), None) is not None else []
+    return [part for child in module.children() for part in _without(child, left_out)]
 
 
 class FrozenStages:
@@ -58,19 +92,23 @@ class FrozenStages:
     An auxiliary head trains where the stage that it follows does: below a frozen stage it has nothing to teach.
 
     Args:
-        network: The network.
+        network: The network; see `stages_of`.
         train: As for `trainable_stages`.
         freeze_batch_norm: Whether BatchNorm in the stages that train keeps its statistics, too.
     """
 
-    def __init__(self, network: ClassificationNetwork, train: str, *, freeze_batch_norm: bool = False) -> None:
+    def __init__(self, network: nn.Module, train: str, *, freeze_batch_norm: bool = False) -> None:
         self.network = network
         self.trained = trainable_stages(network, train)
         self.freeze_batch_norm = freeze_batch_norm
-        self.trained_aux = tuple(name for name in network.aux_heads if name in self.trained)
-        self.frozen = [module for name, module in network.stages.named_children() if name not in self.trained]
-        self.frozen += [head for name, head in network.aux_heads.items() if name not in self.trained]
+        self._stages, aux_heads = stages_of(network), aux_heads_of(network)
+        self.trained_aux = tuple(name for name in aux_heads if name in self.trained or name not in self._stages)
+        self.frozen = [module for name, module in self._stages.items() if name not in self.trained]
+        self.frozen += [head for name, head in aux_heads.items() if name not in self.trained_aux]
         network.requires_grad_(True)
+        for module in network.modules():
+            if isinstance(module, Backbone):
+                module.hold_norms()
         for module in self.frozen:
             module.requires_grad_(False)
         self._before = fingerprint(self.frozen)
@@ -81,9 +119,10 @@ class FrozenStages:
         for module in self.frozen:
             module.eval()
         if self.freeze_batch_norm:
-            for module in self.network.stages.modules():
-                if isinstance(module, _BatchNorm):
-                    module.eval()
+            for stage in self._stages.values():
+                for module in stage.modules():
+                    if isinstance(module, _BatchNorm):
+                        module.eval()
 
     def check(self) -> None:
         """Make sure that no frozen tensor has changed.

@@ -19,7 +19,7 @@ from hubel.models.folding import fold_batch_norm
 from hubel.models.network import ClassificationNetwork
 from hubel.preprocessing import Preprocess
 from hubel.results import Interval
-from hubel.tasks.task import Task
+from hubel.tasks.task import LabelTask
 from hubel.transfer.advice import Advice, Evidence, advise, best_stage, paired_difference
 from hubel.transfer.cached_features import FeatureSettings, run_prefix
 from hubel.transfer.linear_probe import cross_validated_predictions
@@ -119,7 +119,7 @@ def probe(
     network: ClassificationNetwork,
     pictures: Loader,
     preprocess: Preprocess,
-    task: Task,
+    task: LabelTask,
     *,
     pretrained: bool,
     settings: FeatureSettings | None = None,

@@ -16,7 +16,7 @@ from hubel.results import Interval
 from hubel.tasks.classification import wilson_interval
 from hubel.tasks.multilabel_metrics import mean_average_precision, pseudo_values
 from hubel.tasks.regression import intervals
-from hubel.tasks.task import Floats, Labels, Task
+from hubel.tasks.task import Floats, Labels, LabelTask
 from hubel.transfer.linear_probe import IDENTITY, LOGISTIC, SOFTMAX, Link
 
 Integers = npt.NDArray[np.int64]
@@ -62,12 +62,12 @@ class ProbedTargets:
     link: Link
     targets: Callable[[Labels, int], npt.NDArray[np.float32]]
     strata: Callable[[Labels], Integers]
-    counts: Callable[[PictureStore, Task], tuple[int, ...]]
+    counts: Callable[[PictureStore, LabelTask], tuple[int, ...]]
     read: Callable[[Floats, Labels], Reading]
     baseline: Callable[[Labels], float]
 
 
-def probed_targets(task: Task) -> ProbedTargets:
+def probed_targets(task: LabelTask) -> ProbedTargets:
     """What is probed for a task."""
     return _OF_TASK[task.name]
 
@@ -100,7 +100,7 @@ def _standardised(values: Floats) -> Floats:
     return standardised
 
 
-def _counts_of_classes(store: PictureStore, task: Task) -> tuple[int, ...]:
+def _counts_of_classes(store: PictureStore, task: LabelTask) -> tuple[int, ...]:
     different = {(sample.label, sample.digest) for sample in store.samples}
     counted = Counter(label for label, _ in different)
     counts = tuple(counted[label] for label in range(len(task.classes)))
@@ -115,7 +115,7 @@ def _counts_of_classes(store: PictureStore, task: Task) -> tuple[int, ...]:
     return counts
 
 
-def _counts_of_labels(store: PictureStore, task: Task) -> tuple[int, ...]:
+def _counts_of_labels(store: PictureStore, task: LabelTask) -> tuple[int, ...]:
     pictures = {sample.digest: row for sample, row in zip(store.samples, store.labels, strict=True)}
     has = np.stack(list(pictures.values())) > 0
     counts = has.sum(axis=0)
@@ -127,7 +127,7 @@ def _counts_of_labels(store: PictureStore, task: Task) -> tuple[int, ...]:
     return tuple(int(count) for count in counts if count)
 
 
-def _counts_of_numbers(store: PictureStore, task: Task) -> tuple[int, ...]:
+def _counts_of_numbers(store: PictureStore, task: LabelTask) -> tuple[int, ...]:
     different = len({sample.digest for sample in store.samples})
     if different < _FEWEST_NUMBERS:
         raise DataError(

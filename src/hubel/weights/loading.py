@@ -41,6 +41,7 @@ class PretrainedModel:
         notes: What was changed to make the weights fit, a line each.
         classes: The names of the network's classes, where the weights are published and their classes were kept.
         weights: The name of published weights in the catalogue, such as `resnet50.imagenet1k_v2` for `imagenet`.
+        whole: Whether the weights are the whole network's, and not its backbone's alone.
     """
 
     model: nn.Module
@@ -48,6 +49,7 @@ class PretrainedModel:
     notes: tuple[str, ...] = ()
     classes: tuple[str, ...] | None = None
     weights: str | None = None
+    whole: bool = True
 
 
 def create_model(
@@ -104,6 +106,9 @@ def build_with_weights(
         progress: Hears how far a download is; None: a bar, where stderr is a terminal.
         through: The last stage that is kept; a new head follows it.
         arguments: The network's own options.
+
+    Of `<family>/<backbone>`, published weights (`imagenet`, or another name of the backbone's) are the backbone's; a
+    file may hold those of the backbone or of the whole network.
     """
     if weights is None:
         return PretrainedModel(
@@ -118,9 +123,10 @@ def build_with_weights(
         ends = f"the network ends after {through}, with a new head"
         return replace(whole, model=model, notes=(*whole.notes, ends), classes=None)
     entry_of_network = model_entry(name)  # an unknown network is told before anything else
-    if entry_of_network.task == "segmentation" and entry_of_network.backbone and not _is_file(weights):
+    if (backbone := entry_of_network.backbone) is not None:
         options = {"num_classes": num_classes, "in_channels": in_channels, **arguments}
-        return _on_pretrained_encoder(name, entry_of_network.backbone, str(weights), progress, options)
+        if _are_of_backbone(weights, name, backbone, options):
+            return _with_pretrained_backbone(name, backbone, weights, progress, options)
     path, entry = _find(weights, name, progress)
     preprocess, classes = (entry.preprocess, entry.labels) if entry else (None, None)
     tensors = read_checkpoint(path)
@@ -166,18 +172,25 @@ def _is_file(weights: str | Path) -> bool:
     return isinstance(weights, Path) or os.sep in weights or Path(weights).suffix.lower() in _FILE_SUFFIXES
 
 
-def _on_pretrained_encoder(
-    name: str, backbone: str, weights: str, progress: Progress | None, options: dict[str, Any]
+def _with_pretrained_backbone(
+    name: str, backbone: str, weights: str | Path, progress: Progress | None, options: dict[str, Any]
 ) -> PretrainedModel:
-    """A segmentation network whose encoder has the backbone's published weights."""
-    trained = build_with_weights(backbone, in_channels=options["in_channels"], weights=weights, progress=progress)
+    """A network on a backbone that has weights; all that follows the backbone starts fresh."""
+    trained = build_with_weights(backbone, in_channels=options.pop("in_channels"), weights=weights, progress=progress)
     assert isinstance(trained.model, ClassificationNetwork)
-    model = build_model(name, **{**options, "in_channels": trained.model.in_channels})
-    assert isinstance(model, SegmentationNetwork)
-    for stage, module in trained.model.stages.named_children():
-        model.stages[stage].load_state_dict(module.state_dict(), strict=True)
-    notes = (*trained.notes, f"the encoder has the weights of {trained.weights or weights}, the decoder starts fresh")
-    return replace(trained, model=model, notes=notes, classes=None)
+    model = build_model(name, backbone=trained.model, in_channels=trained.model.in_channels, **options)
+    note = f"the backbone has the weights of {trained.weights or weights}, what follows it starts fresh"
+    return replace(trained, model=model, notes=(*trained.notes, note), classes=None, whole=False)
+
+
+def _are_of_backbone(weights: str | Path, name: str, backbone: str, options: dict[str, Any]) -> bool:
+    """Whether weights for a network on a backbone are its alone: as published ones are, and files with nothing more."""
+    if not _is_file(weights):
+        return True
+    with torch.device("meta"):
+        model, alone = build_model(name, **options), build_model(backbone)
+    stored = _in_own_names(model, read_checkpoint(Path(weights).expanduser()))
+    return not (model.state_dict().keys() - alone.state_dict().keys()) & stored.keys()
 
 
 def _in_own_names(model: nn.Module, tensors: Tensors) -> Tensors:

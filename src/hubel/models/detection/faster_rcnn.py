@@ -318,6 +318,8 @@ class Options(TypedDict, total=False):
 @register_family(
     "faster_rcnn", source=SOURCE, input_size=INPUT_SIZE, summary="two stages on any backbone", task="detection"
 )
-def faster_rcnn(backbone: str = "resnet50", /, *, in_channels: int = 3, **options: Unpack[Options]) -> FasterRCNN:
+def faster_rcnn(
+    backbone: str | ClassificationNetwork = "resnet50", /, *, in_channels: int = 3, **options: Unpack[Options]
+) -> FasterRCNN:
     """Faster R-CNN; on ResNet-50 with 90 classes: 41,808,406 parameters, of which 53,120 belong to BatchNorms."""
     return FasterRCNN(build_backbone(backbone, in_channels), **options)

@@ -204,9 +204,12 @@ class Options(TypedDict, total=False):
     frozen_norm: bool
 
 
-def _build(backbone: str | None, in_channels: int, width: float, depth: float, options: Options) -> YOLO:
-    network = build_backbone(backbone, in_channels) if backbone else CSPDarknet(width, depth, in_channels=in_channels)
-    return YOLO(network, width=width, depth=depth, **options)
+def _build(
+    backbone: str | ClassificationNetwork | None, in_channels: int, width: float, depth: float, options: Options
+) -> YOLO:
+    if backbone is None:
+        backbone = CSPDarknet(width, depth, in_channels=in_channels)
+    return YOLO(build_backbone(backbone, in_channels), width=width, depth=depth, **options)
 
 
 def _named(name: str, summary: str) -> Callable[[Builder], Builder]:
@@ -227,24 +230,32 @@ class _About(TypedDict):
 
 
 @_named("yolo_n", "one pass, no anchors; for a laptop")
-def yolo_n(backbone: str | None = None, /, *, in_channels: int = 3, **options: Unpack[Options]) -> YOLO:
+def yolo_n(
+    backbone: str | ClassificationNetwork | None = None, /, *, in_channels: int = 3, **options: Unpack[Options]
+) -> YOLO:
     """The smallest."""
     return _build(backbone, in_channels, 0.25, 1 / 3, options)
 
 
 @_named("yolo_s", "one pass, no anchors; small")
-def yolo_s(backbone: str | None = None, /, *, in_channels: int = 3, **options: Unpack[Options]) -> YOLO:
+def yolo_s(
+    backbone: str | ClassificationNetwork | None = None, /, *, in_channels: int = 3, **options: Unpack[Options]
+) -> YOLO:
     """Twice as wide as the smallest."""
     return _build(backbone, in_channels, 0.5, 1 / 3, options)
 
 
 @_named("yolo_m", "one pass, no anchors; medium")
-def yolo_m(backbone: str | None = None, /, *, in_channels: int = 3, **options: Unpack[Options]) -> YOLO:
+def yolo_m(
+    backbone: str | ClassificationNetwork | None = None, /, *, in_channels: int = 3, **options: Unpack[Options]
+) -> YOLO:
     """Three times as wide as the smallest, and twice as deep."""
     return _build(backbone, in_channels, 0.75, 2 / 3, options)
 
 
 @_named("yolo_l", "one pass, no anchors; for a server")
-def yolo_l(backbone: str | None = None, /, *, in_channels: int = 3, **options: Unpack[Options]) -> YOLO:
+def yolo_l(
+    backbone: str | ClassificationNetwork | None = None, /, *, in_channels: int = 3, **options: Unpack[Options]
+) -> YOLO:
     """Four times as wide as the smallest, and three times as deep."""
     return _build(backbone, in_channels, 1.0, 1.0, options)

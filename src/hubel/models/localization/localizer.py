@@ -98,17 +98,29 @@ class LocalizationNetwork(ClassificationNetwork):
     task="localization",
 )
 def localizer(
-    backbone: str, /, *, num_classes: int = 1000, in_channels: int = 3, objectness: bool = False
+    backbone: str | ClassificationNetwork,
+    /,
+    *,
+    num_classes: int = 1000,
+    in_channels: int = 3,
+    objectness: bool = False,
 ) -> LocalizationNetwork:
     """Class and box on a backbone: on ResNet-18, 12,526,444 parameters for 1,000 classes.
 
     Args:
-        backbone: Of `list_models("classification")`, or `timm/<name>`.
+        backbone: Of `list_models("classification")`, or `timm/<name>`; or a network, with whatever weights it has,
+            whose head gets a new last layer where it has another number of classes.
         num_classes: Number of classes.
         in_channels: Channels of the input.
         objectness: Whether to tell, too, whether there is an object.
     """
-    network = build_model(backbone, num_classes=num_classes, in_channels=in_channels)
+    network = (
+        build_model(backbone, num_classes=num_classes, in_channels=in_channels)
+        if isinstance(backbone, str)
+        else backbone
+    )
     if not isinstance(network, ClassificationNetwork):
         raise ValueError(f"{backbone} is no classification network: expected one as backbone")
+    if network.num_classes != num_classes:
+        network.replace_out(num_classes)
     return LocalizationNetwork(network, objectness=objectness)

@@ -30,6 +30,8 @@ class SegmentationNetwork(nn.Module):
         remainder: What the division of height and width by the greatest stride must leave; None: any size is taken.
         sees_borders: Whether a logit depends on where the input ends, through padding or the like. Without it a part
             of a picture gives, pixel by pixel, what the whole picture gives.
+        encoder: The stages that are a classification network's; the others, a decoder, train wherever the head does.
+            None: all of them.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class SegmentationNetwork(nn.Module):
         margin: int = 0,
         remainder: int | None = None,
         sees_borders: bool = True,
+        encoder: Sequence[str] | None = None,
         aux_heads: Mapping[str, nn.Module] | None = None,
         aux_weight: float = 0.0,
     ) -> None:
@@ -61,6 +64,7 @@ class SegmentationNetwork(nn.Module):
         self.margin = margin
         self.remainder = remainder
         self.sees_borders = sees_borders
+        self.encoder = tuple(stages if encoder is None else encoder)
 
     @property
     def out(self) -> nn.Module:

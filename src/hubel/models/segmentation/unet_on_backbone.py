@@ -93,6 +93,7 @@ class UNetOnBackbone(SegmentationNetwork):
             strides=strides,
             out_channels=out_channels,
             smallest=encoder.smallest,
+            encoder=tuple(described),
         )
         self.skips = skips
         for name in skips:
@@ -123,7 +124,12 @@ class UNetOnBackbone(SegmentationNetwork):
     task="segmentation",
 )
 def unet_on_backbone(
-    backbone: str, /, *, num_classes: int = 2, in_channels: int = 3, upsampling: Upsampling = "transposed"
+    backbone: str | ClassificationNetwork,
+    /,
+    *,
+    num_classes: int = 2,
+    in_channels: int = 3,
+    upsampling: Upsampling = "transposed",
 ) -> UNetOnBackbone:
     """U-Net on a backbone: on ResNet-18, 14,241,298 parameters for two classes."""
     encoder = build_backbone(backbone, in_channels)

@@ -1,8 +1,7 @@
-"""The parts of a run's page that depend on what it has learnt; each task has a template beside the page's own."""
+"""What the pages of tasks of classes, labels and numbers show."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from hubel.results import ClassificationMetrics, MultiLabelMetrics
 from hubel.results.naming import number_text
 from hubel.tasks.calibration import reliability
 from hubel.tasks.classification import largest_confusions
+from hubel.tasks.task import LabelTask
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -27,7 +27,8 @@ _MISTAKES = 24
 _ROWS_OF_NUMBERS = 4
 
 
-def _classification(report: Report, shown: str) -> dict[str, Any]:
+def classification(report: Report, shown: str) -> dict[str, Any]:
+    """Classes: the confusion matrix, the surest mistakes, the reliability diagram."""
     from hubel.training.charts import draw_reliability
 
     metrics, store, probabilities = report.measured[shown], report.stores[shown], report.predictions[shown]
@@ -55,7 +56,8 @@ def _classification(report: Report, shown: str) -> dict[str, Any]:
     }
 
 
-def _multilabel(report: Report, shown: str) -> dict[str, Any]:
+def multilabel(report: Report, shown: str) -> dict[str, Any]:
+    """Labels: curves of precision and recall, the least likely truths."""
     from hubel.training.charts import draw_precision_recall
 
     metrics, store, probabilities = report.measured[shown], report.stores[shown], report.predictions[shown]
@@ -77,7 +79,8 @@ def _multilabel(report: Report, shown: str) -> dict[str, Any]:
     }
 
 
-def _regression(report: Report, shown: str) -> dict[str, Any]:
+def regression(report: Report, shown: str) -> dict[str, Any]:
+    """Numbers: predicted against true ones, the largest errors."""
     from hubel.training.charts import draw_numbers
 
     store, numbers = report.stores[shown], report.predictions[shown][:, 0]
@@ -91,14 +94,6 @@ def _regression(report: Report, shown: str) -> dict[str, Any]:
             _mistake(store, at, given=number_text(numbers[at]), true=number_text(values[at])) for at in furthest
         ],
     }
-
-
-# What each task adds to the page's context.
-SECTIONS: Mapping[str, Callable[[Report, str], dict[str, Any]]] = {
-    "classification": _classification,
-    "multilabel": _multilabel,
-    "regression": _regression,
-}
 
 
 def _mistake(store: PictureStore, at: int, *, given: str, true: str) -> dict[str, Any]:
@@ -121,9 +116,10 @@ def _shaded(metrics: ClassificationMetrics) -> list[tuple[str, list[tuple[int, f
 
 def _samples_by_class(report: Report) -> list[tuple[str, list[str]]]:
     """A few training pictures of each class, evenly spaced through the split."""
-    store = report.stores["train"]
+    store, task = report.stores["train"], report.task
+    assert isinstance(task, LabelTask)
     return [
-        (name, _row(store, np.flatnonzero(report.task.has(store.labels, position))))
+        (name, _row(store, np.flatnonzero(task.has(store.labels, position))))
         for position, name in enumerate(report.task.classes[:_MOST_ROWS_OF_SAMPLES])
     ]
 
