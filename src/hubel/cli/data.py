@@ -34,6 +34,10 @@ def data(
             r"files' names, such as '^(patient\d+)_', or a CSV file with the columns path and group.",
         ),
     ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", help="What is to be learnt, where the data could serve for several tasks."),
+    ] = None,
     fix: Annotated[
         bool, typer.Option("--fix", help="Write cleaned.csv, a manifest without what is wrong; no picture is touched.")
     ] = False,
@@ -72,7 +76,8 @@ def data(
     if augment is not None or preview is not None or set_:
         from hubel.cli.preview import write_preview
 
-        write_preview(data, preset=augment, sheet=preview or out / "augmentation.png", settings=set_ or [])
+        settings = [*([f"task={task}"] if task else []), *(set_ or [])]
+        write_preview(data, preset=augment, sheet=preview or out / "augmentation.png", settings=settings)
         return
     if weights is not None and model is None:
         raise ConfigError(f"--weights {weights} are of a network: say of which with --model")
@@ -83,12 +88,21 @@ def data(
     from hubel.data.doctor.page import write_page
     from hubel.data.groups import Grouping
 
+    labelling = None
+    if task is not None:
+        from hubel.errors import unknown_name
+        from hubel.tasks.registry import TASKS
+
+        if task not in TASKS:
+            raise unknown_name("task", task, TASKS)
+        labelling = TASKS[task].labelling
     table = group is not None and group.endswith(".csv")
     grouping = Grouping(None if table else group, Path(group) if group and table else None)
     with evaluation_progress() as progress:
         examination = examine(
             data,
             grouping=grouping,
+            labelling=labelling,
             progress=lambda done, total: progress("opening pictures", done, total),
             tell=lambda text: print(text, file=sys.stderr),
         )

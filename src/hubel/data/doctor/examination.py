@@ -15,6 +15,7 @@ from hubel.data.groups import Grouping
 from hubel.data.labels import Labelling, classes_of, label_summary
 from hubel.data.layouts import find_source
 from hubel.data.near_duplicates import NearDuplicate, find_near_duplicates, near_duplicate_units
+from hubel.data.relabelling import relabelled
 from hubel.data.sources import SPLITS, Sample, Split
 
 WHOLE = "all"  # what the pictures of a data set without splits are called
@@ -122,6 +123,7 @@ def examine(
     data: Path | str,
     *,
     grouping: Grouping | None = None,
+    labelling: Labelling | None = None,
     progress: Progress | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Examination:
@@ -130,6 +132,7 @@ def examine(
     Args:
         data: What `hubel.data.layouts.find_source` takes.
         grouping: Which pictures belong together; None: those that the source says, if it does.
+        labelling: The kind of labels that is wanted; None: as the source has them.
         progress: Called with how many pictures have been opened and how many there are.
         tell: Hears of what else takes a while.
 
@@ -137,7 +140,7 @@ def examine(
         DataError: There is no data set.
         ConfigError: The grouping is wrong.
     """
-    source = find_source(data, tell)
+    source = relabelled(find_source(data, tell, labelling), labelling)
     of_split, excluded = labelled_splits(source, source.classes)
     samples = [sample for split in (*SPLITS, None) for sample in of_split.get(split, ())]
     groups = grouping.groups_of([sample.name for sample in samples]) if grouping else source.groups
