@@ -159,8 +159,8 @@ def test_what_makes_no_sense(hubel: Hubel, tmp_path: Path, detector: Path, optio
 
 def test_a_least_score_is_for_detection(hubel: Hubel, tmp_path: Path):
     path = tmp_path / "best.safetensors"
-    bundle = Bundle("classification", "simple_cnn", Preprocess(size=(32, 32), resize_to=32), ("blue", "red"))
-    save_bundle(path, bundle, build_model("simple_cnn", num_classes=2).state_dict())
+    bundle = Bundle("classification", "simple_cnn", Preprocess(size=(28, 28), resize_to=32), ("blue", "red"))
+    save_bundle(path, bundle, build_model("simple_cnn", num_classes=2, in_channels=3).state_dict())
     data = write_pictures(tmp_path / "data", 2)
     outcome = hubel("predict", path, data, "--least-score", 0.5)
     assert outcome.status == 2
