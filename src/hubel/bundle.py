@@ -169,7 +169,7 @@ def load_bundle(path: Path) -> tuple[Bundle, nn.Module]:
     bundle = inspect_bundle(path)
     network = build_model(
         bundle.network,
-        num_classes=bundle.outputs,
+        num_classes=bundle.outputs if model_entry(bundle.network).has_classes else None,
         in_channels=bundle.preprocess.channels,
         **bundle.arguments,
     )

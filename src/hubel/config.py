@@ -20,6 +20,8 @@ TaskName = Literal[
     "localization",
     "detection",
     "segmentation",
+    "reconstruction",
+    "generation",
 ]
 
 # What the loss of masks may be made of; see `SegmentationConfig`.
@@ -284,6 +286,47 @@ class SegmentationConfig(Settings):
         return value
 
 
+class GenerativeConfig(Settings):
+    """How networks learn that need no labels; their noise, code and likelihood are arguments of the network's own.
+
+    Attributes:
+        loss: Of plain autoencoders: `cross_entropy` (of pixels as probabilities) or `squared_error`; None: the first
+            where the network's output is a sigmoid.
+        beta: The weight of the codes' divergence in variational autoencoders (Higgins et al. 2017); 1: the ELBO.
+        kl_warmup: Steps in which that weight rises from 0 (Sønderby et al. 2016).
+        free_bits: Nats that each value of the code has for nothing (Kingma et al. 2016).
+        sparsity: The weight of a penalty on the codes of plain autoencoders.
+        sparsity_target: How active a value of the code should be on average, above 0 and below 1, as a
+            Kullback-Leibler divergence; None: the penalty is the codes' absolute values.
+        importance_samples: Codes of each picture for the importance-weighted bound, once training has ended.
+        game: What a GAN is trained on: `non-saturating`, `least-squares`, `wasserstein` or `hinge`, see
+            `hubel.tasks.generative.adversarial`.
+        smoothing: What the discriminator's target for real pictures lacks to 1, in the first two games.
+        gradient_penalty: The weight of the gradient penalty in `wasserstein`.
+        discriminator_steps: Of the discriminator for one of the generator; None: 5 in `wasserstein`, else 1.
+        generator_average: Decay of the moving average of the generator's weights, which is kept; 0: no average.
+    """
+
+    loss: Literal["cross_entropy", "squared_error"] | None = None
+    beta: Annotated[float, Field(ge=0)] = 1.0
+    kl_warmup: Annotated[int, Field(ge=0)] = 0
+    free_bits: Annotated[float, Field(ge=0)] = 0.0
+    sparsity: Annotated[float, Field(ge=0)] = 0.0
+    sparsity_target: Annotated[float, Field(gt=0, lt=1)] | None = None
+    importance_samples: Annotated[int, Field(ge=0)] = 16
+    game: Literal["non-saturating", "least-squares", "wasserstein", "hinge"] = "non-saturating"
+    smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    gradient_penalty: Annotated[float, Field(ge=0)] = 10.0
+    discriminator_steps: Annotated[int, Field(ge=1)] | None = None
+    generator_average: Annotated[float, Field(ge=0, lt=1)] = 0.995
+
+    @model_validator(mode="after")
+    def _the_game_has_labels_to_smooth(self) -> Self:
+        if self.smoothing and self.game not in ("non-saturating", "least-squares"):
+            raise ValueError(f"generative.smoothing came with the game {self.game}, which has no labels: leave it out")
+        return self
+
+
 class TrainConfig(Settings):
     """A training run from beginning to end.
 
@@ -295,9 +338,11 @@ class TrainConfig(Settings):
         transfer: What is done with frozen layers.
         detection: How boxes are learnt and reported.
         segmentation: How masks are learnt and predicted.
+        generative: How networks learn that need no labels.
         task: What is learnt: `classification` (one class a picture), `multilabel` (several labels a picture, perhaps
             none), `regression` (a number), `localization` (the class and the box of one object), `detection` (all
-            objects) or `segmentation` (the class of every pixel); None: what the data's labels and the network say.
+            objects), `segmentation` (the class of every pixel), `reconstruction` or `generation` (of pictures, without
+            labels); None: what the data's labels and the network say.
         recipe: A name of `hubel.training.recipes`, or a YAML file of phases; None: `gradual` with weights, `scratch`
             without.
         phases: The recipe spelled out; it goes before `recipe`'s name, and a run's own config.yaml has it.
@@ -331,6 +376,7 @@ class TrainConfig(Settings):
     transfer: TransferConfig = TransferConfig()
     detection: DetectionConfig = DetectionConfig()
     segmentation: SegmentationConfig = SegmentationConfig()
+    generative: GenerativeConfig = GenerativeConfig()
     task: TaskName | None = None
     recipe: str | None = None
     phases: tuple[Phase, ...] | None = None

@@ -52,7 +52,8 @@ def select_samples(
     """
     if split not in ("auto", "all", *SPLITS):
         raise unknown_name("split", split, ("auto", "all", *SPLITS))
-    source = relabelled(find_source(root, tell or (lambda text: None)), predictors[0].task.labelling)
+    labelling = predictors[0].task.labelling
+    source = relabelled(find_source(root, tell or (lambda text: None), labelling), labelling)
     of_split, excluded = labelled_splits(source, predictors[0].classes)
     notes = [f"left out {item.sample.name}: {item.reason}" for item in excluded]
     trained = _listed_splits(predictors[0])

@@ -6,6 +6,7 @@ from hubel.results.coco import coco_document
 from hubel.results.detection import DetectedObject, DetectedObjects, DetectionMetrics
 from hubel.results.localization import Localization, LocalizationMetrics
 from hubel.results.multilabel import LabelScores, MultiLabel, MultiLabelMetrics
+from hubel.results.reconstruction import Reconstruction, ReconstructionMetrics
 from hubel.results.regression import Number, RegressionMetrics
 from hubel.results.segmentation import Segmentation, SegmentationMetrics
 
@@ -25,6 +26,8 @@ __all__ = [
     "MultiLabel",
     "MultiLabelMetrics",
     "Number",
+    "Reconstruction",
+    "ReconstructionMetrics",
     "RegressionMetrics",
     "Result",
     "Segmentation",

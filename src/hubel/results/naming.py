@@ -26,10 +26,30 @@ TITLES = {
     "micro_f1": "micro F1",
     "roc_auc": "ROC AUC",
     "box_loss": "box loss",
+    "restored_psnr": "PSNR of noisy pictures, restored",
+    "noisy_psnr": "PSNR of noisy pictures",
+    "elbo": "ELBO in nats",
+    "importance_weighted_bound": "importance-weighted bound",
+    "bits_per_dimension": "bits per dimension",
+    "psnr": "PSNR",
+    "mean_picture_psnr": "PSNR of the mean picture",
+    "ssim": "SSIM",
+    "mean_squared_error": "mean squared error",
     "loss": "loss",
 }
-HEADLINES = ("localization_accuracy", "accuracy", "mean_average_precision", "map50", "mean_iou", "mae")
-ERRORS = ("mae", "rmse")  # in the units of the data; the others are better the greater they are
+HEADLINES = (
+    "localization_accuracy",
+    "accuracy",
+    "mean_average_precision",
+    "map50",
+    "mean_iou",
+    "mae",
+    "restored_psnr",
+    "elbo",
+    "psnr",
+)
+# The less, the better; the others are better the greater they are.
+ERRORS = ("mae", "rmse", "bits_per_dimension", "mean_squared_error")
 _HUGE = 1e15  # from here on, powers of ten read better
 _SHARES = ("accuracy", "top5_accuracy", "subset_accuracy", "localization_accuracy", "pixel_accuracy")
 

@@ -10,6 +10,7 @@ from hubel.tasks.classification import ClassificationTask
 from hubel.tasks.detection import DetectionTask
 from hubel.tasks.multilabel import MultiLabelTask
 from hubel.tasks.object_localization import LocalizationTask
+from hubel.tasks.reconstruction import GenerationTask, ReconstructionTask
 from hubel.tasks.regression import RegressionTask
 from hubel.tasks.segmentation import SegmentationTask
 from hubel.tasks.task import AnyTask
@@ -25,6 +26,8 @@ _TASKS: tuple[type[AnyTask], ...] = (
     DetectionTask,
     LocalizationTask,
     SegmentationTask,
+    ReconstructionTask,
+    GenerationTask,
 )
 TASKS: dict[str, type[AnyTask]] = {task.name: task for task in _TASKS}
 

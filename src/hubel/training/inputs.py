@@ -90,6 +90,8 @@ def usual_rule(task: str, samples: Sequence[Sample]) -> tuple[ResizeRule, int | 
         task: Its name.
         samples: The training pictures.
     """
+    if task in ("reconstruction", "generation"):
+        return "shorter_side", 1  # as large as the input: no margin is cropped away
     if task != "segmentation":
         return _RULES.get(task, "shorter_side"), None
     sizes = [getattr(sample.label, "size", (0, 0)) for sample in samples]

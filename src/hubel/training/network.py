@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import nn
 
 from hubel.config import TrainConfig
 from hubel.errors import ConfigError
+from hubel.models.generative import DCGAN, AutoencodingNetwork
 from hubel.models.registry import list_families, list_models, model_entry
 from hubel.preprocessing import Preprocess
 from hubel.tasks.registry import answers, networks_for
@@ -20,6 +23,8 @@ DEFAULTS = {
     "localization": "localizer/resnet18",
     "detection": "yolo_n",
     "segmentation": "unet/resnet18",
+    "reconstruction": "conv_autoencoder",
+    "generation": "dcgan",
 }
 
 _NAMED = 2  # models of a kind that an error names beside the usual one
@@ -42,6 +47,22 @@ def with_network(config: TrainConfig, task: Task) -> TrainConfig:
     return config
 
 
+def with_size(config: TrainConfig) -> TrainConfig:
+    """The configuration of a network that makes pictures, built for pictures of `data.size` where that is set.
+
+    Raises:
+        ConfigError: The network's own size is set, too, and is another one.
+    """
+    size, arguments = config.data.size, config.model.arguments
+    if size is None:
+        return config
+    if arguments.get("size", size) not in (size, [size, size], (size, size)):
+        raise ConfigError(f"data.size is {size}, model.arguments.size is {arguments['size']}: leave one of them out")
+    return config.model_copy(
+        update={"model": config.model.model_copy(update={"arguments": arguments | {"size": size}})}
+    )
+
+
 def _suited(kind: str) -> list[str]:
     """Some networks of a kind, the usual one first."""
     usual = DEFAULTS[kind]
@@ -60,7 +81,7 @@ def build_network(config: TrainConfig, task: Task, reporter: Reporter) -> Pretra
     torch.manual_seed(config.seed)
     built = build_with_weights(
         config.model.name,
-        num_classes=task.outputs,
+        num_classes=task.outputs if model_entry(config.model.name).has_classes else None,
         in_channels=config.model.in_channels,
         weights=config.model.weights,
         progress=reporter.downloading,
@@ -69,6 +90,31 @@ def build_network(config: TrainConfig, task: Task, reporter: Reporter) -> Pretra
     for note in built.notes:
         reporter.message(note)
     return built
+
+
+def check_learns(network: nn.Module, task: Task) -> None:
+    """Make sure that a network that makes pictures can do what its task asks of it.
+
+    Raises:
+        ConfigError: It is a GAN, which has no encoder, and is to give pictures back.
+    """
+    if isinstance(network, DCGAN) and task.name == "reconstruction":
+        raise ConfigError(
+            "a GAN has no encoder and gives no picture back, the task is reconstruction: expected --task generation, "
+            "or a network such as conv_vae"
+        )
+
+
+def makes_pictures(network: nn.Module) -> bool:
+    """Whether a network puts out pictures of the kind that it takes."""
+    return isinstance(network, AutoencodingNetwork | DCGAN)
+
+
+def with_values_of(network: nn.Module, preprocess: Preprocess) -> Preprocess:
+    """The preprocessing whose inputs have the values that a network's own pictures have."""
+    low, high = cast("tuple[float, float]", network.value_range)
+    channels = preprocess.channels
+    return preprocess.with_statistics((-low / (high - low),) * channels, (1 / (high - low),) * channels)
 
 
 def check_takes(network: nn.Module, preprocess: Preprocess, name: str) -> None:

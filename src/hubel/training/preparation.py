@@ -21,13 +21,22 @@ from hubel.data.loading import Loader, channel_statistics, default_workers
 from hubel.data.splits import DataSplits, open_division
 from hubel.data.store import PictureStore, Unreadable, prepare_store, refuse_share
 from hubel.errors import DataError, TrainingError
+from hubel.models.generative import DCGAN
 from hubel.models.registry import model_entry
 from hubel.preprocessing import Preprocess
 from hubel.tasks.classification import ClassificationTask
 from hubel.tasks.registry import TASKS, task_for
 from hubel.tasks.task import AnyTask, LabelTask, label_task
 from hubel.training.inputs import choose_preprocess, preprocess_of_bundle, usual_rule
-from hubel.training.network import build_network, check_takes, with_network
+from hubel.training.network import (
+    build_network,
+    check_learns,
+    check_takes,
+    makes_pictures,
+    with_network,
+    with_size,
+    with_values_of,
+)
 from hubel.training.precision import choose_precision
 from hubel.training.progress import Reporter
 from hubel.training.recipes import AUTO, recipe_of
@@ -108,9 +117,11 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
 
     built = build_network(config, task, reporter)
     network = built.model
+    check_learns(network, task)
     config = _with_weights_named(config, built.weights)
-    for phase in config.phases or ():
-        trainable_stages(network, phase.train)
+    if not isinstance(network, DCGAN):
+        for phase in config.phases or ():
+            trainable_stages(network, phase.train)
     preprocess = _preprocess(config, built, splits)
     check_takes(network, preprocess, config.model.name or "")
     config = _with_precision(config, device, network, preprocess, reporter)
@@ -118,7 +129,9 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
     stores, unreadable = _read_pictures(config, splits, preprocess, reporter)
     if config.imbalance == "none" and task.classes and isinstance(task, LabelTask):
         _note_imbalance(list(splits.counts()["train"].values()), task.classes, reporter)
-    if config.model.weights is None:
+    if makes_pictures(network):
+        preprocess = with_values_of(network, preprocess)
+    elif config.model.weights is None:
         mean, std = channel_statistics(stores["train"])
         preprocess = preprocess.with_statistics(mean, std)
     network.to(device).to(memory_format=runtime.memory_format(device))
@@ -195,6 +208,8 @@ def _for_task(config: TrainConfig, task: AnyTask) -> TrainConfig:
     config = with_network(config.model_copy(update={"task": task.name}), task)
     if isinstance(task, LabelTask):
         return config
+    if task.labelling == "none":
+        config = with_size(config)
     augment = config.augment
     refused = {
         f"imbalance={config.imbalance}": config.imbalance != "none",
@@ -215,10 +230,11 @@ def _preprocess(config: TrainConfig, built: PretrainedModel, splits: DataSplits)
     assert config.model.name is not None
     entry = model_entry(config.model.name)
     usual, resize_to = usual_rule(config.task or "", splits.train)
+    made = getattr(built.model, "size", None) if makes_pictures(built.model) else None
     return choose_preprocess(
         config.data,
-        network_size=entry.input_size[1:],
-        fixed_size=entry.fixed_size,
+        network_size=made or entry.input_size[1:],
+        fixed_size=entry.fixed_size and not (makes_pictures(built.model) and made is None),
         channels=cast(int, built.model.in_channels),
         weights=built.preprocess or preprocess_of_bundle(config.model.weights),
         whole=built.whole,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hubel.training.report_sections.labels import classification, multilabel, regression
 from hubel.training.report_sections.masks import masks
 from hubel.training.report_sections.objects import objects
+from hubel.training.report_sections.pictures import reconstructions
 from hubel.training.report_sections.places import examples
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ _SECTIONS: Mapping[str, Callable[[Report, str], dict[str, Any]]] = {
     "regression": regression,
     "detection": objects,
     "segmentation": masks,
+    "reconstruction": reconstructions,
+    "generation": reconstructions,
 }
 
 
