@@ -43,10 +43,16 @@ def test_raw_outputs_are_the_same_type_in_both_modes(smallest: YOLO):
         assert output.points[-1].tolist() == [80, 48]
 
 
-def test_a_fresh_head_is_sure_of_nothing(smallest: YOLO):
+@pytest.mark.parametrize("num_classes", [3, 20])
+def test_a_fresh_head_expects_five_objects_on_every_level_of_640_pixels(num_classes: int):
+    torch.manual_seed(0)
+    network = build_model("yolo_n", num_classes=3)
+    assert isinstance(network, YOLO)
+    network.replace_out(num_classes)
     with torch.no_grad():
-        scores = smallest.eval()(torch.randn(1, 3, 64, 64)).class_logits.sigmoid()
-    assert 0.005 < scores.min() <= scores.max() < 0.02
+        scores = network.eval()(torch.randn(1, 3, 64, 64)).class_logits.sigmoid()[0]
+    for level in torch.split(scores, [64, 16, 4]):
+        assert level.sum().item() == pytest.approx(5 / 100, rel=0.2)  # the picture is a hundredth of those pixels
 
 
 # Maps that are not exactly half of the one before: odd sizes, pools that drop a rest, convolutions without padding.

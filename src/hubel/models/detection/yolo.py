@@ -42,8 +42,10 @@ INPUT_SIZE = (3, 640, 640)
 
 Builder = TypeVar("Builder", bound=Callable[..., nn.Module])
 
-# A fresh head finds an object of a class at every hundredth point (Lin et al. 2017, arXiv:1708.02002, section 3.3).
-PRIOR = 0.01
+# A fresh head expects five objects on every level of a picture of 640×640, as YOLO's later versions do. It is about how
+# many there are: with the hundredth of the points that suits the focal loss (Lin et al. 2017, arXiv:1708.02002, section
+# 3.3) the first gradients are the background's, and Adam, which remembers a thousand steps, then learns rare classes late.
+EXPECTED_OBJECTS, EXPECTED_SIDE = 5, 640
 
 
 class YOLOOutput(NamedTuple):
@@ -99,7 +101,7 @@ class PathAggregation(nn.Module):
 class DecoupledHead(nn.Module):
     """Of one level: a branch for the classes and one for the box, two 3×3 convolutions each."""
 
-    def __init__(self, in_channels: int, width: int, num_classes: int, bins: int) -> None:
+    def __init__(self, in_channels: int, width: int, num_classes: int, bins: int, stride: int) -> None:
         super().__init__()
         self.stem = ConvNormAct(in_channels, width, 1)
         self.class_branch = nn.Sequential(ConvNormAct(width, width, 3), ConvNormAct(width, width, 3))
@@ -107,7 +109,8 @@ class DecoupledHead(nn.Module):
         self.classes = nn.Conv2d(width, num_classes, 1)
         self.distances = nn.Conv2d(width, 4 * bins, 1)
         self.bins = bins
-        start_output(self.classes)
+        self.stride = stride
+        start_classes(self.classes, stride)
         nn.init.zeros_(self.distances.weight)
         nn.init.ones_(self.distances.bias)  # type: ignore[arg-type]
 
@@ -119,10 +122,11 @@ class DecoupledHead(nn.Module):
         return logits, distances.unflatten(2, (4, self.bins))
 
 
-def start_output(layer: nn.Conv2d) -> None:
-    """Small weights, and a bias at which every class has the prior probability."""
+def start_classes(layer: nn.Conv2d, stride: int) -> None:
+    """Small weights, and a bias at which as many objects are found as are expected, evenly among classes and points."""
+    prior = EXPECTED_OBJECTS / layer.out_channels * (stride / EXPECTED_SIDE) ** 2
     nn.init.normal_(layer.weight, std=0.01)
-    nn.init.constant_(layer.bias, -math.log((1 - PRIOR) / PRIOR))  # type: ignore[arg-type]
+    nn.init.constant_(layer.bias, -math.log((1 - prior) / prior))  # type: ignore[arg-type]
 
 
 class YOLO(nn.Module):
@@ -164,7 +168,7 @@ class YOLO(nn.Module):
         inside = scaled_width(256, width)
         self.heads = nn.ModuleDict(
             OrderedDict(
-                (f"stride{stride}", DecoupledHead(count, inside, num_classes, bins))
+                (f"stride{stride}", DecoupledHead(count, inside, num_classes, bins, stride))
                 for stride, count in zip(STRIDES, channels, strict=True)
             )
         )
@@ -193,7 +197,7 @@ class YOLO(nn.Module):
         for head in self._heads():
             old = head.classes
             head.classes = nn.Conv2d(old.in_channels, num_classes, 1).to(old.weight)
-            start_output(head.classes)
+            start_classes(head.classes, head.stride)
 
 
 class Options(TypedDict, total=False):
