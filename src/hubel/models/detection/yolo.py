@@ -42,9 +42,9 @@ INPUT_SIZE = (3, 640, 640)
 
 Builder = TypeVar("Builder", bound=Callable[..., nn.Module])
 
-# A fresh head expects five objects on every level of a picture of 640×640, as YOLO's later versions do. It is about how
-# many there are: with the hundredth of the points that suits the focal loss (Lin et al. 2017, arXiv:1708.02002, section
-# 3.3) the first gradients are the background's, and Adam, which remembers a thousand steps, then learns rare classes late.
+# A fresh head expects five objects on every level of a picture of 640×640, as YOLO's later versions do: about as many
+# as there are. With the hundredth of all points that suits the focal loss (Lin et al. 2017, arXiv:1708.02002, section
+# 3.3) the first gradients are the background's, and Adam, which remembers a thousand steps, learns rare classes late.
 EXPECTED_OBJECTS, EXPECTED_SIDE = 5, 640
 
 
