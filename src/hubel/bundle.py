@@ -208,6 +208,7 @@ def published_bundle(
         network=network,
         preprocess=built.preprocess,
         classes=built.classes,
+        arguments=built.arguments,
         config={"model": {"name": network, "weights": built.weights}},
     )
     return bundle, built.model.eval()

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from hubel.bundle import published_bundle
 from hubel.errors import WeightsError
 from hubel.models import list_models
 from hubel.models.registry import model_entry
@@ -28,6 +29,7 @@ from hubel.weights.names import recognise
 NETWORKS = [name for name in list_models() if weights_for(name)]
 ENTRIES = [entry for name in NETWORKS for entry in weights_for(name)]
 CLASSIFIERS = [entry for entry in ENTRIES if model_entry(entry.network).task == "classification"]
+TORCHVISIONS = [e for e in ENTRIES if e.origin.startswith("torchvision") and e.network != "faster_rcnn"]
 HALF = (0.5, 0.5, 0.5)
 
 
@@ -42,7 +44,7 @@ def test_which_networks_have_weights():
         *["densenet121", "densenet161", "densenet169", "densenet201"],
     ]
     timms = ["inception_v4", "inception_resnet_v2", "xception", "resnetv2_50", "resnetv2_101"]
-    assert set(NETWORKS) == {*torchvisions, *timms, "fcn_resnet50"}
+    assert set(NETWORKS) == {*torchvisions, *timms, "fcn_resnet50", "faster_rcnn"}
     assert {name for name in NETWORKS if len(weights_for(name)) > 1} == {"resnet50", "resnet101", "resnet152"}
 
 
@@ -77,6 +79,37 @@ def test_the_entry_of_a_segmentation_network():
         find_weights("imagenet", "fcn_resnet50")
 
 
+def test_the_entry_of_a_detector():
+    """https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.detection.fasterrcnn_resnet50_fpn.html"""
+    (entry,) = weights_for("faster_rcnn")
+    assert entry.name == "faster_rcnn.coco_v1"
+    assert (entry.top1, entry.figures, entry.data) == (None, {"map": 37.0}, "COCO 2017")
+    assert entry.source.url == "https://download.pytorch.org/models/fasterrcnn_resnet50_fpn_coco-258fb6c6.pth"
+    assert entry.labels[:3] == ("person", "bicycle", "car")  # the background is none of hubel's classes
+    assert (len(entry.labels), entry.preprocess.resize) == (90, "fit")
+    from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
+
+    network = model_entry("faster_rcnn").build_shapes()
+    frozen = sum(parameters(module) for module in network.modules() if isinstance(module, nn.BatchNorm2d))
+    assert FasterRCNN_ResNet50_FPN_Weights.COCO_V1.meta["num_params"] == parameters(network) - frozen
+
+
+def test_a_published_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As torchvision's own file, it wants frozen BatchNorms without an epsilon, also of a network for other classes."""
+    from torchvision.models.detection import fasterrcnn_resnet50_fpn
+
+    twin = fasterrcnn_resnet50_fpn(weights=None, weights_backbone=None)
+    publish(find_weights("coco_v1", "faster_rcnn"), twin, tmp_path, monkeypatch)
+    bundle, network = published_bundle("faster_rcnn", weights="coco_v1")
+    assert (bundle.task, bundle.classes[0], len(bundle.classes)) == ("detection", "person", 90)
+    assert bundle.arguments == {"frozen_norm": True, "norm_eps": 0.0}
+    assert {module.eps for module in network.modules() if isinstance(module, nn.BatchNorm2d)} == {0.0}
+    own = build_with_weights("faster_rcnn", weights="coco_v1", num_classes=3)
+    assert own.classes is None
+    assert own.notes == ("last layers replaced: another number of classes in the file, 3 wanted",)
+    assert own.arguments == bundle.arguments
+
+
 def test_names_are_unique():
     assert len({entry.name for entry in ENTRIES}) == len(ENTRIES)
     assert len({entry.source.cached for entry in ENTRIES}) == len(ENTRIES)
@@ -101,7 +134,7 @@ def test_an_entry_as_its_publisher_prints_it():
     }
 
 
-@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.origin.startswith("torchvision")], ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", TORCHVISIONS, ids=lambda entry: entry.name)
 def test_torchvisions_weights_are_those_of_the_network(entry: WeightsEntry):
     """The parameters are as many as torchvision says; it counts Inception v3 with its auxiliary head."""
     import torchvision

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -118,7 +118,7 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
     built = build_network(config, task, reporter)
     network = built.model
     check_learns(network, task)
-    config = _with_weights_named(config, built.weights)
+    config = _with_weights_named(config, built)
     if not isinstance(network, DCGAN):
         for phase in config.phases or ():
             trainable_stages(network, phase.train)
@@ -291,11 +291,14 @@ def _with_phases(config: TrainConfig) -> TrainConfig:
     return config if config.phases or config.recipe == AUTO else config.model_copy(update={"phases": recipe_of(config)})
 
 
-def _with_weights_named(config: TrainConfig, weights: str | None) -> TrainConfig:
-    """The configuration with the weights that `imagenet` means today, for that may change; paths stay."""
-    if weights is None or config.model.weights is None or Path(config.model.weights).is_file():
-        return config
-    return config.model_copy(update={"model": config.model.model_copy(update={"weights": weights})})
+def _with_weights_named(config: TrainConfig, built: PretrainedModel) -> TrainConfig:
+    """The configuration with the weights that `imagenet` means today, for that may change, and what they want of the
+    network; paths stay.
+    """
+    changes: dict[str, Any] = {"arguments": {**built.arguments, **config.model.arguments}}
+    if built.weights is not None and not Path(config.model.weights or "").is_file():
+        changes["weights"] = built.weights
+    return config.model_copy(update={"model": config.model.model_copy(update=changes)})
 
 
 def _read_pictures(

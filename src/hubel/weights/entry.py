@@ -76,6 +76,7 @@ class WeightsEntry:
         top1: Published top-1 accuracy in percent, under `preprocess`; None where the publisher states none.
         top5: Likewise, top-5.
         figures: Further published figures by their usual names, in percent, such as `mean_iou`.
+        arguments: Of the network's builder, which the weights want.
         preprocess: From a picture to the network's input, as the published figures were measured.
         labels: The classes' names in the order of the outputs; None where they are not known.
     """
@@ -91,6 +92,7 @@ class WeightsEntry:
     preprocess: Preprocess
     labels: tuple[str, ...] | None
     figures: Mapping[str, float] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:

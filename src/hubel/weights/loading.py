@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ class PretrainedModel:
         classes: The names of the network's classes, where the weights are published and their classes were kept.
         weights: The name of published weights in the catalogue, such as `resnet50.imagenet1k_v2` for `imagenet`.
         whole: Whether the weights are the whole network's, and not its backbone's alone.
+        arguments: Of the network's builder, with those that published weights want.
     """
 
     model: nn.Module
@@ -50,6 +52,7 @@ class PretrainedModel:
     classes: tuple[str, ...] | None = None
     weights: str | None = None
     whole: bool = True
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 def create_model(
@@ -128,6 +131,7 @@ def build_with_weights(
         if _are_of_backbone(weights, name, backbone, options):
             return _with_pretrained_backbone(name, backbone, weights, progress, options)
     path, entry = _find(weights, name, progress)
+    arguments = {**(entry.arguments if entry else {}), **arguments}
     preprocess, classes = (entry.preprocess, entry.labels) if entry else (None, None)
     tensors = read_checkpoint(path)
     model = build_model(name, num_classes=num_classes, in_channels=in_channels, **arguments)
@@ -149,8 +153,10 @@ def build_with_weights(
         preprocess = preprocess and _for_channels(preprocess, model.in_channels)
     else:
         tensors = _with_own_last_layers(model, _in_own_names(model, tensors), num_classes, notes)
+        classes = classes if num_classes in (None, len(classes or ())) else None
     _load(model, tensors, str(weights), name, notes)
-    return PretrainedModel(model, preprocess, tuple(notes), classes, entry.name if entry else None)
+    named = entry.name if entry else None
+    return PretrainedModel(model, preprocess, tuple(notes), classes, named, arguments=arguments)
 
 
 def _find(weights: str | Path, network: str, progress: Progress | None) -> tuple[Path, WeightsEntry | None]:

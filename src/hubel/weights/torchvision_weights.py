@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from hubel.models.registry import model_entry
 from hubel.preprocessing import Interpolation, Preprocess
 from hubel.weights.entry import IMAGENET, WeightsEntry
 from hubel.weights.hub import Download
@@ -21,11 +22,23 @@ _BUILDERS = {
     **{name: name for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")},
     **{name: name for name in ("densenet121", "densenet161", "densenet169", "densenet201")},
     "fcn_resnet50": "fcn_resnet50",
+    "faster_rcnn": "fasterrcnn_resnet50_fpn",
 }
 
 # What torchvision's figures were measured on, and what they are called elsewhere.
-_DATA = {"ImageNet-1K": IMAGENET, "COCO-val2017-VOC-labels": "COCO 2017, the classes of Pascal VOC"}
-_FIGURES = {"miou": "mean_iou", "pixel_acc": "pixel_accuracy"}
+_DATA = {
+    "ImageNet-1K": IMAGENET,
+    "COCO-val2017-VOC-labels": "COCO 2017, the classes of Pascal VOC",
+    "COCO-val2017": "COCO 2017",
+}
+_FIGURES = {"miou": "mean_iou", "pixel_acc": "pixel_accuracy", "box_map": "map"}
+
+# The BatchNorms of torchvision's detectors are frozen, and those of this file divide by the bare deviation.
+_ARGUMENTS = {"faster_rcnn": {"frozen_norm": True, "norm_eps": 0.0}}
+
+# torchvision's detectors scale the shorter side to 800 and the longer one to 1,333 at most; a square of this side shows
+# pictures of 4:3, upright or not, at nearly that scale.
+_DETECTION_SIDE = 1088
 
 # torchvision's networks that map their input from ImageNet's statistics to mean 0.5 and standard deviation 0.5
 # themselves (`transform_input`). Ours take what the layers take.
@@ -65,12 +78,21 @@ def _entry(network: str, weights: Any) -> WeightsEntry:
         top1=figures.get("acc@1"),
         top5=figures.get("acc@5"),
         preprocess=_preprocess(weights.transforms(), own_statistics=builder in _MAP_THEIR_INPUT),
-        labels=tuple(weights.meta["categories"]),
+        labels=_labels(network, weights),
         figures={name: figures[theirs] for theirs, name in _FIGURES.items() if theirs in figures},
+        arguments=_ARGUMENTS.get(network, {}),
     )
 
 
+def _labels(network: str, weights: Any) -> tuple[str, ...]:
+    """The classes' names; to a detector of hubel, the background is none."""
+    names = tuple(weights.meta["categories"])
+    return names[1:] if model_entry(network).task == "detection" else names
+
+
 def _preprocess(transforms: Any, *, own_statistics: bool) -> Preprocess:
+    if not hasattr(transforms, "resize_size"):  # a detector resizes and normalises by itself
+        return Preprocess(size=(_DETECTION_SIDE, _DETECTION_SIDE), resize="fit")
     (resize_to,) = transforms.resize_size
     (side,) = getattr(transforms, "crop_size", transforms.resize_size)  # for masks, nothing is cropped
     interpolation: Interpolation = transforms.interpolation.value
