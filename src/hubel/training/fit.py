@@ -277,7 +277,7 @@ class Fit:
         progress.epoch += 1
         progress.total_epochs += 1
         rank = self.task.rank(metrics)
-        best = progress.best_rank is None or rank > progress.best_rank
+        best = progress.best_rank is None or rank >= progress.best_rank  # of equals, what has learnt longer
         progress.epochs_without_gain = 0 if best else progress.epochs_without_gain + 1
         if best:
             progress.best_rank, progress.best_epoch = rank, progress.total_epochs
