@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from hubel.errors import ConfigError
-from hubel.inference.views import Views
 from hubel.tasks.box_views import BoxView, box_views
+from hubel.tasks.views import Views
 
 
 @pytest.mark.parametrize("view", box_views(Views.named("multi-scale+flip")), ids=str)

@@ -12,7 +12,6 @@ from hubel.bundle import Bundle
 from hubel.config import DetectionConfig, TrainConfig
 from hubel.data.labels import ObjectsLabel
 from hubel.errors import ConfigError, DataError
-from hubel.inference.views import Views
 from hubel.models import build_model
 from hubel.models.detection.yolo import YOLO, YOLOOutput
 from hubel.preprocessing import Preprocess
@@ -21,6 +20,7 @@ from hubel.tasks.detection import DetectionTask, FoundInPicture
 from hubel.tasks.detectors import Detections, Objects, yolo
 from hubel.tasks.detectors.families import detector_of
 from hubel.tasks.task import LabelTask, PlaceTask
+from hubel.tasks.views import Views
 
 CLASSES = ("cat", "dog")
 TASK = DetectionTask(CLASSES)

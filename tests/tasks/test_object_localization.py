@@ -11,7 +11,6 @@ from hubel.bundle import Bundle
 from hubel.config import TrainConfig
 from hubel.data.labels import ObjectsLabel
 from hubel.errors import ConfigError, DataError
-from hubel.inference.views import Views
 from hubel.models import build_model
 from hubel.models.localization import LocalizationNetwork
 from hubel.preprocessing import Preprocess
@@ -19,6 +18,7 @@ from hubel.tasks.detectors import Objects
 from hubel.tasks.localization import losses
 from hubel.tasks.object_localization import LocalizationTask, Located
 from hubel.tasks.task import PlaceTask
+from hubel.tasks.views import Views
 
 CLASSES = ("cat", "dog", "owl")
 TASK = LocalizationTask(CLASSES)

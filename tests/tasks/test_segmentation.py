@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from hubel.bundle import Bundle
 from hubel.config import SegmentationConfig, TrainConfig
 from hubel.errors import ConfigError, DataError, TrainingError
-from hubel.inference.views import Views
 from hubel.models import build_model
 from hubel.models.segmentation import SegmentationNetwork
 from hubel.preprocessing import Preprocess
@@ -22,6 +21,7 @@ from hubel.tasks.mask_loss import MaskLoss
 from hubel.tasks.segmentation import SegmentationTask
 from hubel.tasks.segmentation_losses import pixel_cross_entropy
 from hubel.tasks.task import PlaceTask
+from hubel.tasks.views import Views
 
 CLASSES = ("membrane", "cell")
 NATIVE = Preprocess(channels=1, size=(64, 64), resize="native", mean=(0.5,), std=(0.25,))

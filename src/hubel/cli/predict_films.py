@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hubel.inference.predictor import Predictor
-    from hubel.inference.views import Views
+    from hubel.tasks.views import Views
 
 
 def predict_films(

@@ -14,9 +14,9 @@ from hubel.evaluation.outputs import Cost, Outputs, Settings, plain_outputs, vie
 from hubel.evaluation.selection import Selection, select_samples
 from hubel.inference.ensemble import check_average, check_same_task, mirror_note, named_views
 from hubel.inference.predictor import Predictor
-from hubel.inference.views import Views
 from hubel.tasks.calibration import calibration_error
 from hubel.tasks.task import Labels, LabelTask, Predictions, Task
+from hubel.tasks.views import Views
 
 if TYPE_CHECKING:
     from hubel.data.sources import Sample
@@ -51,7 +51,7 @@ def evaluate(
         data: A folder of class folders, with or without split folders above them.
         split: `train`, `validation`, `test`, `all`, or `auto`: the test split of a folder that has one, or of the
             folder that the model was trained on; otherwise all pictures.
-        tta: Test-time augmentation, such as `"flip"` or `"ten-crop"` (see `hubel.inference.views`); its gain over the
+        tta: Test-time augmentation, such as `"flip"` or `"ten-crop"` (see `hubel.tasks.views`); its gain over the
             plain prediction is measured, too.
         average: What is averaged over views and models: `"probabilities"` or `"logits"`.
         compare: Measure several models beside each other, each against the first, instead of averaging them.

@@ -14,8 +14,8 @@ from hubel.data.loading import Loader, default_workers
 from hubel.data.store import Unreadable, prepare_store, refuse_share
 from hubel.inference.ensemble import Average, averaged, averaged_places, view_logits_of
 from hubel.inference.predictor import Predictor
-from hubel.inference.views import Views
 from hubel.tasks.task import Floats, Labels, LabelTask, PlaceTask, Predictions, label_task
+from hubel.tasks.views import Views
 
 if TYPE_CHECKING:
     from hubel.data.sources import Sample

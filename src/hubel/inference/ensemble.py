@@ -17,10 +17,10 @@ from hubel.data.sources import Sample
 from hubel.errors import ConfigError, DataError, unknown_name
 from hubel.inference.predictions import PLACES_TOGETHER
 from hubel.inference.reading import read_ahead
-from hubel.inference.views import Views
 from hubel.preprocessing import Preprocess
 from hubel.results import Result
 from hubel.tasks.task import Floats, LabelTask, PlaceTask, Predictions, label_task
+from hubel.tasks.views import Views
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from hubel.inference.predictor import Predictor
-    from hubel.inference.views import Views
     from hubel.results import Result
+    from hubel.tasks.views import Views
 
 FILMS = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ts"})
 

@@ -13,9 +13,9 @@ from hubel.data.decoding import UnreadableImage
 from hubel.data.loading import Loader
 from hubel.data.store import PictureStore
 from hubel.inference.reading import read_ahead
-from hubel.inference.views import Views
 from hubel.preprocessing import Preprocess
 from hubel.tasks.task import AnyTask, PlaceTask, Predictions
+from hubel.tasks.views import Views
 
 if TYPE_CHECKING:
     import numpy as np

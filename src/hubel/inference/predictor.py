@@ -16,12 +16,12 @@ from hubel.data.loading import Loader
 from hubel.data.store import PictureStore
 from hubel.inference.ensemble import predict_each
 from hubel.inference.predictions import outputs_of, place_predictions_of
-from hubel.inference.views import Views
 from hubel.models.folding import fold_batch_norm
 from hubel.preprocessing import Preprocess
 from hubel.results import Result
 from hubel.tasks.registry import task_of
 from hubel.tasks.task import PlaceTask, Predictions
+from hubel.tasks.views import Views
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,7 +102,7 @@ class Predictor:
             images: A path, a file's bytes, a PIL image or a uint8 array (H, W) or (H, W, C); or a list of these.
             batch_size: Inputs computed together.
             tta: Views of each picture whose outputs are averaged (test-time augmentation): `"flip"`, `"five-crop"`,
-                `"ten-crop"`, `"multi-scale"`, `"grid:3"`, `"144-crop"`; see `hubel.inference.views`. Of boxes and
+                `"ten-crop"`, `"multi-scale"`, `"grid:3"`, `"144-crop"`; see `hubel.tasks.views`. Of boxes and
                 masks, `"flip"` and `"multi-scale"`. None: one view.
             average: What is averaged over the views: `"probabilities"` (of numbers, they themselves) or `"logits"`.
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from hubel.errors import ConfigError
 
 if TYPE_CHECKING:
-    from hubel.inference.views import Views
+    from hubel.tasks.views import Views
 
 Size = tuple[int, int]
 

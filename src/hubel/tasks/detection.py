@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
     from hubel.bundle import Bundle
     from hubel.config import TrainConfig
-    from hubel.inference.views import Views
     from hubel.preprocessing import Preprocess
     from hubel.tasks.task import Labels
+    from hubel.tasks.views import Views
 
 # Precision is read at all values of recall, so nearly everything that a network says is measured.
 MEASURED_FROM = 0.001

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
     from hubel.bundle import Bundle
     from hubel.config import TrainConfig
-    from hubel.inference.views import Views
     from hubel.preprocessing import Preprocess
     from hubel.tasks.task import Labels
+    from hubel.tasks.views import Views
 
 # Where more of the pictures than this show several objects, they are no exception.
 _MOST_WITH_SEVERAL = 0.1

@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 
     from hubel.bundle import Bundle
     from hubel.config import TrainConfig
-    from hubel.inference.views import Views
     from hubel.preprocessing import Preprocess
     from hubel.tasks.task import Labels
+    from hubel.tasks.views import Views
 
 
 @dataclass(frozen=True)

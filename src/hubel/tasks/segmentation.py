@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from hubel.bundle import Bundle
     from hubel.config import TrainConfig
-    from hubel.inference.views import Views
     from hubel.tasks.task import Labels
+    from hubel.tasks.views import Views
 
 _SCALES = (0.75, 1.0, 1.25)  # of the view `multi-scale`
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from hubel.bundle import Bundle
     from hubel.config import TrainConfig
-    from hubel.inference.views import Views
     from hubel.preprocessing import Preprocess
+    from hubel.tasks.views import Views
 
 Floats = npt.NDArray[np.float64]
 # Of a store, as `hubel.data.labels.label_array` makes them.

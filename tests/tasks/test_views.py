@@ -14,10 +14,10 @@ from hubel.data.decoding import read_array
 from hubel.errors import ConfigError, DataError
 from hubel.inference.ensemble import averaged, check_average, mirror_note, predict_each
 from hubel.inference.predictor import Predictor
-from hubel.inference.views import Views
 from hubel.models.registry import build_model
 from hubel.preprocessing import Preprocess
 from hubel.tasks.classification import ClassificationTask
+from hubel.tasks.views import Views
 
 TASK = ClassificationTask(("cat", "dog"))
 USUAL = Preprocess(size=(24, 24), resize_to=28, mean=(0.5,) * 3, std=(0.5,) * 3)
