@@ -75,6 +75,11 @@ def test_the_entry_of_a_segmentation_network():
     assert entry.labels[:3] == ("__background__", "aeroplane", "bicycle")
     assert (len(entry.labels), entry.preprocess.resize_to) == (21, 520)
     assert json.loads(json.dumps(entry.to_dict()))["mean_iou"] == 60.5
+    from torchvision.models.segmentation import FCN_ResNet50_Weights
+
+    expected = FCN_ResNet50_Weights.DEFAULT.transforms()(a_picture())
+    whole = torch.from_numpy(entry.preprocess.to_array(a_picture(), whole=True).copy())
+    torch.testing.assert_close(entry.preprocess.normalise(whole[None])[0], expected, atol=1e-6, rtol=1e-5)
     with pytest.raises(WeightsError, match="no published ImageNet weights for fcn_resnet50"):
         find_weights("imagenet", "fcn_resnet50")
 
