@@ -64,7 +64,7 @@ def cosine(optimizer: torch.optim.Optimizer, rate: float, done: float) -> None:
     optimizer.param_groups[0]["lr"] = rate * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def moved(images: Tensor, turn: float = 0.15, scale: float = 0.1, shift: float = 0.1) -> Tensor:
+def moved(images: Tensor, turn: float = 0.1, scale: float = 0.05, shift: float = 0.05) -> Tensor:
     """Each picture turned (radians), scaled and shifted (of its side) by a little, at random."""
     angle = (2 * torch.rand(len(images)) - 1) * turn
     factor = 1 + (2 * torch.rand(len(images)) - 1) * scale
@@ -74,7 +74,7 @@ def moved(images: Tensor, turn: float = 0.15, scale: float = 0.1, shift: float =
     return F.grid_sample(images, F.affine_grid(matrix, list(images.shape), align_corners=False), align_corners=False)
 
 
-def judge(images: Tensor, labels: Tensor, count: int, epochs: int = 60) -> torch.nn.Module:
+def judge(images: Tensor, labels: Tensor, count: int, epochs: int = 80) -> torch.nn.Module:
     """A LeNet that is trained on the first `count` digits and tested on the others."""
     torch.manual_seed(0)
     network = build_model("lenet5_modern", num_classes=10, in_channels=1)
@@ -197,12 +197,10 @@ def anomaly(images: Tensor, labels: Tensor, count: int, arguments: argparse.Name
     for unknown in range(10):
         torch.manual_seed(arguments.seed)
         normal = images[:count][labels[:count] != unknown]
-        network = build_model(
-            "conv_autoencoder", in_channels=1, size=SIDE, code_size=arguments.code_size or 16, noise=arguments.noise
-        )
+        network = build_model("autoencoder", size=SIDE, widths=(256, 64), code_size=arguments.code_size or 8, noise=0.5)
         assert isinstance(network, Autoencoder)
         optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.01)
-        for done, numbers in batches(normal, 64, arguments.epochs or 30):
+        for done, numbers in batches(normal, 64, arguments.epochs or 40):
             cosine(optimizer, 2e-3, done)
             loss = -bernoulli_log_likelihood(network(normal[numbers]), normal[numbers]).mean() / SIDE**2
             optimizer.zero_grad()
