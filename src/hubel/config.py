@@ -343,15 +343,15 @@ class TrainConfig(Settings):
             none), `regression` (a number), `localization` (the class and the box of one object), `detection` (all
             objects), `segmentation` (the class of every pixel), `reconstruction` or `generation` (of pictures, without
             labels); None: what the data's labels and the network say.
-        recipe: A name of `hubel.training.recipes`, or a YAML file of phases; None: `gradual` with weights, `scratch`
-            without.
+        recipe: A name of `hubel.training.recipes`, or a YAML file of phases; None: `detector` for
+            detection, else `gradual` with weights and `scratch` without.
         phases: The recipe spelled out; it goes before `recipe`'s name, and a run's own config.yaml has it.
         epochs: Passes over the training split in all phases together; None: the recipe's.
         learning_rate: The head's in the first phase, to which the other phases' keep their ratio; `find`: found by a
             range test on the training pictures before the run begins (Smith 2017); None: the recipe's.
-        batch_size: Pictures a step.
+        batch_size: Pictures a step; None: 8 for detection, else 32.
         average_decay: Decay of the moving average of the weights that is validated and kept instead of the weights
-            themselves (Polyak and Juditsky 1992), such as 0.999; 0: no average.
+            themselves (Polyak and Juditsky 1992), such as 0.999; 0: no average; None: 0.99 for detection, else 0.
         label_smoothing: Share of the probability that is spread over all classes (Szegedy et al. 2016, section 7), or
             over a label's being there and not; None: 0.1 for one class a picture, else 0.
         label_threshold: Where a picture may have several labels, the probability from which on it is given one; `f1`:
@@ -382,8 +382,8 @@ class TrainConfig(Settings):
     phases: tuple[Phase, ...] | None = None
     epochs: Annotated[int, Field(ge=1)] | None = None
     learning_rate: float | Literal["find"] | None = None
-    batch_size: Annotated[int, Field(ge=2)] = 32
-    average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    batch_size: Annotated[int, Field(ge=2)] | None = None
+    average_decay: Annotated[float, Field(ge=0, lt=1)] | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] | None = None
     label_threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["f1"] = 0.5
     imbalance: Literal["none", "weights", "sampling", "focal"] = "none"

@@ -38,6 +38,7 @@ from hubel.training.interruption import Interrupted
 from hubel.training.preparation import wanted_labelling
 from hubel.training.progress import Reporter
 from hubel.training.run import Run, finished_run, make_ready, resume, with_absolute_paths
+from hubel.training.usual import BATCH_SIZE
 
 _BYTES_PER_GB = 10**9
 
@@ -255,7 +256,7 @@ def _predict(run: Run, held_out: Sequence[Sample], fold: int, config: TrainConfi
         max_unreadable=1.0,  # the fold's run has judged it
     )
     workers = default_workers(store, predictor.device) if config.data.workers is None else config.data.workers
-    loader = Loader(store, batch_size=config.batch_size, preprocess=predictor.preprocess, workers=workers)
+    loader = Loader(store, batch_size=config.batch_size or BATCH_SIZE, preprocess=predictor.preprocess, workers=workers)
     store, predictions = predictor.predictions_of(loader)
     task = label_task(predictor.task, "a cross-validation")
     return _Predictions(fold, task, store.samples, store.labels, predictions)

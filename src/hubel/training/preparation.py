@@ -41,6 +41,7 @@ from hubel.training.precision import choose_precision
 from hubel.training.progress import Reporter
 from hubel.training.recipes import AUTO, recipe_of
 from hubel.transfer.freezing import trainable_stages
+from hubel.training.usual import with_usual_settings
 from hubel.weights import PretrainedModel
 
 _BYTES_PER_GB = 10**9
@@ -76,19 +77,25 @@ class Prepared:
     device: torch.device
 
     def loader(self, split: str) -> Loader:
+    @property
+    def batch_size(self) -> int:
+        """Pictures a step."""
+        assert self.config.batch_size is not None
+        return self.config.batch_size
+
         """Loads a split: the training split shuffled and augmented, the others as they are."""
         store, training, task = self.stores[split], split == "train", self.task
         workers = self.config.data.workers
         balanced = training and self.config.imbalance == "sampling"
         return Loader(
             store,
-            batch_size=self.config.batch_size,
+            batch_size=self.batch_size,
             preprocess=self.preprocess,
             augment=self.augment if training else None,
             seed=self.config.seed,
             shuffle=training,
             balance=task.sampling_groups(store.labels) if balanced and isinstance(task, LabelTask) else None,
-            drop_last=training and len(store) % self.config.batch_size == 1,  # BatchNorm needs two
+            drop_last=training and len(store) % self.batch_size == 1,  # BatchNorm needs two
             workers=default_workers(store, self.device) if workers is None else workers,
             pin_memory=self.device.type == "cuda",
             augment_on=self.device if training and self.device.type == "cuda" else None,
@@ -107,13 +114,13 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
     device = runtime.choose_device(config.device)
     if config.model.name is not None:
         model_entry(config.model.name)  # an unknown network is told before anything is read
-    config = _with_phases(config)
+    _with_phases(config)  # an unknown recipe is told before anything is read
     splits = _open(config, reporter)
     found = examine_in_brief(splits, config.data.near_duplicates, partial(reporter.preparing, "all"))
     for note in (*splits.notes, *found):
         reporter.message(note)
     task = make_task(config, splits)
-    config = _for_task(config, task)
+    config = _with_phases(_for_task(config, task))
 
     built = build_network(config, task, reporter)
     network = built.model
@@ -200,12 +207,13 @@ def make_task(config: TrainConfig, splits: DataSplits) -> AnyTask:
 
 
 def _for_task(config: TrainConfig, task: AnyTask) -> TrainConfig:
-    """The configuration with its task and network named.
+    """The configuration with its task and network named, and with what is usual for the task.
 
     Raises:
         ConfigError: The network, or a setting, is for other tasks.
     """
-    config = with_network(config.model_copy(update={"task": task.name}), task)
+    config = with_usual_settings(config.model_copy(update={"task": task.name}), task.name)
+    config = with_network(config, task)
     if isinstance(task, LabelTask):
         return config
     if task.labelling == "none":

@@ -13,6 +13,7 @@ from hubel.errors import ConfigError, unknown_name
 
 # The head's highest learning rate: (a network from random weights, a new head on trained features, everything finely).
 _RATES = {"adamw": (1e-3, 3e-3, 1e-3), "sgd": (0.05, 0.05, 0.01)}
+_DETECTOR_RATES = {"adamw": 2e-3, "sgd": 0.01}
 
 
 def _scratch(epochs: int | None, optimizer: str) -> tuple[Phase, ...]:
@@ -44,6 +45,11 @@ def _finely(name: str, epochs: int, optimizer: str, *, train: str) -> Phase:
     return Phase(name=name, epochs=epochs, train=train, learning_rate=rate, ratio=4, batch_norm="frozen")
 
 
+def _detector(epochs: int | None, optimizer: str) -> tuple[Phase, ...]:
+    """Everything at once, statistics too; what follows the backbone is new, and learns faster than the backbone."""
+    return (Phase(name="detector", epochs=epochs or 60, learning_rate=_DETECTOR_RATES[optimizer], ratio=2),)
+
+
 def _gradual(epochs: int | None, optimizer: str) -> tuple[Phase, ...]:
     """The head first (a fifth of the epochs), then the later half of the stages (another fifth), then everything."""
     epochs = epochs or 10
@@ -63,6 +69,7 @@ RECIPES: dict[str, Callable[[int | None, str], tuple[Phase, ...]]] = {
     "mid": _mid,
     "full": _full,
     "gradual": _gradual,
+    "detector": _detector,
 }
 
 # Chosen by a probe of the pictures (`hubel.training.auto`), so that it has no phases before these are known.

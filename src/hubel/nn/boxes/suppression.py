@@ -50,7 +50,7 @@ def nms(boxes: Tensor, scores: Tensor, *, iou_threshold: float, labels: Tensor |
 
 def _nms_class_by_class(boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold: float) -> Tensor:
     kept = []
-    for label in labels.unique():
+    for label in labels.bincount().nonzero()[:, 0]:
         own = (labels == label).nonzero()[:, 0]
         kept.append(own[nms(boxes[own], scores[own], iou_threshold=iou_threshold)])
     positions = torch.cat(kept).sort().values
