@@ -5,7 +5,7 @@ from torch import nn
 from hubel.errors import ConfigError
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import build_model, list_models, model_entry
-from hubel.transfer.freezing import FrozenStages, fingerprint, layer_groups, trainable_stages
+from hubel.transfer.freezing import FrozenStages, fingerprint, layer_groups, stages_of, trainable_stages
 
 
 def stage_names(network: nn.Module) -> list[str]:
@@ -102,3 +102,47 @@ def test_layer_groups_hold_every_trainable_parameter_once_the_head_last() -> Non
     members = [id(p) for group in groups for module in group for p in module.parameters()]
     assert sorted(members) == sorted(id(p) for p in network.parameters())
     assert layer_groups(network, ()) == [[network.head]]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("yolo_n", {}),
+        ("yolo_n/resnet18", {"frozen_norm": True}),
+        ("faster_rcnn/resnet18", {"frozen_norm": True}),
+        ("localizer/resnet18", {}),
+        ("unet/resnet18", {}),
+        ("fcn_resnet50", {}),
+        ("unet", {}),
+    ],
+)
+@pytest.mark.parametrize("train", ["head", "later", "all"])
+def test_every_network_has_stages_to_freeze_and_a_rest_that_trains(name: str, arguments: dict[str, bool], train: str):
+    network = build_model(name, **arguments)
+    frozen = FrozenStages(network, train)
+    members = [p for group in layer_groups(network, frozen.trained) for module in group for p in module.parameters()]
+    trained = {id(p) for p in network.parameters() if p.requires_grad}
+    assert trained <= {id(p) for p in members}
+    assert len({id(p) for p in members}) == len(members)
+    assert not any(p.requires_grad for module in frozen.frozen for p in module.parameters())
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    if arguments.get("frozen_norm"):
+        frozen.set_training_mode()
+        held = [norm for norm in norms if norm in set(network.backbone.modules())]
+        assert held
+        assert not any(p.requires_grad for norm in held for p in norm.parameters())
+        assert not any(norm.training for norm in held)
+
+
+def test_what_follows_a_backbone_trains_with_the_head() -> None:
+    network = build_model("unet/resnet18")
+    assert list(stages_of(network)) == ["conv1", "conv2", "conv3", "conv4", "conv5"]
+    ((*rest,),) = layer_groups(network, ())
+    assert rest == [*(network.stages[f"up{stride}"] for stride in (16, 8, 4, 2, 1)), network.head]
+    detector = build_model("yolo_n/resnet18")
+    assert layer_groups(detector, ()) == [[detector.neck, detector.heads]]
+
+
+def test_a_module_without_stages_is_told() -> None:
+    with pytest.raises(ValueError, match="a Linear came: expected a network with stages or a backbone"):
+        stages_of(nn.Linear(1, 1))
