@@ -168,3 +168,17 @@ def test_a_least_score_is_for_detection(hubel: Hubel, tmp_path: Path):
     outcome = hubel("predict", path, data, "--draw", tmp_path / "drawn")
     assert outcome.status == 0, outcome.err
     assert len(list((tmp_path / "drawn").iterdir())) == 2
+
+
+def test_a_classifier_slides_over_pictures(hubel: Hubel, tmp_path: Path):
+    path = tmp_path / "best.safetensors"
+    bundle = Bundle("classification", "simple_cnn", Preprocess(size=(28, 28), resize_to=28), ("blue", "red"))
+    save_bundle(path, bundle, build_model("simple_cnn", num_classes=2, in_channels=3).state_dict())
+    data = write_pictures(tmp_path / "data", 2)
+    outcome = hubel("predict", path, data, "--sliding-windows", "28,40", "--step", 1, "--least-score", 0, "--json")
+    assert outcome.status == 0, outcome.err
+    assert "no class for windows without an object" in outcome.err
+    assert len(json.loads(outcome.out)["annotations"]) > 2
+    outcome = hubel("predict", path, data, "--sliding-windows", "28,wide")
+    assert outcome.status == 2
+    assert outcome.error == "error: --sliding-windows is '28,wide': expected sides in pixels, such as 96,128"

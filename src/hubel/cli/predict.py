@@ -39,6 +39,11 @@ def predict(
         Path | None,
         typer.Option("--draw", help="Write each picture with what is predicted drawn onto it into this folder."),
     ] = None,
+    sliding_windows: Annotated[
+        str | None,
+        typer.Option("--sliding-windows", help="Detect with a classifier: sides of windows in pixels, such as 96,128."),
+    ] = None,
+    step: Annotated[float, typer.Option("--step", help="Of sliding windows, as a share of their side.")] = 0.5,
     least_score: Annotated[
         float | None,
         typer.Option("--least-score", min=0, max=1, help="Report objects from this score on; else as in training."),
@@ -69,6 +74,8 @@ def predict(
     runtime.start()
     predictors = [load(model, device=device) for model in models]
     check_same_task(predictors, way)
+    if sliding_windows is not None:
+        predictors = slid(predictors, sliding_windows, step)
     if least_score is not None:
         report_from(least_score, predictors)
     if films := [image for image in images if is_film(image)]:
@@ -128,6 +135,24 @@ def split_models(arguments: list[str]) -> tuple[list[str], list[str]]:
     while count < len(arguments) and is_model(arguments[count]):
         count += 1
     return arguments[:count], arguments[count:]
+
+
+def slid(predictors: list[Predictor], sides: str, step: float) -> list[Predictor]:
+    """Models of whole pictures as detectors, by windows with sides such as `96,128`.
+
+    Raises:
+        ConfigError: The sides are no numbers, or the models are for another task.
+    """
+    from hubel.errors import ConfigError
+    from hubel.inference.windows import doubt, sliding
+
+    numbers = [text.strip() for text in sides.split(",")]
+    if not all(number.isdecimal() for number in numbers):
+        raise ConfigError(f"--sliding-windows is '{sides}': expected sides in pixels, such as 96,128")
+    detectors = [sliding(predictor, [int(number) for number in numbers], step=step) for predictor in predictors]
+    if note := doubt(detectors[0]):
+        print(note, file=sys.stderr)
+    return detectors
 
 
 def report_from(least_score: float, predictors: list[Predictor]) -> None:
