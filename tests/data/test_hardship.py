@@ -112,7 +112,10 @@ FLAT = """
     from hubel.preprocessing import Preprocess
 
     def parent(folder):
-        return int(Path(folder, "stat").read_text().rpartition(")")[2].split()[1])
+        try:
+            return int(Path(folder, "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:  # another program's process, which has ended since it was listed
+            return None
 
     def proportional(pid):
         # Not the pages of files: of libraries, other programs share some, and the share changes as they come and go.
