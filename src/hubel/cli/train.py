@@ -181,7 +181,12 @@ def _print_end(run: Any, as_json: bool) -> None:
                 typer.echo(f"  {baseline['name']}: {figure_text(first, baseline[first])}")
     if "wait_share" in run.metrics:  # an older run that is finished already has none
         typer.echo(f"training waited for pictures {100 * run.metrics['wait_share']:.1f} % of its time")
-    typer.echo(f"\nmodel   {run.bundle}\nreport  {run.report}\n\nnext:\n  hubel predict {run.bundle} PICTURES...")
+    typer.echo(f"\nmodel   {run.bundle}\nreport  {run.report}\n\nnext:")
+    if "collapse" in run.metrics:  # of a GAN, which predicts nothing
+        typer.echo(f"  hubel generate {run.bundle} --out samples.png")
+        typer.echo(f"  hubel evaluate {run.bundle} PICTURES --extractor CLASSIFIER")
+        return
+    typer.echo(f"  hubel predict {run.bundle} PICTURES...")
     typer.echo(f"  hubel evaluate {run.bundle} OTHER-PICTURES")
 
 

@@ -144,6 +144,18 @@ class Predictor:
             [self], images, batch_size=batch_size, tta=tta, average=average, on_unreadable=on_unreadable
         )
 
+    def sample(self, count: int, seed: int = 0) -> npt.NDArray[np.uint8]:
+        """Pictures that a generator makes, uint8 (count, H, W, C); the same seed gives the same ones.
+
+        More of it, such as ways from one sample to another, is in `hubel.inference.generator.Generator`.
+
+        Raises:
+            ConfigError: The model samples none.
+        """
+        from hubel.inference.generator import Generator
+
+        return Generator(self.bundle, self.network, device=str(self.device), path=self.path).sample(count, seed)
+
     @torch.inference_mode()
     def logits(self, arrays: npt.NDArray[np.uint8]) -> torch.Tensor:
         """The network's outputs for preprocessed pictures, divided by the bundle's temperature.

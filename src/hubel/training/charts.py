@@ -79,6 +79,35 @@ def draw_curves(history: Sequence[dict[str, Any]], best_epoch: int) -> dict[str,
     return svgs
 
 
+def draw_figures(history: Sequence[dict[str, Any]], drawings: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Curves over the epochs.
+
+    Args:
+        history: The rows of `metrics.csv`.
+        drawings: By title, the column of each curve by its label.
+
+    Returns:
+        SVG elements by title.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    epochs = [row["epoch"] for row in history]
+    svgs = {}
+    with mpl.rc_context(STYLE):
+        for title, lines in drawings.items():
+            figure = Figure(figsize=(4.6, 2.8), layout="constrained")
+            axes = figure.subplots()
+            for (label, column), colour in zip(lines.items(), (_TRAIN, _VALIDATION, _PLAIN), strict=False):
+                values = [row[column] for row in history]
+                axes.plot(epochs, values, label=label, color=colour, marker="o" if len(epochs) < 4 else None, ms=4)
+            axes.set_xlabel("epoch")
+            axes.grid(axis="y")
+            axes.legend(frameon=False, fontsize=9)
+            svgs[title] = _svg(figure)
+    return svgs
+
+
 def _drawn(row: Mapping[str, Any]) -> list[str]:
     """The figures of an epoch's row that are drawn: the loss and whatever else training measured, and the headline."""
     trained = [name.removeprefix("train_") for name in row if name.startswith("train_")]

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from hubel import runtime
-from hubel.bundle import Bundle, load_tensors, save_bundle
+from hubel.bundle import load_tensors, save_bundle
+from hubel.models.generative import DCGAN
 from hubel.results import Metrics
-from hubel.tasks.task import PlaceTask, Task
+from hubel.tasks.task import PlaceTask
+from hubel.training.adversarial_run import play_and_finish
 from hubel.training.final_figures import baselines_of, measure_run
 from hubel.training.fit import Fit, FitSettings
 from hubel.training.folder import RunFolder, read_table
 from hubel.training.interruption import Interrupted, StopRequest
 from hubel.training.plan import PlannedPhase, TrialLoss, make_plan
-from hubel.training.preparation import Prepared
+from hubel.training.preparation import Prepared, bundle_of
 from hubel.training.report import Report, write_report
 from hubel.training.run_log import LoggingReporter
 from hubel.training.step_loss import step_loss_of, targets_on
@@ -31,6 +32,9 @@ def fit_and_finish(prepared: Prepared, folder: RunFolder, log: LoggingReporter) 
         HubelError: Something goes wrong on the way; earlier files are whole.
         Interrupted: Stopped; everything is saved.
     """
+    if isinstance(prepared.network, DCGAN):
+        play_and_finish(prepared, folder, log)
+        return
     config = prepared.config
     log.message(
         f"{config.model.name} on {prepared.device}: "
@@ -58,7 +62,7 @@ def fit_and_finish(prepared: Prepared, folder: RunFolder, log: LoggingReporter) 
         "train": {name: best_row[f"train_{name}"] for name in ("loss", prepared.task.score_name)},
         **{split: values.to_dict() | baselines_of(task, stores, split) for split, values in measured.items()},
     }
-    bundle = _bundle(prepared, metrics, task)
+    bundle = bundle_of(prepared, metrics, task)
     save_bundle(folder.bundle, bundle, load_tensors(folder.bundle))
     report = Report(
         bundle=bundle,
@@ -134,7 +138,7 @@ def _fit(prepared: Prepared, folder: RunFolder, log: LoggingReporter, stop: Stop
     config = prepared.config
 
     def save_best(tensors: Mapping[str, torch.Tensor], validation: Metrics) -> None:
-        save_bundle(folder.bundle, _bundle(prepared, {"validation": validation.to_dict()}, prepared.task), tensors)
+        save_bundle(folder.bundle, bundle_of(prepared, {"validation": validation.to_dict()}, prepared.task), tensors)
 
     return Fit(
         prepared.network,
@@ -160,22 +164,4 @@ def _fit(prepared: Prepared, folder: RunFolder, log: LoggingReporter, stop: Stop
         write_history=folder.write_history,
         reporter=log,
         stop=stop,
-    )
-
-
-def _bundle(prepared: Prepared, metrics: Mapping[str, Any], task: Task) -> Bundle:
-    """What the run's model says of itself; of paths to data only the last name, for models are passed on."""
-    values = prepared.config.model_dump(mode="json")
-    values["data"]["path"] = prepared.splits.root.name
-    if prepared.config.data.groups:
-        values["data"]["groups"] = Path(prepared.config.data.groups).name
-    return Bundle(
-        task=task.name,
-        network=prepared.config.model.name or "",
-        arguments=prepared.config.model.arguments,
-        preprocess=prepared.preprocess,
-        **task.in_bundle(),
-        metrics=metrics,
-        fingerprint=prepared.splits.fingerprint,
-        config=values,
     )

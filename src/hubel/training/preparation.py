@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from hubel import runtime
+from hubel.bundle import Bundle
 from hubel.config import AugmentConfig, TrainConfig
 from hubel.data.augmentation import Augment, augment_of
 from hubel.data.doctor.brief import examine_in_brief
@@ -26,7 +27,7 @@ from hubel.models.registry import model_entry
 from hubel.preprocessing import Preprocess
 from hubel.tasks.classification import ClassificationTask
 from hubel.tasks.registry import TASKS, task_for
-from hubel.tasks.task import AnyTask, LabelTask, label_task
+from hubel.tasks.task import AnyTask, LabelTask, Task, label_task
 from hubel.training.inputs import choose_preprocess, preprocess_of_bundle, usual_rule
 from hubel.training.network import (
     build_network,
@@ -40,8 +41,8 @@ from hubel.training.network import (
 from hubel.training.precision import choose_precision
 from hubel.training.progress import Reporter
 from hubel.training.recipes import AUTO, recipe_of
-from hubel.transfer.freezing import trainable_stages
 from hubel.training.usual import with_usual_settings
+from hubel.transfer.freezing import trainable_stages
 from hubel.weights import PretrainedModel
 
 _BYTES_PER_GB = 10**9
@@ -76,13 +77,13 @@ class Prepared:
     augment: Augment
     device: torch.device
 
-    def loader(self, split: str) -> Loader:
     @property
     def batch_size(self) -> int:
         """Pictures a step."""
         assert self.config.batch_size is not None
         return self.config.batch_size
 
+    def loader(self, split: str) -> Loader:
         """Loads a split: the training split shuffled and augmented, the others as they are."""
         store, training, task = self.stores[split], split == "train", self.task
         workers = self.config.data.workers
@@ -124,7 +125,7 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
 
     built = build_network(config, task, reporter)
     network = built.model
-    check_learns(network, task)
+    check_learns(network, task, config.phases or ())
     config = _with_weights_named(config, built)
     if not isinstance(network, DCGAN):
         for phase in config.phases or ():
@@ -333,3 +334,21 @@ def _read_pictures(
     for item in unreadable:
         reporter.message(f"left out {item.sample.name}: {item.reason}")
     return stores, unreadable
+
+
+def bundle_of(prepared: Prepared, metrics: Mapping[str, Any], task: Task) -> Bundle:
+    """What the run's model says of itself; of paths to data only the last name, for models are passed on."""
+    values = prepared.config.model_dump(mode="json")
+    values["data"]["path"] = prepared.splits.root.name
+    if prepared.config.data.groups:
+        values["data"]["groups"] = Path(prepared.config.data.groups).name
+    return Bundle(
+        task=task.name,
+        network=prepared.config.model.name or "",
+        arguments=prepared.config.model.arguments,
+        preprocess=prepared.preprocess,
+        **task.in_bundle(),
+        metrics=metrics,
+        fingerprint=prepared.splits.fingerprint,
+        config=values,
+    )

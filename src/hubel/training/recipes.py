@@ -72,6 +72,8 @@ RECIPES: dict[str, Callable[[int | None, str], tuple[Phase, ...]]] = {
     "detector": _detector,
 }
 
+_RATE_OF_GANS = 2e-4  # Radford et al. 2016, arXiv:1511.06434, section 3
+
 # Chosen by a probe of the pictures (`hubel.training.auto`), so that it has no phases before these are known.
 AUTO = "auto"
 
@@ -89,12 +91,25 @@ def phases_from(train: str, *, epochs: int | None, optimizer: str) -> tuple[Phas
     return _mid(epochs, optimizer, train)
 
 
+def plays_adversary(config: TrainConfig) -> bool:
+    """Whether a configuration is that of a GAN, which is the usual network for generation."""
+    return config.model.name == "dcgan" or (config.model.name is None and config.task == "generation")
+
+
 def recipe_of(config: TrainConfig) -> tuple[Phase, ...]:
     """The phases of a configuration's recipe, whatever phases it spells out.
 
     Raises:
         ConfigError: There is no such recipe.
     """
+    if plays_adversary(config):
+        if config.recipe not in (None, "scratch") or config.learning_rate == "find":
+            raise ConfigError(
+                "a GAN trains both its networks from the beginning, and has no loss whose fall would tell a rate: "
+                f"leave out {'--recipe' if config.recipe not in (None, 'scratch') else '--lr find'}"
+            )
+        rate = config.learning_rate or _RATE_OF_GANS
+        return (Phase(name="adversarial", epochs=config.epochs or 60, learning_rate=float(rate)),)
     return resolve_recipe(
         config.recipe,
         pretrained=config.model.weights is not None,

@@ -1,0 +1,127 @@
+"""A prepared GAN in its folder: trained, written and reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from torch import Tensor
+
+from hubel.bundle import save_bundle
+from hubel.data.thumbnails import as_address, thumbnail
+from hubel.files import write_whole
+from hubel.models.generative import DCGAN
+from hubel.pages import render_page
+from hubel.results.naming import TITLES
+from hubel.training.adversarial import AdversarialFit, AdversarialSettings
+from hubel.training.charts import draw_figures
+from hubel.training.folder import RunFolder
+from hubel.training.interruption import Interrupted, StopRequest
+from hubel.training.preparation import Prepared, bundle_of
+from hubel.training.run_log import LoggingReporter
+
+SHEETS = "samples"
+_TRAINING_PICTURES = 16
+
+
+def play_and_finish(prepared: Prepared, folder: RunFolder, log: LoggingReporter) -> None:
+    """Train from the folder's checkpoint, or from the beginning, and write all that a finished run has.
+
+    Raises:
+        HubelError: Something goes wrong on the way; earlier files are whole.
+        Interrupted: Stopped; everything is saved.
+    """
+    config, network = prepared.config, prepared.network
+    assert isinstance(network, DCGAN)
+    (phase,) = config.phases or ()
+    log.message(
+        f"{config.model.name} on {prepared.device}: {len(prepared.stores['train']):,} training pictures without "
+        f"labels, {phase.epochs} epochs of {len(prepared.loader('train')):,} steps, game {config.generative.game}"
+    )
+
+    def save(tensors: Mapping[str, Tensor], row: Mapping[str, Any]) -> None:
+        save_bundle(folder.bundle, bundle_of(prepared, {"train": _figures(row)}, prepared.task), tensors)
+
+    settings = AdversarialSettings(
+        phase=phase,
+        generative=config.generative,
+        seed=config.seed,
+        checkpoint=folder.checkpoint,
+        checkpoint_seconds=config.checkpoint_seconds,
+        bfloat16=config.precision == "bfloat16",
+        sheets=folder.path / SHEETS,
+    )
+    with StopRequest() as stop:
+        fit = AdversarialFit(
+            network,
+            prepared.preprocess,
+            prepared.loader("train"),
+            prepared.stores["validation"],
+            settings,
+            save=save,
+            write_history=folder.write_history,
+            reporter=log,
+            stop=stop,
+        )
+        try:
+            progress = fit.run(resume=folder.checkpoint.is_file())
+        except Interrupted as stopped:
+            stopped.run = folder.path
+            raise
+    last = progress.history[-1]
+    metrics: dict[str, Any] = {
+        "train": _figures(last),
+        "collapse": list(fit.alarms),
+        "seconds": round(sum(row["seconds"] for row in progress.history), 1),
+        "epochs": progress.total_epochs,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "device": str(prepared.device),
+    }
+    log.message(f"the samples differ {last['validation_diversity']:.0%} as much as real pictures")
+    _write_page(folder, prepared, progress.history, metrics)
+    folder.write_metrics(metrics)  # last: a folder with a metrics.json is finished
+
+
+def _figures(row: Mapping[str, Any]) -> dict[str, float]:
+    told = ("train_loss", "train_generator_loss", "train_discriminator_accuracy", "validation_diversity")
+    return {name.partition("_")[2]: row[name] for name in told}
+
+
+def _write_page(
+    folder: RunFolder, prepared: Prepared, history: Sequence[dict[str, Any]], metrics: Mapping[str, Any]
+) -> None:
+    samples = prepared.stores["train"].samples
+    sheets = sorted((folder.path / SHEETS).glob("epoch-*.png"))
+    drawn = {
+        "Losses": {
+            TITLES["loss"]: "train_loss",
+            TITLES["generator_loss"]: "train_generator_loss",
+        },
+        "Who wins": {
+            TITLES["discriminator_accuracy"]: "train_discriminator_accuracy",
+            TITLES["diversity"]: "validation_diversity",
+        },
+    }
+    text = render_page(
+        "hubel.training",
+        "adversarial.html.j2",
+        name=folder.path.name,
+        network=prepared.config.model.name,
+        metrics=metrics,
+        game=prepared.config.generative.game,
+        curves=draw_figures(history, drawn),
+        sheets=[(int(path.stem.partition("-")[2]), _address(path)) for path in sheets],
+        pictures=[each for sample in samples[:_TRAINING_PICTURES] if (each := thumbnail(sample))],
+        size=prepared.preprocess.size,
+        config=prepared.config.to_yaml(),
+    )
+    write_whole(folder.report, text)
+
+
+def _address(path: Path) -> str:
+    with Image.open(path) as image:
+        image.load()
+        factor = max(1, 480 // max(image.size))
+        return as_address(image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST))
