@@ -345,3 +345,10 @@ def test_the_library_does_the_same(trained: Path) -> None:
     assert result.probabilities == pytest.approx(evaluation.predictions[0], abs=1e-5)
     with pytest.raises(HubelError, match="did you mean ten-crop"):
         library.evaluate(model, trained / "three", tta="tencrop")
+
+
+def test_the_copy_of_a_compressed_archive_is_told(hubel: Hubel, trained: Path, tmp_path: Path):
+    shutil.make_archive(str(tmp_path / "three"), "gztar", trained / "three")
+    said = hubel("evaluate", trained / "one", tmp_path / "three.tar.gz", "--split", "all", *CPU)
+    assert said.status == 0, said.err
+    assert "three.tar.gz is unpacked into the cache, once" in said.err

@@ -75,26 +75,7 @@ def evaluate(
     *models, data = models_and_data
     if not models:
         raise ConfigError(f"one argument came, '{data}': expected a model and then a folder of pictures")
-    from hubel.evaluation.curves import check_suffix
-
-    for drawing in (calibration, curves):
-        if drawing is not None:
-            check_suffix(drawing)
-    drawn = {"--calibration": calibration, "--curves": curves}
-    if named := [option for option, drawing in drawn.items() if drawing is not None]:
-        from hubel.bundle import inspect_bundle
-        from hubel.tasks.registry import task_of
-        from hubel.tasks.task import label_task
-
-        bundle = inspect_bundle(Path(models[0]))
-        label_task(task_of(bundle), named[0])
-    if curves is not None and positive is None:
-        if not bundle.classes:
-            raise ConfigError("--curves came, but the model predicts a number: they are of one class against the rest")
-        if bundle.task != "classification" or len(bundle.classes) != 2:
-            raise ConfigError(
-                f"--curves are of one class against the rest: add --positive, one of {', '.join(bundle.classes)}"
-            )
+    _check_drawings(Path(models[0]), calibration, curves, positive)
     from hubel import runtime
     from hubel.cli.progress import evaluation_progress
     from hubel.evaluation.evaluate import evaluate as run_evaluation
@@ -130,6 +111,33 @@ def evaluate(
         from hubel.cli.text import output as console_on_stdout
 
         print_evaluation(evaluation, console_on_stdout())
+
+
+def _check_drawings(model: Path, calibration: Path | None, curves: Path | None, positive: str | None) -> None:
+    """Refuse drawings that cannot be made before anything is computed."""
+    from hubel.errors import ConfigError
+
+    drawn = {"--calibration": calibration, "--curves": curves}
+    asked = {option: path for option, path in drawn.items() if path is not None}
+    if not asked:
+        return
+    from hubel.bundle import inspect_bundle
+    from hubel.evaluation.curves import check_suffix
+    from hubel.tasks.registry import task_of
+    from hubel.tasks.task import label_task
+
+    for path in asked.values():
+        check_suffix(path)
+    bundle = inspect_bundle(model)
+    label_task(task_of(bundle), next(iter(asked)))
+    if curves is None or positive is not None:
+        return
+    if not bundle.classes:
+        raise ConfigError("--curves came, but the model predicts a number: they are of one class against the rest")
+    if bundle.task != "classification" or len(bundle.classes) != 2:
+        raise ConfigError(
+            f"--curves are of one class against the rest: add --positive, one of {', '.join(bundle.classes)}"
+        )
 
 
 def _write_files(evaluation: Evaluation, output: Path | None, calibration: Path | None, curves: Path | None) -> None:
