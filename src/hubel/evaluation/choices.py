@@ -19,6 +19,8 @@ from hubel.tasks.calibration import expected_calibration_error, fit_temperature
 from hubel.tasks.classification import softmax
 from hubel.tasks.task import AnyTask, Floats, Labels, LabelTask, label_task
 
+_HALF = Threshold(0.5)
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -70,7 +72,7 @@ class Choices:
     task: AnyTask
     asked: Asked
     of_class: int | None = None
-    limit: Threshold = Threshold(0.5)
+    limit: Threshold = _HALF
     temperature: float | None = None
     chosen_on: Selection | None = None
     chosen_name: str = ""

@@ -35,7 +35,7 @@ from hubel.tasks.task import Floats, Labels, LabelTask, label_task
 from hubel.training.api import whole_configuration
 from hubel.training.folder import RunFolder, claim_folder, find_folder, refuse_taken
 from hubel.training.interruption import Interrupted
-from hubel.training.preparation import wanted_labelling
+from hubel.training.pictures import wanted_labelling
 from hubel.training.progress import Reporter
 from hubel.training.run import Run, finished_run, make_ready, resume, with_absolute_paths
 from hubel.training.usual import BATCH_SIZE

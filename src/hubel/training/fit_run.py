@@ -123,7 +123,7 @@ def _plan(prepared: Prepared) -> list[PlannedPhase]:
 
 def _loss_of_first_batch(prepared: Prepared) -> TrialLoss:
     """The loss of the run's first step."""
-    batch = next(prepared.loader("train").epoch(0))
+    batch = next(prepared.loader("train", workers=0).epoch(0))
     images = prepared.preprocess.normalise(runtime.to_device(batch.images, prepared.device))
     targets = targets_on(batch.labels, prepared.device)
     step_loss = step_loss_of(prepared.task, trained_aux=(), mixup=0.0, cutmix=0.0)

@@ -16,17 +16,14 @@ from hubel.bundle import Bundle
 from hubel.config import AugmentConfig, TrainConfig
 from hubel.data.augmentation import Augment, augment_of
 from hubel.data.doctor.brief import examine_in_brief
-from hubel.data.groups import Grouping
-from hubel.data.labels import Labelling, label_array
+from hubel.data.labels import label_array
 from hubel.data.loading import Loader, channel_statistics, default_workers
-from hubel.data.splits import DataSplits, open_division
+from hubel.data.splits import DataSplits
 from hubel.data.store import PictureStore, Unreadable, prepare_store, refuse_share
-from hubel.errors import DataError, TrainingError
 from hubel.models.generative import DCGAN
 from hubel.models.registry import model_entry
 from hubel.preprocessing import Preprocess
-from hubel.tasks.classification import ClassificationTask
-from hubel.tasks.registry import TASKS, task_for
+from hubel.tasks.registry import task_for
 from hubel.tasks.task import AnyTask, LabelTask, Task, label_task
 from hubel.training.inputs import choose_preprocess, preprocess_of_bundle, usual_rule
 from hubel.training.network import (
@@ -38,6 +35,7 @@ from hubel.training.network import (
     with_size,
     with_values_of,
 )
+from hubel.training.pictures import open_pictures
 from hubel.training.precision import choose_precision
 from hubel.training.progress import Reporter
 from hubel.training.recipes import AUTO, recipe_of
@@ -83,10 +81,15 @@ class Prepared:
         assert self.config.batch_size is not None
         return self.config.batch_size
 
-    def loader(self, split: str) -> Loader:
-        """Loads a split: the training split shuffled and augmented, the others as they are."""
+    def loader(self, split: str, *, workers: int | None = None) -> Loader:
+        """Loads a split: the training split shuffled and augmented, the others as they are.
+
+        Args:
+            split: Its name.
+            workers: Processes that load pictures; None: as the settings say, else as many as pay.
+        """
         store, training, task = self.stores[split], split == "train", self.task
-        workers = self.config.data.workers
+        workers = self.config.data.workers if workers is None else workers
         balanced = training and self.config.imbalance == "sampling"
         return Loader(
             store,
@@ -116,7 +119,7 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
     if config.model.name is not None:
         model_entry(config.model.name)  # an unknown network is told before anything is read
     _with_phases(config)  # an unknown recipe is told before anything is read
-    splits = _open(config, reporter)
+    splits = open_pictures(config, reporter)
     found = examine_in_brief(splits, config.data.near_duplicates, partial(reporter.preparing, "all"))
     for note in (*splits.notes, *found):
         reporter.message(note)
@@ -159,39 +162,6 @@ def build_augment(
     for note in notes:
         reporter.message(note)
     return augment
-
-
-def _open(config: TrainConfig, reporter: Reporter) -> DataSplits:
-    """The division of the pictures, with the labels that the task or else the network wants."""
-    data, wanted = config.data, wanted_labelling(config)
-
-    def divided(labelling: Labelling | None) -> DataSplits:
-        return open_division(
-            Path(data.path),
-            validation_fraction=data.validation_fraction,
-            test_fraction=data.test_fraction,
-            grouping=Grouping(data.group, Path(data.groups) if data.groups else None),
-            folds=data.folds,
-            fold=data.fold,
-            labelling=labelling,
-            near_duplicates=data.near_duplicates,
-            tell=reporter.message,
-        )
-
-    try:
-        return divided(wanted)
-    except DataError:
-        if wanted is None or config.task is not None:
-            raise
-        return divided(None)  # where that works, `with_network` tells which networks suit the labels that there are
-
-
-def wanted_labelling(config: TrainConfig) -> Labelling | None:
-    """The labels that the configuration's task needs, or its network; None: those that the data has."""
-    if config.task is not None:
-        return TASKS[config.task].labelling
-    kind = None if config.model.name is None else model_entry(config.model.name).task
-    return TASKS[kind].labelling if kind in TASKS and kind != ClassificationTask.name else None
 
 
 def make_task(config: TrainConfig, splits: DataSplits) -> AnyTask:
@@ -263,24 +233,6 @@ def _note_imbalance(counts: Sequence[int], classes: Sequence[str], reporter: Rep
         )
 
 
-def check_same_data(splits: DataSplits, stored: str) -> None:
-    """Make sure that a resumed run sees the pictures that it began with.
-
-    Args:
-        splits: As found now.
-        stored: The text of the run's `splits.csv`.
-
-    Raises:
-        TrainingError: They differ; how many do is told.
-    """
-    now, before = set(splits.to_csv().splitlines()), set(stored.splitlines())
-    if now != before:
-        raise TrainingError(
-            f"the pictures in {splits.root} have changed since the run began ({len(now - before)} new or changed, "
-            f"{len(before - now)} gone): put them back, or start a new run without --resume"
-        )
-
-
 def _with_precision(
     config: TrainConfig,
     device: torch.device,
@@ -301,9 +253,7 @@ def _with_phases(config: TrainConfig) -> TrainConfig:
 
 
 def _with_weights_named(config: TrainConfig, built: PretrainedModel) -> TrainConfig:
-    """The configuration with the weights that `imagenet` means today, for that may change, and what they want of the
-    network; paths stay.
-    """
+    """The configuration with what `imagenet` means today, for that may change, and wants of the network; paths stay."""
     changes: dict[str, Any] = {"arguments": {**built.arguments, **config.model.arguments}}
     if built.weights is not None and not Path(config.model.weights or "").is_file():
         changes["weights"] = built.weights

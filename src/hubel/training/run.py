@@ -15,7 +15,8 @@ from hubel.files import write_whole
 from hubel.training.auto import with_chosen_phases
 from hubel.training.fit_run import fit_and_finish
 from hubel.training.folder import RunFolder, claim_folder, find_folder, refuse_taken, table
-from hubel.training.preparation import Prepared, check_same_data, prepare
+from hubel.training.pictures import check_same_data
+from hubel.training.preparation import Prepared, prepare
 from hubel.training.progress import Reporter
 from hubel.training.rate_finder import HIGHEST_RATE, LOWEST_RATE, STEPS, RateSearch, search_rate
 from hubel.training.recipes import with_learning_rate
