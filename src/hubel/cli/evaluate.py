@@ -59,6 +59,13 @@ def evaluate(
         Path | None,
         typer.Option("--curves", help="Draw the ROC and precision-recall curves: out.png, .svg or .pdf, and out.csv."),
     ] = None,
+    extractor: Annotated[
+        Path | None,
+        typer.Option(
+            "--extractor",
+            help="Of a generator: a classifier's bundle, by whose features samples are compared with DATA.",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")] = "auto",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures computed together.")] = 32,
     max_unreadable: Annotated[
@@ -75,6 +82,15 @@ def evaluate(
     *models, data = models_and_data
     if not models:
         raise ConfigError(f"one argument came, '{data}': expected a model and then a folder of pictures")
+    if extractor is not None:
+        named = {"--tta": tta, "--positive": positive, "--threshold": threshold, "--validation": validation}
+        named |= {"--calibration": calibration, "--curves": curves, "--output": output}
+        if given := [option for option, value in named.items() if value is not None]:
+            raise ConfigError(f"{given[0]} came with --extractor, which measures samples: leave one of them out")
+        if len(models) > 1:
+            raise ConfigError(f"--extractor came with {len(models)} models: expected one, a generator")
+        _evaluate_generator(models[0], data, extractor, device, json_)
+        return
     _check_drawings(Path(models[0]), calibration, curves, positive)
     from hubel import runtime
     from hubel.cli.progress import evaluation_progress
@@ -111,6 +127,22 @@ def evaluate(
         from hubel.cli.text import output as console_on_stdout
 
         print_evaluation(evaluation, console_on_stdout())
+
+
+def _evaluate_generator(model: str, data: str, extractor: Path, device: str, as_json: bool) -> None:
+    """Print how far a generator's samples are from pictures."""
+    import json
+
+    from hubel import runtime
+    from hubel.cli.progress import evaluation_progress
+    from hubel.evaluation.generated import evaluate_generator
+
+    runtime.start()
+    with evaluation_progress() as progress:
+        measured = evaluate_generator(model, data, extractor, device=device, progress=progress)
+    for reason in measured.unreadable:
+        print(f"left out {reason}", file=sys.stderr)
+    typer.echo(json.dumps(measured.to_dict(), indent=2, ensure_ascii=False) if as_json else measured.text())
 
 
 def _check_drawings(model: Path, calibration: Path | None, curves: Path | None, positive: str | None) -> None:

@@ -1,0 +1,229 @@
+"""A generator measured by a classifier: how far its samples are from pictures, and which classes they show."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from hubel.data.decoding import UnreadableImage, read_array
+from hubel.data.inputs import list_images
+from hubel.errors import ConfigError, DataError
+from hubel.inference.generator import Generator
+from hubel.inference.predictor import Predictor
+from hubel.models.network import ClassificationNetwork
+from hubel.tasks.classification import ClassificationTask
+from hubel.tasks.generative.collapse import CONFIDENT, ClassCoverage, class_coverage, diversity
+from hubel.tasks.generative.sample_distances import (
+    KID_SUBSET_SIZE,
+    KernelDistance,
+    frechet_distance,
+    kernel_distance,
+)
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from hubel.inference.predictor import Picture
+
+    Pixels = npt.NDArray[np.uint8]
+    Floats = npt.NDArray[np.float64]
+
+_MOST = 10_000  # samples, unless a number is given
+_AT_ONCE = 64
+_HASH = 12  # characters of the extractor's SHA-256 that are shown
+
+
+@dataclass(frozen=True, eq=False)
+class GeneratorEvaluation:
+    """What was measured of a generator, and by what.
+
+    Attributes:
+        samples: How many were drawn.
+        pictures: How many real ones they are compared with.
+        fid: The Fréchet distance.
+        kid: The kernel distance.
+        subset_size: Pictures in each of the kernel distance's subsets.
+        diversity: The mean distance of two samples' features, relative to that of two pictures'.
+        coverage: The classes that the extractor takes the samples for.
+        coverage_of_pictures: And the pictures.
+        classes: Their names.
+        extractor: The network whose features these are.
+        digest: The SHA-256 of its file.
+        features: How many features a picture has.
+        resize: How samples and pictures become its input.
+        unreadable: Pictures that were left out, with reasons.
+    """
+
+    samples: int
+    pictures: int
+    fid: float
+    kid: KernelDistance
+    subset_size: int
+    diversity: float
+    coverage: ClassCoverage
+    coverage_of_pictures: ClassCoverage
+    classes: tuple[str, ...]
+    extractor: str
+    digest: str
+    features: int
+    resize: str
+    unreadable: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """The figures for people, never without what they were measured by."""
+        width = max(map(len, self.classes))
+        shares = zip(self.classes, self.coverage.shares, self.coverage_of_pictures.shares, strict=True)
+        return "\n".join(
+            [
+                f"{self.samples:,} samples against {self.pictures:,} pictures, by the {self.features:,} features of "
+                f"{self.extractor} (SHA-256 {self.digest[:_HASH]}); {self.resize}",
+                "",
+                f"FID        {self.fid:.4g}",
+                f"KID        {self.kid.mean:.4g} ± {self.kid.deviation:.2g} (subsets of {self.subset_size:,})",
+                f"diversity  {self.diversity:.0%} of the pictures'",
+                f"coverage   {self.coverage.coverage:.0%} of the classes (the pictures: "
+                f"{self.coverage_of_pictures.coverage:.0%})",
+                f"confident  {self.coverage.confident:.1%} of the samples above {CONFIDENT:g} (of the pictures "
+                f"{self.coverage_of_pictures.confident:.1%})",
+                "",
+                f"{'class':<{width}}  samples  pictures",
+                *(f"{name:<{width}}  {own:>7.1%}  {real:>8.1%}" for name, own, real in shares),
+            ]
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """This value for JSON."""
+        return {
+            "samples": self.samples,
+            "pictures": self.pictures,
+            "fid": self.fid,
+            "kid": self.kid.mean,
+            "kid_deviation": self.kid.deviation,
+            "kid_subset_size": self.subset_size,
+            "diversity": self.diversity,
+            "coverage": self.coverage.coverage,
+            "confident": self.coverage.confident,
+            "classes": {
+                name: {"samples": own, "pictures": real}
+                for name, own, real in zip(
+                    self.classes,
+                    self.coverage.counts.tolist(),
+                    self.coverage_of_pictures.counts.tolist(),
+                    strict=True,
+                )
+            },
+            "extractor": self.extractor,
+            "extractor_sha256": self.digest,
+            "features": self.features,
+            "resize": self.resize,
+            "unreadable": list(self.unreadable),
+        }
+
+
+def evaluate_generator(
+    model: str | Path,
+    data: str | Path,
+    extractor: str | Path,
+    *,
+    count: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Callable[[str, int, int], None] | None = None,
+) -> GeneratorEvaluation:
+    """Compare samples of a generator with pictures.
+
+    Pictures are first brought to the generator's size, as in its training, and then both go the same way into the
+    extractor, so that a change of size is no difference between them.
+
+    Args:
+        model: The generator's bundle, or a run's folder.
+        data: The pictures: files, folders, archives.
+        extractor: The bundle of a classifier; its features are what its last layer takes.
+        count: Samples; None: as many as there are pictures, at most 10,000.
+        seed: Of the samples.
+        device: As for `hubel.runtime.choose_device`.
+        progress: Called with what is done, how much of it, and how much there is.
+
+    Raises:
+        ConfigError: The model is no generator, the extractor no classifier.
+        DataError: There are fewer than two pictures.
+    """
+    generator, judge = Generator.load(model, device=device), Predictor.load(extractor, device=device)
+    if not (isinstance(judge.task, ClassificationTask) and isinstance(judge.network, ClassificationNetwork)):
+        raise ConfigError(
+            f"--extractor {extractor} is a {judge.bundle.network} for {judge.bundle.task}: expected a classifier, such "
+            "as the best.safetensors of a hubel train on pictures of this kind"
+        )
+    files = list_images([str(data)])
+    tell = progress or (lambda what, done, total: None)
+    pictures, unreadable = _pictures(files, generator, tell)
+    if len(pictures) < 2 or (count is not None and count < 2):
+        raise DataError(f"{len(pictures)} readable pictures and {count or _MOST} samples: expected at least 2 of each")
+    number = count or min(len(pictures), _MOST)
+    of_real = _judged(judge, pictures, "pictures", tell)
+    of_samples = _judged(judge, list(generator.sample(number, seed)), "samples", tell)
+    subset = min(KID_SUBSET_SIZE, number, len(pictures))
+    resize = judge.preprocess
+    return GeneratorEvaluation(
+        samples=number,
+        pictures=len(pictures),
+        fid=frechet_distance(of_samples[0], of_real[0]),
+        kid=kernel_distance(of_samples[0], of_real[0], subset_size=subset),
+        subset_size=subset,
+        diversity=diversity(of_samples[0], of_real[0]),
+        coverage=class_coverage(of_samples[1]),
+        coverage_of_pictures=class_coverage(of_real[1]),
+        classes=judge.classes,
+        extractor=judge.bundle.network,
+        digest=hashlib.sha256(Path(judge.path or extractor).read_bytes()).hexdigest(),
+        features=of_real[0].shape[1],
+        resize=f"{generator.preprocess.size[0]}×{generator.preprocess.size[1]}, scaled to {resize.size[0]}×"
+        f"{resize.size[1]} ({resize.resize}, {resize.interpolation})",
+        unreadable=tuple(unreadable),
+    )
+
+
+def _pictures(
+    files: Iterable[Picture], generator: Generator, tell: Callable[[str, int, int], None]
+) -> tuple[list[Pixels], list[str]]:
+    """Pictures in the generator's size, and what cannot be read."""
+    read, unreadable, every = [], [], list(files)
+    for number, file in enumerate(every, start=1):
+        try:
+            read.append(read_array(file, generator.preprocess))
+        except UnreadableImage as error:
+            unreadable.append(str(error))
+        tell("reading", number, len(every))
+    return read, unreadable
+
+
+@torch.inference_mode()
+def _judged(
+    judge: Predictor, pictures: Sequence[Pixels], what: str, tell: Callable[[str, int, int], None]
+) -> tuple[Floats, Floats]:
+    """Features (N, D) of pictures of one size, and the probabilities of the classes (N, K)."""
+    network = judge.network
+    assert isinstance(network, ClassificationNetwork)
+    seen: list[torch.Tensor] = []
+    handle = network.out.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0].flatten(1).cpu()))
+    probabilities = []
+    try:
+        for start in range(0, len(pictures), _AT_ONCE):
+            some = [_image(picture) for picture in pictures[start : start + _AT_ONCE]]
+            logits = judge.logits(np.stack([read_array(image, judge.preprocess) for image in some]))
+            probabilities.append(logits.double().softmax(dim=1).numpy())
+            tell(what, start + len(some), len(pictures))
+    finally:
+        handle.remove()
+    return torch.cat(seen).double().numpy(), np.concatenate(probabilities)
+
+
+def _image(picture: Pixels) -> Image.Image:
+    return Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)

@@ -1,0 +1,117 @@
+"""A generator measured by a classifier's features: named, repeatable, zero against its own samples."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hubel import cli
+from hubel.bundle import Bundle, save_bundle
+from hubel.errors import ConfigError, DataError
+from hubel.evaluation.generated import evaluate_generator
+from hubel.models import build_model
+from hubel.preprocessing import Preprocess
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    arguments = {"size": 32, "width": 4, "code_size": 5, "kernel": 4}
+    path = tmp_path_factory.mktemp("generator") / "gan.safetensors"
+    preprocess = Preprocess(channels=1, size=(32, 32), resize_to=32, mean=(0.5,), std=(0.5,))
+    network = build_model("dcgan", in_channels=1, **arguments)
+    bundle = Bundle(task="generation", network="dcgan", arguments=arguments, preprocess=preprocess, classes=())
+    save_bundle(path, bundle, network.state_dict())
+    return path
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(1)
+    path = tmp_path_factory.mktemp("classifier") / "lenet.safetensors"
+    preprocess = Preprocess(channels=1, size=(32, 32), resize_to=32, mean=(0.5,), std=(0.5,))
+    network = build_model("lenet5", num_classes=3, in_channels=1)
+    bundle = Bundle(task="classification", network="lenet5", preprocess=preprocess, classes=("a", "b", "c"))
+    save_bundle(path, bundle, network.state_dict())
+    return path
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("noise")
+    draw = np.random.default_rng(0)
+    for number in range(12):
+        Image.fromarray(draw.integers(0, 255, size=(32, 32)).astype(np.uint8)).save(folder / f"{number:02}.png")
+    return folder
+
+
+def test_what_measures_is_named_and_the_figures_repeat(generator: Path, classifier: Path, noise: Path) -> None:
+    first = evaluate_generator(generator, noise, classifier, count=20, device="cpu")
+    assert first.to_dict() == evaluate_generator(generator, noise, classifier, count=20, device="cpu").to_dict()
+    assert (first.samples, first.pictures, first.subset_size) == (20, 12, 12)
+    assert first.features == 84  # what lenet5's last layer takes
+    assert first.digest == hashlib.sha256(classifier.read_bytes()).hexdigest()
+    assert first.coverage.counts.sum() == 20
+    assert first.coverage_of_pictures.counts.sum() == 12
+    text = first.text()
+    for part in (
+        "20 samples against 12 pictures",
+        "84 features of lenet5",
+        first.digest[:12],
+        "32×32",
+        "subsets of 12",
+    ):
+        assert part in text
+
+
+def test_samples_are_nearer_to_themselves_than_to_noise(
+    generator: Path, classifier: Path, noise: Path, tmp_path: Path
+) -> None:
+    import hubel
+
+    for number, picture in enumerate(hubel.load(generator, device="cpu").sample(30, seed=0)):
+        Image.fromarray(picture[..., 0]).save(tmp_path / f"{number:02}.png")
+    own = evaluate_generator(generator, tmp_path, classifier, device="cpu")
+    other = evaluate_generator(generator, noise, classifier, count=30, device="cpu")
+    assert own.samples == 30
+    assert own.fid == pytest.approx(0, abs=1e-6)
+    assert own.diversity == pytest.approx(1)
+    assert other.fid > 1e6 * abs(own.fid)
+
+
+def test_what_cannot_measure_is_refused(generator: Path, classifier: Path, noise: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is a dcgan for generation: expected a classifier"):
+        evaluate_generator(generator, noise, generator, device="cpu")
+    with pytest.raises(ConfigError, match="is a lenet5 for classification, which samples no pictures"):
+        evaluate_generator(classifier, noise, classifier, device="cpu")
+    Image.new("L", (32, 32)).save(tmp_path / "one.png")
+    with pytest.raises(DataError, match="1 readable pictures .* expected at least 2"):
+        evaluate_generator(generator, tmp_path, classifier, device="cpu")
+
+
+def test_the_verb_prints_the_figures(
+    generator: Path,
+    classifier: Path,
+    noise: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["hubel", "evaluate", str(generator), str(noise), "--extractor", str(classifier)]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert not ended.value.code
+    printed = capsys.readouterr().out
+    assert "FID" in printed
+    assert "12 samples against 12 pictures" in printed
+    monkeypatch.setattr(sys, "argv", [*arguments, "--tta", "flip"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "--tta came with --extractor" in capsys.readouterr().err
