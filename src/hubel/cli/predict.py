@@ -48,6 +48,17 @@ def predict(
         float | None,
         typer.Option("--least-score", min=0, max=1, help="Report objects from this score on; else as in training."),
     ] = None,
+    anomaly: Annotated[
+        bool,
+        typer.Option("--anomaly", help="Rank pictures by how badly a model of normal ones gives them back."),
+    ] = False,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            "--threshold",
+            help="With --anomaly: an error, or the share of validation pictures below it: 90%, 95% or 99%. [99%]",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")] = "auto",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures computed together.")] = 32,
     tta: Annotated[str | None, typer.Option("--tta", help=TTA_HELP)] = None,
@@ -76,6 +87,8 @@ def predict(
     check_same_task(predictors, way)
     if sliding_windows is not None:
         predictors = slid(predictors, sliding_windows, step)
+    if threshold is not None and not anomaly:
+        raise ConfigError(f"--threshold {threshold} came without --anomaly, which it is for: add it, or leave it out")
     if least_score is not None:
         report_from(least_score, predictors)
     if films := [image for image in images if is_film(image)]:
@@ -103,9 +116,17 @@ def predict(
     masks = output if predictors[0].task.labelling == "mask" and not _is_table(output) else None
     if masks is not None:
         each = save_masks(each, masks, files)
+    if anomaly:
+        from hubel.inference.anomalies import anomaly_threshold, marked, ranked
+
+        least = anomaly_threshold(predictors[0], threshold)
+        print(f"anomalies: a squared error above {least:.4g}", file=sys.stderr)
+        each = marked(each, least)
     if draw is not None:
         each = draw_each(each, predictors[0].task, draw, files)
     results = [result for _, result in each]
+    if anomaly:
+        results = ranked(results)
     top = min(top, max(len(predictors[0].classes), 1))
     if not results:
         raise DataError(

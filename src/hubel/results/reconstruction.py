@@ -56,14 +56,15 @@ class Reconstruction:
 
     def table_row(self, top: int) -> dict[str, str]:
         """A row of a table for people."""
-        row = {"picture": str(self.path), "squared error": number_text(self.error)}
+        row = {"picture": str(self.path)}
+        if self.anomalous is not None:
+            row["anomaly"] = "yes" if self.anomalous else "no"
+        row["squared error"] = number_text(self.error)
         row["PSNR"] = "–" if self.psnr is None else f"{self.psnr:.2f} dB"
         if self.ssim is not None:
             row["SSIM"] = f"{self.ssim:.3f}"
         if self.elbo is not None:
             row["ELBO"] = f"{number_text(self.elbo)} nats"
-        if self.anomalous is not None:
-            row["anomaly"] = "yes" if self.anomalous else "no"
         return row
 
 

@@ -243,11 +243,19 @@ class ReconstructionTask:
         return mean_difference(name, of_first[name], of_second[name])
 
     def draw(self, image: Image.Image, result: Result) -> Image.Image:
-        """The picture as the network took it, and beside it as it came back; enlarged where it is small."""
-        from hubel.tasks.generative.drawing import in_a_row
+        """The picture as the network took it, and beside it as it came back; enlarged where it is small.
+
+        Where anomalies are told, a map of the error follows.
+        """
+        from hubel.tasks.generative.drawing import error_map, in_a_row
 
         assert isinstance(result, Reconstruction)
-        return in_a_row([result.input, result.picture]) if result.picture.size else image.convert("RGB")
+        if not result.picture.size:
+            return image.convert("RGB")
+        pictures = [np.broadcast_to(each, (*each.shape[:2], 3)) for each in (result.input, result.picture)]
+        if result.anomalous is not None:
+            pictures.append(error_map(result.picture, result.input))
+        return in_a_row(pictures)
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ _ON_A_SHEET = 64
 _COMPARED = 128  # samples and real pictures whose diversity is compared
 # Before this share of the training a generator has seen too little to speak of a collapse.
 _BEFORE_ALARMS = 0.5
+_GROWS = 1.02  # times the diversity of all earlier epochs
 _COSINE = 0.9  # of its way down is gone
 
 
@@ -249,10 +250,16 @@ class AdversarialFit:
         self._raise_if_stopped()
 
     def _sound_alarm(self, told: float, spread: float) -> None:
-        """Say that the generator has collapsed, once when it begins, and that it has recovered."""
+        """Say that the generator has collapsed, once when it begins, and that it has recovered.
+
+        Samples that differ more than ever before are no sign of it, however little they still do.
+        """
         if self.progress.epoch < _BEFORE_ALARMS * self.settings.phase.epochs:
             return
-        before, self.alarms = self.alarms, collapse_alarm(diversity=spread, discriminator_accuracy=told)
+        earlier = max((row["validation_diversity"] for row in self.progress.history[:-1]), default=0.0)
+        grows = spread > _GROWS * earlier > 0
+        before = self.alarms
+        self.alarms = () if grows else collapse_alarm(diversity=spread, discriminator_accuracy=told)
         if self.alarms and not before:
             self.reporter.message(
                 f"the generator has collapsed: {'; '.join(self.alarms)}. Look at the sheets in {self.settings.sheets}; "

@@ -14,6 +14,7 @@ Pixels = npt.NDArray[np.uint8]
 
 _GAP = 2  # pixels between the pictures of a row or a sheet
 _GROUND = 255
+_WHITE = 0.5  # the difference from which on an error is drawn white
 _READABLE = 96  # pixels, to which smaller pictures are enlarged by a whole factor
 
 
@@ -50,10 +51,11 @@ def pixels_of(pictures: npt.NDArray[np.floating[Any]], value_range: tuple[float,
     """
     low, high = value_range
     shares = np.clip((pictures.transpose(0, 2, 3, 1) - low) / (high - low), 0, 1)
-    return np.rint(shares * 255).astype(np.uint8)
+    pixels: Pixels = np.rint(shares * 255).astype(np.uint8)
+    return pixels
 
 
-def error_map(picture: Pixels, given: Pixels, most: float) -> Pixels:
+def error_map(picture: Pixels, given: Pixels, most: float = _WHITE) -> Pixels:
     """Where a picture came back wrongly: uint8 (H, W, 3), black without an error, over red and yellow to white.
 
     Args:
@@ -63,7 +65,8 @@ def error_map(picture: Pixels, given: Pixels, most: float) -> Pixels:
     """
     difference = np.abs(picture.astype(np.float64) - given).mean(axis=2) / 255
     share = np.clip(difference / most, 0, 1)[..., None]
-    return np.rint(255 * np.clip(3 * share - np.array([0.0, 1.0, 2.0]), 0, 1)).astype(np.uint8)
+    coloured: Pixels = np.rint(255 * np.clip(3 * share - np.array([0.0, 1.0, 2.0]), 0, 1)).astype(np.uint8)
+    return coloured
 
 
 def _rgb(picture: Pixels) -> Image.Image:

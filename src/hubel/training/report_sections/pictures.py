@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _EXAMPLES = 12
 _TRAINING_PICTURES = 12
-_WHITE = 0.5  # the difference from which on an error is drawn white
 
 
 def reconstructions(report: Report, shown: str) -> dict[str, Any]:
@@ -42,6 +41,6 @@ def reconstructions(report: Report, shown: str) -> dict[str, Any]:
 
 
 def _row(predicted: Any) -> Any:
-    heat = error_map(predicted.picture, predicted.input, _WHITE)
+    heat = error_map(predicted.picture, predicted.input)
     coloured = [np.broadcast_to(each, heat.shape) for each in (predicted.input, predicted.picture)]
     return in_a_row([*coloured, heat])
