@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from hubel.data.annotations.values import AnnotatedPicture, in_brief
+from hubel.data.annotated_pictures import AnnotatedPicture, in_brief
 from hubel.data.digests import DIGEST_BYTES, digest_files
 from hubel.data.labels import Label, Labelling, MaskLabel, ObjectsLabel, label_summary
 from hubel.data.layouts import find_source

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from hubel.data.annotations.values import AnnotatedPicture, Box
+    from hubel.data.annotated_pictures import AnnotatedPicture, Box
 
 # Which kind of label all pictures of a data set have.
 Labelling = Literal["class", "classes", "number", "boxes", "mask", "none"]

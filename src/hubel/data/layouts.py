@@ -124,8 +124,8 @@ def open_archive(path: Path, tell: Callable[[str], None] = lambda text: None) ->
 
 def _boxes_in(table: Path) -> Source | None:
     """The data set that a CSV file with boxes lists; None where it has none."""
-    from hubel.data.annotated_layouts import Place
     from hubel.data.annotated_layouts.csv_boxes import source_in_tables
+    from hubel.data.annotated_layouts.place import Place
     from hubel.data.annotations.boxes_in_csv import has_boxes
 
     try:
@@ -168,12 +168,13 @@ def _found_in(
     Boxes or masks; else class folders; else what the manifest in it lists; else what lies in its only folder.
     """
     if _may_be_annotated(listing):
-        from hubel.data.annotated_layouts import Place, find_annotated
+        from hubel.data.annotated_layouts.finding import find_annotated
+        from hubel.data.annotated_layouts.place import Place
 
         if (annotated := find_annotated(Place(listing, container), wanted, tell)) is not None:
             return annotated
     if wanted == "none":
-        from hubel.data.annotated_layouts import Place
+        from hubel.data.annotated_layouts.place import Place
         from hubel.data.annotated_layouts.plain import find_plain
 
         return find_plain(Place(listing, container))
@@ -201,7 +202,7 @@ def _found_in(
 
 def _may_be_annotated(listing: Listing) -> bool:
     """Whether there is anything beside images that may tell what is in them, or a folder called as those of masks."""
-    from hubel.data.annotated_layouts.mask_pairs import MASKS
+    from hubel.data.annotated_layouts.folder_names import MASKS
 
     tables = any(name.lower().endswith(".csv") for name in listing.tables)
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from hubel.data.annotations.values import AnnotatedPicture
+from hubel.data.annotated_pictures import AnnotatedPicture
 from hubel.data.labels import Labelling, NamedLabel
 from hubel.data.sources import Entry, Source
 from hubel.errors import DataError

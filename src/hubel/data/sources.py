@@ -16,7 +16,7 @@ from hubel.data.labels import Label, Labelling, MaskLabel, NamedLabel
 from hubel.data.listing import File
 
 if TYPE_CHECKING:
-    from hubel.data.annotations.values import Problem
+    from hubel.data.annotated_pictures import Problem
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")

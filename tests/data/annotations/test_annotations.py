@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
+from hubel.data.annotated_pictures import BoxReader
 from hubel.data.annotations import (
     AnnotatedPicture,
     Annotations,
@@ -21,7 +22,6 @@ from hubel.data.annotations import (
     read_yolo,
 )
 from hubel.data.annotations.upright import turned_upright
-from hubel.data.annotations.values import BoxReader
 from hubel.errors import DataError
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hubel.data.annotated_layouts.place import Place
+from hubel.data.annotated_pictures import AnnotatedPicture, BoxReader
 from hubel.data.annotations.upright import Header, fit_to_picture
-from hubel.data.annotations.values import AnnotatedPicture, BoxReader
 from hubel.data.sources import SPLITS, Entry, Source, Split
 from hubel.errors import DataError
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from hubel.data.annotated_layouts.boxes import Listed, source_with_boxes
 from hubel.data.annotated_layouts.place import Place
+from hubel.data.annotated_pictures import BoxReader
 from hubel.data.annotations.coco import COCOFile, coco_pictures, parse_coco
 from hubel.data.annotations.upright import Header
-from hubel.data.annotations.values import BoxReader
 from hubel.data.labels import MaskLabel
 from hubel.data.polygons import Outlines, outline_problem
 from hubel.data.sources import SPLIT_NAMES, SPLITS, Entry, Source, Split

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from hubel.data.annotated_layouts.boxes import Listed, source_with_boxes
 from hubel.data.annotated_layouts.place import Place
+from hubel.data.annotated_pictures import BoxReader
 from hubel.data.annotations.boxes_in_csv import box_table, has_boxes, parse_boxes, split_cells
-from hubel.data.annotations.values import BoxReader
 from hubel.data.sources import Source, Split, split_called
 from hubel.errors import DataError
 

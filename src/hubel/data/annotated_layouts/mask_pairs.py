@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from hubel.data.annotated_layouts.folder_names import MASKS, PICTURES
 from hubel.data.annotated_layouts.place import Place
 from hubel.data.annotated_layouts.voc import read_lists
 from hubel.data.digests import digest_files
@@ -17,24 +18,6 @@ from hubel.data.masks import Legend, parse_legend
 from hubel.data.sources import SPLITS, Entry, Source, Split, split_called
 from hubel.errors import DataError
 
-# The usual names of the two folders, in small letters.
-PICTURES = (
-    "images",
-    "image",
-    "imgs",
-    "img",
-    "pictures",
-    "photos",
-    "frames",
-    "jpegimages",
-    "inputs",
-    "input",
-    "leftimg8bit",
-)
-MASKS = (
-    *("masks", "mask", "segmentationclass", "segmentation", "segmentations", "annotations", "annotation", "labels"),
-    *("label", "groundtruth", "ground_truth", "gt", "gtfine", "targets", "target", "manual"),
-)
 _LEGENDS = ("legend.csv", "legend.txt", "labelmap.txt", "classes.csv", "class_dict.csv", "label_colors.txt")
 _VOC = re.compile(r"voc[-_ ]?\d{4}$", re.IGNORECASE)
 _WORTH_TELLING = 500  # masks

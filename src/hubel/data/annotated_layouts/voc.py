@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from hubel.data.annotated_layouts.boxes import Listed, source_with_boxes
 from hubel.data.annotated_layouts.place import Place
-from hubel.data.annotations.values import AnnotatedPicture, BoxReader
+from hubel.data.annotated_pictures import AnnotatedPicture, BoxReader
 from hubel.data.annotations.voc import parse_voc
 from hubel.data.sources import Source, Split, split_called
 

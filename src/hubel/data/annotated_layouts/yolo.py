@@ -10,8 +10,8 @@ from typing import Any
 
 from hubel.data.annotated_layouts.boxes import Listed, source_with_boxes
 from hubel.data.annotated_layouts.place import Place
+from hubel.data.annotated_pictures import AnnotatedPicture, BoxReader
 from hubel.data.annotations.upright import Header
-from hubel.data.annotations.values import AnnotatedPicture, BoxReader
 from hubel.data.annotations.yolo_text import classes_in, parse_data_yaml, parse_labels
 from hubel.data.listing import list_folder
 from hubel.data.sources import Source, Split, split_called

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from hubel.data.annotations.values import AnnotatedPicture, Annotations, BoxReader, LabelledBox
+from hubel.data.annotated_pictures import AnnotatedPicture, Annotations, BoxReader, LabelledBox
 from hubel.data.tables import Table, read_csv
 from hubel.errors import DataError
 

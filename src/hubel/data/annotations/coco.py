@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hubel.data.annotations.values import AnnotatedPicture, Annotations, BoxReader
+from hubel.data.annotated_pictures import AnnotatedPicture, Annotations, BoxReader
 from hubel.errors import DataError
 
 _PARTS = ("images", "annotations", "categories")

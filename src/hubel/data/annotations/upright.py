@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
-from hubel.data.annotations.values import AnnotatedPicture, Box, BoxReader, LabelledBox
+from hubel.data.annotated_pictures import AnnotatedPicture, Box, BoxReader, LabelledBox
 from hubel.data.decoding import UnreadableImage
 from hubel.data.sources import Sample, UnusableBytes
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from hubel.data.annotations.values import AnnotatedPicture, Annotations, BoxReader, LabelledBox
+from hubel.data.annotated_pictures import AnnotatedPicture, Annotations, BoxReader, LabelledBox
 
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 

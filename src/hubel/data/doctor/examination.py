@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from hubel.data.annotations.values import Problem
+from hubel.data.annotated_pictures import Problem
 from hubel.data.collecting import labelled_splits
 from hubel.data.facts import PictureFacts, Progress, gather_facts
 from hubel.data.groups import Grouping

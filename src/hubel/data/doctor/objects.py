@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hubel.data.annotations.values import ProblemKind
+from hubel.data.annotated_pictures import ProblemKind
 from hubel.data.doctor.examination import WHOLE, Examination, Picture
 from hubel.data.doctor.findings import Case, Finding, Level, count_of
 from hubel.data.labels import MaskLabel, ObjectsLabel
