@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Truths = npt.NDArray[np.bool_]
 
 RECALLS = np.linspace(0, 1, 101)
+_ROUNDING = 1e-9  # so that a recall of 3 in 10 reaches 0.3
 
 # The most detections of a class in a picture that count.
 MOST_DETECTIONS = 100
@@ -121,6 +122,9 @@ def _right(overlaps: Floats, thresholds: Sequence[float]) -> Truths:
 def average_precision(ranking: Ranking, weights: Floats) -> Floats:
     """The average precision of each resample, at each overlap: float64 (R, T).
 
+    Only where an object is found can precision be the best at its recall or a greater one, so nothing but the count of
+    reports is added up over all D detections, and where all count, that is once for all overlaps.
+
     Args:
         ranking: The detections of a class.
         weights: (R, N): how often each picture comes in each resample.
@@ -129,15 +133,15 @@ def average_precision(ranking: Ranking, weights: Floats) -> Floats:
         NaN for a resample without objects of the class.
     """
     drawn = weights[:, ranking.pictures]  # (R, D)
-    objects = weights @ ranking.objects  # (R,)
-    areas = np.full((len(weights), len(ranking.right)), np.nan)
+    objects = (weights @ ranking.objects)[:, None]  # (R, 1)
+    reported = np.cumsum(drawn, axis=1)
+    areas = np.empty((len(weights), len(ranking.right)))
     for column, (right, counted) in enumerate(zip(ranking.right, ranking.counted, strict=True)):
-        found = np.cumsum(drawn * right, axis=1)
-        reported = np.cumsum(drawn * counted, axis=1)
-        precision = found / np.maximum(reported, 1)
+        places = np.flatnonzero(right)  # of F detections
+        before = reported if counted.all() else np.cumsum(drawn * counted, axis=1)
+        found = np.cumsum(drawn[:, places], axis=1)  # (R, F)
+        precision = found / np.maximum(before[:, places], 1)
         precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-        for row in np.flatnonzero(objects):
-            places = np.searchsorted(found[row] / objects[row], RECALLS, side="left")
-            reached = places[places < len(ranking.pictures)]
-            areas[row, column] = precision[row, reached].sum() / len(RECALLS)
-    return areas
+        reached = np.floor((len(RECALLS) - 1) * found / np.maximum(objects, 1) + _ROUNDING) + (found > 0)
+        areas[:, column] = (precision * np.diff(reached, axis=1, prepend=0)).sum(axis=1) / len(RECALLS)
+    return np.where(objects > 0, areas, np.nan)
