@@ -28,7 +28,8 @@ from hubel.data.store import prepare_store
 from hubel.models.registry import build_model
 from hubel.preprocessing import Preprocess
 from hubel.tasks.classification import ClassificationTask
-from hubel.training.fit import Fit, FitSettings
+from hubel.training.fit import Fit
+from hubel.training.fit_settings import FitSettings
 from hubel.training.interruption import StopRequest
 from hubel.training.progress import Reporter
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from hubel import runtime
-from hubel.config import OptimizerConfig, Phase, TransferConfig
+from hubel.config import Phase
 from hubel.data.loading import Batch, Loader
 from hubel.data.store import PictureStore
 from hubel.errors import TrainingError
@@ -27,6 +25,7 @@ from hubel.tasks.task import AnyTask, LabelTask, Predictions
 from hubel.training.averaging import moving_average
 from hubel.training.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
 from hubel.training.computed_once import ComputedOnce, compute_once, pays
+from hubel.training.fit_settings import FitSettings
 from hubel.training.interruption import Interrupted, StopRequest
 from hubel.training.loss_reader import LossReader
 from hubel.training.optimization import build_optimizer, schedule, set_learning_rate
@@ -36,37 +35,6 @@ from hubel.transfer.cached_features import FeatureSettings
 from hubel.transfer.freezing import FrozenStages, layer_groups
 
 _SECONDS_PER_REPORT = 0.2
-
-
-@dataclass(frozen=True, kw_only=True)
-class FitSettings:
-    """What the loop is told beside the network and the pictures.
-
-    Attributes:
-        phases: What trains, how long, how fast.
-        optimizer: The optimiser.
-        seed: Of the dropout of each step.
-        patience: Epochs of a phase without a gain after which it ends; 0: never early.
-        checkpoint: Where everything is saved.
-        checkpoint_seconds: How often within an epoch.
-        bfloat16: Whether the arithmetic runs under bfloat16 autocast.
-        transfer: What is done with frozen layers.
-        average_decay: Of the moving average of the weights; 0: none.
-        mixup: The α of mixup; 0: off.
-        cutmix: The α of CutMix; 0: off.
-    """
-
-    phases: Sequence[Phase]
-    optimizer: OptimizerConfig
-    transfer: TransferConfig
-    seed: int
-    patience: int
-    checkpoint: Path
-    checkpoint_seconds: float
-    bfloat16: bool
-    average_decay: float = 0.0
-    mixup: float = 0.0
-    cutmix: float = 0.0
 
 
 class Fit:

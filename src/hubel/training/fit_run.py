@@ -15,7 +15,8 @@ from hubel.results import Metrics
 from hubel.tasks.task import PlaceTask
 from hubel.training.adversarial_run import play_and_finish
 from hubel.training.final_figures import baselines_of, measure_run
-from hubel.training.fit import Fit, FitSettings
+from hubel.training.fit import Fit
+from hubel.training.fit_settings import FitSettings
 from hubel.training.folder import RunFolder, read_table
 from hubel.training.interruption import Interrupted, StopRequest
 from hubel.training.plan import PlannedPhase, TrialLoss, make_plan
