@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hubel.cli import data, demo, evaluate, generate, models, predict, probe, train
+from hubel.cli import data, demo, evaluate, explain, generate, models, predict, probe, train
 from hubel.errors import HubelError
 from hubel.version import __version__
 
@@ -24,6 +24,7 @@ app = typer.Typer(name="hubel", help=_HELP, rich_markup_mode=None, pretty_except
 app.command(name="train")(train.train)
 app.command(name="evaluate")(evaluate.evaluate)
 app.command(name="predict")(predict.predict)
+app.command(name="explain")(explain.explain)
 app.command(name="generate")(generate.generate)
 app.command(name="probe")(probe.probe)
 app.command(name="data")(data.data)
