@@ -140,6 +140,15 @@ def test_what_cannot_be_is_told_in_a_line(strokes: Path, tmp_path: Path, changes
         trained(strokes, tmp_path / "run", **changes)
 
 
+def test_class_folders_serve_as_pictures_without_labels(coloured_squares: Path, tmp_path: Path) -> None:
+    run = trained(coloured_squares, tmp_path / "run", epochs=1, settings={"model.in_channels": 3})
+    assert hubel.load(run.bundle).classes == ()
+    evaluation = hubel.evaluate(run.bundle, coloured_squares)
+    assert evaluation.split == "test"  # of the division that it was trained on
+    assert evaluation.metrics.figures()["psnr"] == pytest.approx(run.metrics["test"]["psnr"], abs=1e-4)
+    assert "path,mean_squared_error,psnr,ssim" in evaluation.to_csv().splitlines()[0]
+
+
 def test_labels_asked_of_a_folder_without_classes(strokes: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no class folders"):
         hubel.train(strokes, task="classification", out=tmp_path / "run")

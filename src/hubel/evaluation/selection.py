@@ -54,7 +54,8 @@ def select_samples(
         raise unknown_name("split", split, ("auto", "all", *SPLITS))
     labelling = predictors[0].task.labelling
     source = relabelled(find_source(root, tell or (lambda text: None), labelling), labelling)
-    of_split, excluded = labelled_splits(source, predictors[0].classes)
+    # Without labels any classes will do: nothing is measured by them.
+    of_split, excluded = labelled_splits(source, source.classes if labelling == "none" else predictors[0].classes)
     notes = [f"left out {item.sample.name}: {item.reason}" for item in excluded]
     trained = _listed_splits(predictors[0])
     labels = None
@@ -88,7 +89,7 @@ def select_samples(
 
 def _division_in_training(root: Path, source: Source, predictor: Predictor) -> DataSplits | None:
     """The division of a folder that the model was trained on; None for any other folder."""
-    if source.classes != predictor.classes:
+    if source.classes != predictor.classes and predictor.task.labelling != "none":
         return None
     settings = dict(predictor.bundle.config.get("data", {}))
     if settings.get("groups"):  # of the table's path, the bundle has the name alone
