@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import posixpath
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +21,7 @@ from hubel.data.listing import (
     is_table_name,
     list_folder,
 )
-from hubel.data.manifest import MISSING, has_paths, manifest_table, read_manifest, source_of
+from hubel.data.manifest import MISSING, has_paths, listed_names, manifest_table, read_manifest, source_of
 from hubel.data.patterns import is_tar_pattern, title_of_pattern
 from hubel.data.shard_index import is_shard
 from hubel.data.sources import Container, Source
@@ -81,7 +82,7 @@ def find_source(
     if is_table_name(path.name):
         if path.suffix.lower() == ".csv" and (boxes := _boxes_in(path)) is not None:
             return boxes
-        return read_manifest(path)
+        return _listed(path, tell)
     if path.name.lower().endswith(OTHER_ARCHIVES):
         raise DataError(f"{path} is an archive that cannot be read: expected .zip or .tar; pack it again, or unpack it")
     raise DataError(f"{path} is a file: {EXPECTED}")
@@ -120,6 +121,40 @@ def open_archive(path: Path, tell: Callable[[str], None] = lambda text: None) ->
         return listing_of(path, pack.sizes, pack.told["folders"], pack.stamp, pack.told["notes"]), pack
     archive = open_tar(path)
     return archive.listing(), archive
+
+
+def _listed(path: Path, tell: Callable[[str], None]) -> Source:
+    """What a manifest lists: files, or pictures in an archive, as `photos.zip/cat/1.jpg`.
+
+    Raises:
+        DataError: It is no manifest, or its pictures lie in several archives.
+    """
+    table = manifest_table(path)
+    base = os.path.abspath(path.parent)  # noqa: PTH100 - no links are followed
+    names = listed_names(table) if has_paths(table) else []
+    archive = next((Path(base, above) for above in _above(names[0]) if is_archive_name(above)), None) if names else None
+    if archive is None or not archive.is_file():
+        return read_manifest(path, table)
+    listing, container = open_archive(archive, tell)
+    inside = {file.name: file for file in listing.files}
+    within = f"{posixpath.normpath(archive.as_posix())}/"
+
+    def find(name: str) -> File:
+        whole = posixpath.normpath(posixpath.join(Path(base).as_posix(), name.replace("\\", "/")))
+        if not whole.startswith(within):
+            raise DataError(
+                f"{path} lists pictures in {archive} and others ({name}): expected all of them in one archive, or none"
+            )
+        member = whole.removeprefix(within)
+        return inside.get(member, File(member, MISSING, 0, 0))
+
+    return source_of(table, path, find, base=archive, container=container)
+
+
+def _above(name: str) -> list[str]:
+    """The paths that a path lies below, the shortest first."""
+    parts = name.replace("\\", "/").split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
 def _boxes_in(table: Path) -> Source | None:

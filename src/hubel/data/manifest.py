@@ -33,17 +33,21 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _NEAR = 0.8  # how alike a column's name must be to one that means something
 
 
-def read_manifest(path: Path) -> Source:
+def read_manifest(path: Path, table: Table | None = None) -> Source:
     """Read a manifest that lies on the disk.
 
     Pictures that do not exist are listed all the same: they count as unreadable ones.
+
+    Args:
+        path: The manifest.
+        table: Its cells, where they were read before.
 
     Raises:
         ConfigError: It is a Parquet file, and pyarrow is not installed.
         DataError: It is no manifest; the text says which line is at fault.
     """
     base = path.parent
-    source = source_of(manifest_table(path), path, lambda name: file_at(base, name))
+    source = source_of(table or manifest_table(path), path, lambda name: file_at(base, name))
     if all(entry.file.size == MISSING for entries in source.splits.values() for entry in entries):
         first = next(entry.file.name for entries in source.splits.values() for entry in entries)
         raise DataError(

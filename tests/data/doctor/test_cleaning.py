@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 from tests.data.doctor.planting import clean_set, plant, recoded, scene
+from tests.data.places import write_voc
 
 from hubel.data.doctor.cleaning import clean, write_manifest
 from hubel.data.doctor.diagnosis import diagnose
@@ -92,10 +93,38 @@ def test_an_undivided_set_has_no_column_of_splits(tmp_path):
     assert rows["set/a/0.png"] == {"path": "set/a/0.png", "label": "a"}
 
 
-def test_pictures_in_an_archive_have_no_paths(root, tmp_path):
-    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+def test_pictures_in_an_archive_are_listed_behind_its_path(root, tmp_path):
+    (root / "train" / "cat" / "broken.jpg").write_bytes(b"no picture")
+    (tmp_path / "there").mkdir()
+    with zipfile.ZipFile(tmp_path / "there" / "set.zip", "w") as archive:
         for path in root.rglob("*.jpg"):
             archive.write(path, path.relative_to(root))
+    rows = cleaned(tmp_path / "there" / "set.zip", tmp_path / "out" / "cleaned.csv")
+    assert "../there/set.zip/train/cat/0000.jpg" in rows
+    assert not any("broken" in name for name in rows)
+    listed, packed = open_splits(tmp_path / "out" / "cleaned.csv"), open_splits(root)
+    for split in ("train", "validation", "test"):
+        assert {(s.digest, s.label) for s in listed.split(split)} == {
+            (s.digest, s.label) for s in packed.split(split) if "broken" not in s.name
+        }
+    assert listed.train[0].read() == next(s for s in packed.train if s.digest == listed.train[0].digest).read()
+
+
+def test_a_table_of_pictures_in_and_outside_of_an_archive_is_refused(root, tmp_path):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.write(root / "train" / "cat" / "0000.jpg", "cat/a.jpg")
+    (tmp_path / "list.csv").write_text("path,label\nset.zip/cat/a.jpg,cat\nset/train/dog/0001.jpg,dog\n")
+    with pytest.raises(
+        DataError, match=r"lists pictures in .*set\.zip and others \(set/train/dog/0001\.jpg\): expected"
+    ):
+        open_splits(tmp_path / "list.csv")
+
+
+def test_pictures_with_boxes_in_an_archive_have_no_paths(tmp_path):
+    folder = write_voc(tmp_path / "set", {"train": 6, "val": 3})
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for path in folder.rglob("*.*"):
+            archive.write(path, path.relative_to(folder))
     with pytest.raises(DataError, match=r"but the pictures lie inside .*set\.zip: unpack it, and give the folder"):
         cleaned(tmp_path / "set.zip", tmp_path / "cleaned.csv")
     assert not (tmp_path / "cleaned.csv").exists()

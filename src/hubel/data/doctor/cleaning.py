@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hubel.data.archives import is_archive_name
 from hubel.data.disjoint_sets import DisjointSets
 from hubel.data.doctor.examination import Examination, Picture
 from hubel.data.labels import COLUMN_OF, ObjectsLabel, label_text
@@ -92,7 +93,7 @@ def write_manifest(path: Path, examination: Examination, cleaning: Cleaning) -> 
     Pictures with boxes have a row for each object, without those that do not count.
 
     Raises:
-        DataError: The pictures lie in an archive or a table, where no path leads to them; or they have masks.
+        DataError: The pictures lie in shards or a table, where no path leads to them; or they have masks.
     """
     if examination.labelling == "mask":
         raise DataError(
@@ -141,10 +142,14 @@ def _boxes_table(path: Path, examination: Examination, cleaning: Cleaning) -> st
 
 
 def _relative(picture: Picture, folder: Path, examination: Examination) -> str:
-    """The path of a picture from a folder."""
-    if picture.sample.path is None:
+    """The path of a picture from a folder; that of one in an archive goes on behind the archive's."""
+    sample = picture.sample
+    if sample.path is not None:
+        return os.path.relpath(sample.path.resolve(), folder).replace(os.sep, "/")
+    archive = sample.container.path if sample.container is not None else None
+    if archive is None or not is_archive_name(archive.name) or examination.labelling == "boxes":
         raise DataError(
             f"--fix writes a table of paths, but the pictures lie inside {examination.root}: unpack it, and give the "
             "folder"
         )
-    return os.path.relpath(picture.sample.path.resolve(), folder).replace(os.sep, "/")
+    return f"{os.path.relpath(archive.resolve(), folder)}/{sample.name}".replace(os.sep, "/")
