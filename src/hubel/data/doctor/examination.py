@@ -7,16 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hubel.data.annotated_pictures import Problem
 from hubel.data.collecting import labelled_splits
 from hubel.data.facts import PictureFacts, Progress, gather_facts
 from hubel.data.groups import Grouping
-from hubel.data.labels import Labelling, classes_of, label_summary
+from hubel.data.labels import Labelling, MaskLabel, classes_of, label_summary
 from hubel.data.layouts import find_source
+from hubel.data.mask_labels import pixel_counts
 from hubel.data.near_duplicates import NearDuplicate, find_near_duplicates, near_duplicate_units
 from hubel.data.relabelling import relabelled
 from hubel.data.sources import SPLITS, Sample, Split
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 WHOLE = "all"  # what the pictures of a data set without splits are called
 
@@ -95,6 +101,12 @@ class Examination:
             split: {name: of_class[index] for index, name in enumerate(self.classes)}
             for split, of_class in counted.items()
         }
+
+    @cached_property
+    def pixel_counts(self) -> npt.NDArray[np.int64]:
+        """How many pixels of the mask of each readable picture have each class: (N, classes)."""
+        masks = [picture.sample.label for picture in self.readable]
+        return pixel_counts([mask for mask in masks if isinstance(mask, MaskLabel)], len(self.classes))
 
     def label_of(self, picture: Picture) -> str:
         """A picture's label as text: the names of its classes, its number, how many objects it has of each class."""

@@ -13,7 +13,6 @@ from hubel.data.annotated_pictures import ProblemKind
 from hubel.data.doctor.examination import WHOLE, Examination, Picture
 from hubel.data.doctor.findings import Case, Finding, Level, count_of
 from hubel.data.labels import MaskLabel, ObjectsLabel
-from hubel.data.mask_labels import pixel_counts
 
 _ALIKE = 0.9  # intersection over union from which on two boxes of a class are one object marked twice
 _SIDES = {"small": 32.0, "medium": 96.0}  # COCO's: the sides of squares of the largest area of each size, in pixels
@@ -236,12 +235,10 @@ def _figures(sides: list[float], pictures: int) -> dict[str, Any]:
 
 def pixel_shares(examination: Examination) -> dict[str, dict[str, float]]:
     """Of each split and class, its share of the pixels that count."""
-    counts = pixel_counts([mask_of(picture) for picture in examination.readable], len(examination.classes))
-    rows = {id(picture): row for picture, row in zip(examination.readable, counts, strict=True)}
     shares = {}
     for split in examination.splits:
-        own = [rows[id(picture)] for picture in examination.readable if picture.split == split]
-        total = np.sum(own, axis=0) if own else np.zeros(len(examination.classes))
+        own = np.array([picture.split == split for picture in examination.readable], dtype=bool)
+        total = examination.pixel_counts[own].sum(axis=0)
         share = total / max(float(total.sum()), 1.0)
         shares[split or WHOLE] = dict(zip(examination.classes, share.tolist(), strict=True))
     return shares
