@@ -22,15 +22,15 @@ def train(
         typer.Option(
             "--model",
             help="The network: `hubel models list`, timm/NAME, or on a backbone as in unet/NAME. [resnet18; yolo_n for "
-            "boxes, unet/resnet18 for masks]",
+            "boxes, unet/resnet18 for masks, conv_autoencoder for reconstruction, dcgan for generation]",
         ),
     ] = None,
     task: Annotated[
         str | None,
         typer.Option(
             "--task",
-            help="classification, multilabel, regression, localization, detection or segmentation. [what the labels "
-            "and the network say]",
+            help="classification, multilabel, regression, localization, detection, segmentation; without labels: "
+            "reconstruction, generation. [what the labels and the network say]",
         ),
     ] = None,
     recipe: Annotated[

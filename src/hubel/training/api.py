@@ -35,15 +35,16 @@ def train(
         data: The data set: a folder with a folder per class, with or without split folders above them; pictures with
             boxes or masks; a manifest, an archive, `torchvision:NAME`, ...: see `hubel.data.layouts.find_source`.
         model: A name of `hubel.list_models()`, `timm/<name>` or `<family>/<backbone>`; None: the task's usual one:
-            resnet18, `yolo_n` for boxes, `unet/resnet18` for masks.
+            resnet18, `yolo_n` for boxes, `unet/resnet18` for masks, `conv_autoencoder` for reconstruction, `dcgan` for
+            generation.
         weights: To start from: a name in the catalogue, or a path; None: random.
         recipe: `scratch`, `head`, `mid`, `full`, `gradual`, `auto` (a probe of the pictures chooses), or a YAML file
             with phases; None: `gradual` with weights, `scratch` without.
         epochs: Of all phases together; None: the recipe's.
         learning_rate: The head's in the first phase (the other phases' keep their ratio to it), or `find`; None: the
             recipe's.
-        task: `classification`, `multilabel`, `regression`, `localization`, `detection` or `segmentation`; None: what
-            the labels and the network say.
+        task: `classification`, `multilabel`, `regression`, `localization`, `detection`, `segmentation`, or without
+            labels `reconstruction` or `generation`; None: what the labels and the network say.
         device: `auto`, `cpu`, `cuda`, `mps`.
         out: The run's folder; None: `runs/<data's name>`.
         config: A configuration to start from, such as another run's `config.yaml`.

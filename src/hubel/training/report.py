@@ -100,8 +100,9 @@ def _tiles(report: Report, shown: str) -> list[tuple[str, str, str]]:
     figures = report.measured[shown].to_dict()
     first = headline_name(figures)
     baselines = report.task.baselines(report.stores[shown].labels, report.stores["train"].labels)
-    against = "; ".join(f"{of.name}: {figure_text(first, of.figures[first][0])}" for of in baselines)
-    tiles = [_tile(shown, first, figures, f"; {figures['images']:,} pictures; {against}")]
+    against = [f"{of.name}: {figure_text(first, of.figures[first][0])}" for of in baselines]
+    notes = [f"{figures['images']:,} pictures", *against]
+    tiles = [_tile(shown, first, figures, "".join(f"; {note}" for note in notes))]
     others = [name for name in TITLES if name in figures and name not in (first, "loss")]
     tiles += [_tile(shown, name, figures) for name in others]
     if shown != "validation":
