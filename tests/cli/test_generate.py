@@ -160,6 +160,19 @@ def test_a_quiz_asks_for_enough_pictures(
     assert "has 1 pictures, the quiz shows 20 real ones" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("verb", ["predict", "evaluate"])
+def test_a_gan_gives_no_picture_back(
+    gan: Path, verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for level in (0, 100):
+        Image.new("L", (32, 32), level).save(tmp_path / f"{level}.png")
+    monkeypatch.setattr(sys, "argv", ["hubel", verb, str(gan), str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "DCGAN gives no picture back" in capsys.readouterr().err
+
+
 def test_models_of_other_tasks_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,10 +13,10 @@ import torch
 from PIL import Image
 
 import hubel
-from hubel.errors import ConfigError
+from hubel.errors import ConfigError, DataError
 from hubel.models.generative import DCGAN
 from hubel.training.interruption import Interrupted
-from hubel.training.progress import Reporter
+from hubel.training.progress import Reporter, StepReport
 
 SMALL = {
     "data.size": 32,
@@ -44,17 +44,17 @@ def blocks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Told(Reporter):
-    """Keeps what it is told, and asks to stop after an epoch."""
+    """Keeps what it is told, and asks to stop in an epoch, after a step."""
 
-    def __init__(self, stop_after: int | None = None) -> None:
+    def __init__(self, stop_at: tuple[int, int] | None = None) -> None:
         self.messages: list[str] = []
-        self.stop_after = stop_after
+        self.stop_at = stop_at
 
     def message(self, text: str) -> None:
         self.messages.append(text)
 
-    def epoch(self, row: dict[str, Any], *, best: bool) -> None:
-        if row["epoch"] == self.stop_after:
+    def step(self, report: StepReport) -> None:
+        if (report.epoch, report.step) == self.stop_at:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -76,10 +76,13 @@ def trained(blocks: Path, out: Path, **changes: Any) -> Any:
     ],
     ids=["non-saturating", "hinge", "wasserstein"],
 )
-def test_a_stopped_run_goes_on_as_if_it_had_not_been(blocks: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(
+    blocks: Path, tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hubel.training.adversarial._SECONDS_PER_REPORT", 0.0)
     whole = trained(blocks, tmp_path / "whole", settings=settings)
     with pytest.raises(Interrupted):
-        trained(blocks, tmp_path / "parts", settings=settings, reporter=Told(stop_after=1))
+        trained(blocks, tmp_path / "parts", settings=settings, reporter=Told(stop_at=(2, 2)))
     parts = hubel.train(out=tmp_path / "parts", resume=True)
     assert whole.bundle.read_bytes() == parts.bundle.read_bytes()
     for name in ("epoch-0001.png", "epoch-0003.png"):
@@ -138,8 +141,20 @@ def test_the_average_of_the_generator_is_what_is_kept(blocks: Path, tmp_path: Pa
         ({"recipe": "gradual"}, "leave out --recipe"),
         ({"learning_rate": "find"}, "leave out --lr find"),
         ({"model": "dcgan", "task": "reconstruction"}, "a GAN has no encoder"),
+        ({"settings": {"average_decay": 0.9}}, "has generative.generator_average: leave it out"),
+        ({"settings": {"optimizer.name": "sgd"}}, "trains with the paper's Adam: leave it out"),
     ],
 )
 def test_what_cannot_be_is_told_in_a_line(blocks: Path, tmp_path: Path, changes: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigError, match=text):
         trained(blocks, tmp_path / "run", **changes)
+
+
+def test_pictures_that_are_all_the_same_are_told(tmp_path: Path) -> None:
+    for split, count in {"train": 8, "validation": 3}.items():
+        (tmp_path / "same" / split).mkdir(parents=True)
+        for number in range(count):
+            picture = Image.new("L", (32, 32), 100 if split == "validation" else 20 * number)
+            picture.save(tmp_path / "same" / split / f"{number}.png")
+    with pytest.raises(DataError, match="has 3 pictures, none of which differs from another"):
+        trained(tmp_path / "same", tmp_path / "run")

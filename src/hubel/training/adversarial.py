@@ -44,7 +44,7 @@ from hubel.training.progress import Reporter, StepReport
 _SECONDS_PER_REPORT = 0.2
 _SHEETS = 8  # through training
 _ON_A_SHEET = 64
-_COMPARED = 128  # samples and real pictures whose diversity is compared
+COMPARED = 128  # samples and real pictures whose diversity is compared
 # Before this share of the training a generator has seen too little to speak of a collapse.
 _BEFORE_ALARMS = 0.5
 _GROWS = 1.02  # times the diversity of all earlier epochs
@@ -115,7 +115,7 @@ class AdversarialFit:
         self._own_steps = game.discriminator_steps or (CRITIC_STEPS if game.game == "wasserstein" else 1)
         self._losses = LossReader(train.store, self.device)
         self._of_generator = torch.zeros(2, device=self.device)  # the epoch's summed loss, and of how many steps
-        self._real = np.stack([real.array(at) for at in range(min(len(real), _COMPARED))])
+        self._real = np.stack([real.array(at) for at in range(min(len(real), COMPARED))])
         self._saved_at = self._reported_at = time.monotonic()
         self.alarms: tuple[str, ...] = ()
 

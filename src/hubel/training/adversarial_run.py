@@ -10,12 +10,14 @@ from PIL import Image
 from torch import Tensor
 
 from hubel.bundle import save_bundle
+from hubel.data.store import PictureStore
 from hubel.data.thumbnails import as_address, thumbnail
+from hubel.errors import DataError
 from hubel.files import write_whole
 from hubel.models.generative import DCGAN
 from hubel.pages import render_page
 from hubel.results.naming import TITLES
-from hubel.training.adversarial import AdversarialFit, AdversarialSettings
+from hubel.training.adversarial import COMPARED, AdversarialFit, AdversarialSettings
 from hubel.training.charts import draw_figures
 from hubel.training.folder import RunFolder
 from hubel.training.interruption import Interrupted, StopRequest
@@ -33,8 +35,9 @@ def play_and_finish(prepared: Prepared, folder: RunFolder, log: LoggingReporter)
         HubelError: Something goes wrong on the way; earlier files are whole.
         Interrupted: Stopped; everything is saved.
     """
-    config, network = prepared.config, prepared.network
+    config, network, validation = prepared.config, prepared.network, prepared.stores["validation"]
     assert isinstance(network, DCGAN)
+    _check_differ(validation)
     (phase,) = config.phases or ()
     log.message(
         f"{config.model.name} on {prepared.device}: {len(prepared.stores['train']):,} training pictures without "
@@ -58,7 +61,7 @@ def play_and_finish(prepared: Prepared, folder: RunFolder, log: LoggingReporter)
             network,
             prepared.preprocess,
             prepared.loader("train"),
-            prepared.stores["validation"],
+            validation,
             settings,
             save=save,
             write_history=folder.write_history,
@@ -82,6 +85,15 @@ def play_and_finish(prepared: Prepared, folder: RunFolder, log: LoggingReporter)
     log.message(f"the samples differ {last['validation_diversity']:.0%} as much as real pictures")
     _write_page(folder, prepared, progress.history, metrics)
     folder.write_metrics(metrics)  # last: a folder with a metrics.json is finished
+
+
+def _check_differ(validation: PictureStore) -> None:
+    """Raise a DataError where there is nothing to compare the diversity of samples with."""
+    if len({validation.array(at).tobytes() for at in range(min(len(validation), COMPARED))}) < 2:
+        raise DataError(
+            f"the validation split has {len(validation)} picture{'s' * (len(validation) != 1)}, none of which differs "
+            "from another: expected two that do, with which the samples are compared"
+        )
 
 
 def _figures(row: Mapping[str, Any]) -> dict[str, float]:

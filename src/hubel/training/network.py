@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import cast
 
 import torch
 from torch import nn
 
-from hubel.config import Phase, TrainConfig
+from hubel.config import TrainConfig
 from hubel.errors import ConfigError
 from hubel.models.generative import DCGAN, AutoencodingNetwork
 from hubel.models.registry import list_families, list_models, model_entry
@@ -93,14 +92,22 @@ def build_network(config: TrainConfig, task: Task, reporter: Reporter) -> Pretra
     return built
 
 
-def check_learns(network: nn.Module, task: Task, phases: Sequence[Phase]) -> None:
+def check_learns(network: nn.Module, task: Task, config: TrainConfig) -> None:
     """Make sure that a network that makes pictures can do what its task asks of it.
 
     Raises:
-        ConfigError: It is a GAN, which has no encoder, and is to give pictures back, or to learn in several phases.
+        ConfigError: It is a GAN, which has no encoder, and is to give pictures back; or a setting is for other loops.
     """
-    if isinstance(network, DCGAN) and len(phases) > 1:
-        raise ConfigError(f"{len(phases)} phases came, expected one: a GAN has no layers that are frozen at first")
+    if isinstance(network, DCGAN):
+        phases = len(config.phases or ())
+        refused = {
+            f"{phases} phases": (phases > 1, "has no layers that are frozen at first: expected one phase"),
+            "optimizer.name=sgd": (config.optimizer.name == "sgd", "trains with the paper's Adam: leave it out"),
+            "average_decay": (config.average_decay, "has generative.generator_average: leave it out"),
+        }
+        for setting, (is_set, why) in refused.items():
+            if is_set:
+                raise ConfigError(f"{setting} came, but the network is a GAN, which {why}")
     if isinstance(network, DCGAN) and task.name == "reconstruction":
         raise ConfigError(
             "a GAN has no encoder and gives no picture back, the task is reconstruction: expected --task generation, "

@@ -128,7 +128,7 @@ def prepare(config: TrainConfig, reporter: Reporter) -> Prepared:
 
     built = build_network(config, task, reporter)
     network = built.model
-    check_learns(network, task, config.phases or ())
+    check_learns(network, task, config)
     config = _with_weights_named(config, built)
     if not isinstance(network, DCGAN):
         for phase in config.phases or ():
