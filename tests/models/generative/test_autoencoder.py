@@ -48,7 +48,9 @@ def test_a_code_that_is_a_map_takes_any_size_that_halves():
         assert network(x).shape == x.shape
     with pytest.raises(ValueError, match=r"takes H and W that are multiples of 4; the next ones are 12 and 16$"):
         network(torch.rand(1, 1, 9, 16))
-    with pytest.raises(ValueError, match="the code is a map, which has no distribution to sample from"):
+    with pytest.raises(
+        ValueError, match="there is no distribution of codes to sample from: give the network a code_size"
+    ):
         network.sample(2)
 
 
@@ -176,8 +178,43 @@ def test_samples_have_the_distribution_of_the_codes():
     flat = torch.zeros(10, 2)  # all codes the same: a covariance without a root by Cholesky
     network.fit_codes(flat)
     assert torch.equal(network.sample_codes(3), torch.zeros(3, 2))
-    with pytest.raises(ValueError, match=r"codes of shape \(1, 2\) came: expected at least 2 codes"):
+    with pytest.raises(ValueError, match=r"codes of shape \(1, 2\) came: expected \(N, 2\) of at least 2 pictures"):
         network.fit_codes(codes[:1])
+
+
+def test_a_mixture_follows_codes_in_several_places():
+    generator = torch.Generator().manual_seed(0)
+    centres = torch.tensor([[5.0, 0.0], [-5.0, 1.0], [0.0, -6.0]])
+    codes = centres[torch.randint(3, (900,), generator=generator)] + 0.3 * torch.randn(900, 2, generator=generator)
+    network = built("autoencoder", size=4, widths=(8,), code_size=2, code_components=3)
+    before = network.sample_codes(5000, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(
+        torch.cov(before.T), torch.eye(2), atol=0.1, rtol=0
+    )  # standard normal until it is fitted
+    network.fit_codes(codes)
+    drawn = network.sample_codes(3000, torch.Generator().manual_seed(1))
+    nearest = torch.cdist(drawn, centres).min(dim=1)
+    assert nearest.values.max() < 0.3 * 6  # none between the places, where one normal distribution would have most
+    shares = torch.bincount(nearest.indices, minlength=3) / 3000
+    torch.testing.assert_close(shares, torch.full((3,), 1 / 3), atol=0.06, rtol=0)
+    other = built("autoencoder", size=4, widths=(8,), code_size=2, code_components=3)
+    other.load_state_dict(network.state_dict())
+    assert torch.equal(
+        other.sample_codes(7, torch.Generator().manual_seed(2)),
+        network.sample_codes(7, torch.Generator().manual_seed(2)),
+    )
+    network.fit_codes(codes)
+    assert torch.equal(network.sample_codes(3000, torch.Generator().manual_seed(1)), drawn)
+
+
+def test_a_vae_samples_its_prior_or_a_mixture():
+    vae = build_model("vae", size=4, widths=(8,), code_size=2)
+    with pytest.raises(ValueError, match="the network has no distribution to fit to codes: build it with code_comp"):
+        vae.fit_codes(torch.randn(10, 2))
+    mixed = build_model("vae", size=4, widths=(8,), code_size=2, code_components=2)
+    mixed.fit_codes(torch.full((10, 2), 3.0) + 0.01 * torch.randn(10, 2))
+    assert (mixed.sample_codes(50, torch.Generator().manual_seed(0)) - 3).abs().max() < 0.2
+    assert mixed.sample(4).shape == (4, 1, 4, 4)
 
 
 def test_the_codes_activation():
@@ -213,6 +250,7 @@ def test_the_codes_activation():
         ("autoencoder", {"output": "tanh"}, "output is 'tanh': expected sigmoid or linear"),
         ("autoencoder", {"noise": -1}, "the noise has a standard deviation of -1: expected at least 0"),
         ("autoencoder", {"input_dropout": 1}, "input_dropout is 1: expected a probability of at least 0 and below 1"),
+        ("conv_vae", {"code_components": -1}, "code_components is -1: expected at least 1"),
         ("vae", {"likelihood": "poisson"}, "likelihood is 'poisson': expected bernoulli or gaussian"),
         ("conv_vae", {"codesize": 3}, "unknown argument of conv_vae 'codesize': did you mean code_size"),
         ("dcgan", {"size": 48}, "^dcgan: size is 48: expected 32, 64 or 128$"),

@@ -33,7 +33,6 @@ from hubel.models.generative.network import (
     Layers,
     Output,
     height_and_width,
-    standard_normal,
 )
 from hubel.models.network import LogitsWithAux
 from hubel.models.registry import register
@@ -43,9 +42,8 @@ from hubel.nn import GaussianNoise
 class Autoencoder(AutoencodingNetwork):
     """An autoencoder whose code is a row of numbers, or a map.
 
-    A plain autoencoder knows no distribution of its codes. `fit_codes` takes one from the codes of pictures: a normal
-    distribution with their mean and covariance (Ghosh et al. 2020, arXiv:1903.12436, section 4). Before it is called,
-    `sample` draws codes from a standard normal distribution, which the decoder has never seen.
+    A plain autoencoder knows no distribution of its codes. `fit_codes` takes one from the codes of pictures. Before it
+    is called, `sample` draws codes from a standard normal distribution, which the decoder has never seen.
 
     Args:
         layers: The encoder and the decoder.
@@ -54,13 +52,11 @@ class Autoencoder(AutoencodingNetwork):
         output: See there.
         noise: Standard deviation of normal noise on the input, of a range of 1.
         input_dropout: Probability to black out a value of the input; the others are scaled up.
+        code_components: Of the distribution of codes; see `AutoencodingNetwork`. Of a code that is a map there is none.
 
     Raises:
         ValueError: An option is out of its range.
     """
-
-    code_mean: Tensor
-    code_scale: Tensor
 
     def __init__(
         self,
@@ -71,14 +67,13 @@ class Autoencoder(AutoencodingNetwork):
         output: Output = "sigmoid",
         noise: float = 0.0,
         input_dropout: float = 0.0,
+        code_components: int = 1,
     ) -> None:
-        super().__init__(layers, in_channels=in_channels, size=size, output=output)
+        components = 0 if size is None else code_components
+        super().__init__(layers, in_channels=in_channels, size=size, output=output, code_components=components)
         if not 0 <= input_dropout < 1:
             raise ValueError(f"input_dropout is {input_dropout}: expected a probability of at least 0 and below 1")
         self.corruption = nn.Sequential(OrderedDict(noise=GaussianNoise(noise), dropout=nn.Dropout(input_dropout)))
-        if size is not None:
-            self.register_buffer("code_mean", torch.zeros(self.code_size))
-            self.register_buffer("code_scale", torch.eye(self.code_size))
 
     def forward(self, x: Tensor) -> Tensor:
         """Raw values (N, in_channels, H, W) of the reconstruction; in training, of one from a corrupted input.
@@ -98,35 +93,17 @@ class Autoencoder(AutoencodingNetwork):
         self.check_input(x)
         return self.encoded(x)
 
-    def fit_codes(self, codes: Tensor) -> None:
-        """Take the distribution that `sample` draws from out of the codes (N, code_size) of pictures.
-
-        Raises:
-            ValueError: There are fewer than two codes, or they have another size.
-        """
-        if self.size is None or codes.ndim != 2 or codes.shape[1] != self.code_size or len(codes) < 2:
-            raise ValueError(
-                f"codes of shape {tuple(codes.shape)} came: expected at least 2 codes of a network whose code_size is "
-                "a number, (N, code_size)"
-            )
-        values = codes.detach().double()
-        self.code_mean.copy_(values.mean(dim=0))
-        # Codes may lie in a plane, whose covariance has no Cholesky root; this one always exists.
-        centred = values - values.mean(dim=0)
-        variances, axes = torch.linalg.eigh(centred.T @ centred / (len(values) - 1))
-        self.code_scale.copy_((axes * variances.clamp(min=0).sqrt()) @ axes.T)
-
     def sample_codes(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw codes (count, code_size) from the distribution of `fit_codes`.
 
         Raises:
-            ValueError: The code is a map.
+            ValueError: The code is a map, or the network was built without a distribution.
         """
-        if self.size is None:
+        if self.code_distribution is None:
             raise ValueError(
-                "the code is a map, which has no distribution to sample from: give the network a code_size"
+                "there is no distribution of codes to sample from: give the network a code_size and code_components"
             )
-        return self.code_mean + standard_normal(count, self.code_size, generator, self.code_mean) @ self.code_scale
+        return self.code_distribution.draw(count, generator)
 
 
 @register(
@@ -149,6 +126,7 @@ def autoencoder(
     tied: bool = False,
     noise: float = 0.0,
     input_dropout: float = 0.0,
+    code_components: int = 1,
 ) -> Autoencoder:
     """A deep symmetric autoencoder of dense layers: 2,837,314 parameters for 28×28 grey pictures.
 
@@ -166,6 +144,7 @@ def autoencoder(
         tied: Whether the decoder uses the encoder's weights, transposed.
         noise: Standard deviation of normal noise on the input, in training.
         input_dropout: Probability to black out a value of the input, in training.
+        code_components: Normal distributions in the mixture that samples' codes are drawn from.
     """
     sides = height_and_width(size)
     layers = dense_layers(
@@ -177,7 +156,13 @@ def autoencoder(
         tied=tied,
     )
     return Autoencoder(
-        layers, in_channels=in_channels, size=sides, output=output, noise=noise, input_dropout=input_dropout
+        layers,
+        in_channels=in_channels,
+        size=sides,
+        output=output,
+        noise=noise,
+        input_dropout=input_dropout,
+        code_components=code_components,
     )
 
 
@@ -204,6 +189,7 @@ def conv_autoencoder(
     tied: bool = False,
     noise: float = 0.0,
     input_dropout: float = 0.0,
+    code_components: int = 1,
 ) -> Autoencoder:
     """A convolutional autoencoder: 595,907 parameters for 32×32 colour pictures.
 
@@ -222,6 +208,7 @@ def conv_autoencoder(
         tied: See there; for a strided encoder and a transposed decoder.
         noise: See there.
         input_dropout: See there.
+        code_components: See there.
     """
     layers = convolutional_layers(
         in_channels,
@@ -237,5 +224,11 @@ def conv_autoencoder(
     )
     fixed = None if code_size is None else height_and_width(size)
     return Autoencoder(
-        layers, in_channels=in_channels, size=fixed, output=output, noise=noise, input_dropout=input_dropout
+        layers,
+        in_channels=in_channels,
+        size=fixed,
+        output=output,
+        noise=noise,
+        input_dropout=input_dropout,
+        code_components=code_components,
     )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hubel.models.evaluating import evaluating
+from hubel.models.generative.code_distribution import CodeDistribution
 from hubel.models.network import LogitsWithAux, check_images
 
 Output = Literal["sigmoid", "linear"]
@@ -49,21 +50,32 @@ class AutoencodingNetwork(nn.Module):
         in_channels: Channels of the pictures.
         size: The only height and width that the network takes; None: any multiple of the greatest stride.
         output: What makes a picture of the last layer's values: `"sigmoid"`, or `"linear"`, nothing.
+        code_components: Of the mixture of normal distributions that `fit_codes` takes from the codes of pictures; 0:
+            there is none.
 
     Attributes:
         stages: Those of the encoder and then those of the decoder.
         head: As in `Layers`.
         aux_heads: None; there for what serves every network in stages.
         encoder_stages: The names of the encoder's stages.
+        code_distribution: That mixture, or None.
         value_range: The least and the greatest value of a picture, as the network takes and makes them.
 
     Raises:
-        ValueError: `output` is unknown.
+        ValueError: `output` is unknown, or `code_components` negative.
     """
 
     value_range = (0.0, 1.0)
 
-    def __init__(self, layers: Layers, *, in_channels: int, size: tuple[int, int] | None, output: Output) -> None:
+    def __init__(
+        self,
+        layers: Layers,
+        *,
+        in_channels: int,
+        size: tuple[int, int] | None,
+        output: Output,
+        code_components: int,
+    ) -> None:
         super().__init__()
         if output not in get_args(Output):
             raise ValueError(f"output is '{output}': expected {' or '.join(get_args(Output))}")
@@ -77,6 +89,7 @@ class AutoencodingNetwork(nn.Module):
         self.size = size
         self.code_shape = layers.code_shape
         self.output: Output = output
+        self.code_distribution = CodeDistribution(self.code_size, code_components) if code_components else None
 
     @property
     def code_size(self) -> int:
@@ -123,8 +136,20 @@ class AutoencodingNetwork(nn.Module):
             return torch.cat([self.decode(codes[start : start + _DECODED_AT_ONCE]) for start in starts])
 
     def sample_codes(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw codes (count, *code_shape)."""
+        """Draw codes (count, code_size) for `sample`."""
         raise NotImplementedError
+
+    def fit_codes(self, codes: Tensor) -> None:
+        """Take the distribution that `sample` draws from out of the codes (N, code_size) of pictures.
+
+        It is part of the state dict. See `hubel.models.generative.code_distribution`.
+
+        Raises:
+            ValueError: The network has no such distribution, there are too few codes, or they have another size.
+        """
+        if self.code_distribution is None:
+            raise ValueError("the network has no distribution to fit to codes: build it with code_components")
+        self.code_distribution.fit(codes)
 
     def encoded(self, x: Tensor) -> Tensor:
         """What the last stage of the encoder puts out for pictures that fit."""
@@ -153,12 +178,6 @@ class AutoencodingNetwork(nn.Module):
                 f"the input has shape {tuple(x.shape)}: this network takes H and W that are multiples of {stride}; "
                 f"the next ones are {sides}"
             )
-
-
-def standard_normal(count: int, size: int, generator: torch.Generator | None, like: Tensor) -> Tensor:
-    """Draw (count, size) on the generator's device (the CPU without one), then moved to where and what `like` is."""
-    device = torch.device("cpu") if generator is None else generator.device
-    return torch.randn(count, size, generator=generator, device=device).to(like)
 
 
 def height_and_width(size: int | tuple[int, int]) -> tuple[int, int]:

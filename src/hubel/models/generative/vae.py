@@ -26,9 +26,10 @@ from typing import Literal, NamedTuple, cast, get_args
 import torch
 from torch import Tensor, nn
 
+from hubel.models.generative.code_distribution import standard_normal
 from hubel.models.generative.convolutional import Downsampling, Upsampling, convolutional_layers
 from hubel.models.generative.dense import Activation, dense_layers
-from hubel.models.generative.network import AutoencodingNetwork, Layers, height_and_width, standard_normal
+from hubel.models.generative.network import AutoencodingNetwork, Layers, height_and_width
 from hubel.models.network import LogitsWithAux
 from hubel.models.registry import register
 
@@ -71,21 +72,33 @@ class VariationalOutput(NamedTuple):
 class VariationalAutoencoder(AutoencodingNetwork):
     """A variational autoencoder with a standard normal prior.
 
+    New pictures are of codes of the prior, or, with `code_components` and after `fit_codes`, of a mixture fitted to the
+    codes of pictures; give it drawn codes, `posterior(x).draw()`, not their means, which scatter less.
+
     Args:
         layers: The encoder and the decoder; the encoder's values are the means and then the log variances.
         in_channels: Channels of the pictures.
         size: Their height and width.
         likelihood: `"bernoulli"` or `"gaussian"`.
+        code_components: As for `AutoencodingNetwork`.
 
     Raises:
         ValueError: The likelihood is unknown.
     """
 
-    def __init__(self, layers: Layers, *, in_channels: int, size: tuple[int, int], likelihood: Likelihood) -> None:
+    def __init__(
+        self,
+        layers: Layers,
+        *,
+        in_channels: int,
+        size: tuple[int, int],
+        likelihood: Likelihood,
+        code_components: int = 0,
+    ) -> None:
         if likelihood not in get_args(Likelihood):
             raise ValueError(f"likelihood is '{likelihood}': expected {' or '.join(get_args(Likelihood))}")
         output: Literal["sigmoid", "linear"] = "sigmoid" if likelihood == "bernoulli" else "linear"
-        super().__init__(layers, in_channels=in_channels, size=size, output=output)
+        super().__init__(layers, in_channels=in_channels, size=size, output=output, code_components=code_components)
         self.likelihood: Likelihood = likelihood
         if likelihood == "gaussian":  # the head's, so that it trains with the head
             self.head.register_parameter("log_variance", nn.Parameter(torch.tensor(math.log(_FIRST_VARIANCE))))
@@ -119,7 +132,9 @@ class VariationalAutoencoder(AutoencodingNetwork):
         return self.posterior(x).mean
 
     def sample_codes(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw codes (count, code_size) from the prior."""
+        """Draw codes (count, code_size) from the prior, or from the mixture where there is one."""
+        if self.code_distribution is not None:
+            return self.code_distribution.draw(count, generator)
         return standard_normal(count, self.code_size, generator, next(self.parameters()))
 
 
@@ -139,6 +154,7 @@ def vae(
     code_size: int = 20,
     activation: Activation = "tanh",
     likelihood: Likelihood = "bernoulli",
+    code_components: int = 0,
 ) -> VariationalAutoencoder:
     """A variational autoencoder of dense layers: 815,824 parameters for 28×28 grey pictures.
 
@@ -151,11 +167,14 @@ def vae(
         code_size: Values of the code.
         activation: Of the hidden layers: relu, selu, tanh, sigmoid or linear.
         likelihood: `"bernoulli"` or `"gaussian"`.
+        code_components: Normal distributions in a mixture for samples; 0: they are of the prior.
     """
     sides = height_and_width(size)
     shape = (in_channels, *sides)
     layers = dense_layers(shape, widths, code_size, code_values=2 * code_size, activation=activation)
-    return VariationalAutoencoder(layers, in_channels=in_channels, size=sides, likelihood=likelihood)
+    return VariationalAutoencoder(
+        layers, in_channels=in_channels, size=sides, likelihood=likelihood, code_components=code_components
+    )
 
 
 @register(
@@ -177,6 +196,7 @@ def conv_vae(
     batch_norm: bool = True,
     activation: Activation = "relu",
     likelihood: Likelihood = "bernoulli",
+    code_components: int = 0,
 ) -> VariationalAutoencoder:
     """A convolutional variational autoencoder: 530,371 parameters for 32×32 colour pictures.
 
@@ -188,8 +208,9 @@ def conv_vae(
         downsampling: `"strided"` or `"pooled"`.
         upsampling: `"transposed"`, `"nearest"` or `"bilinear"`.
         batch_norm: Whether BatchNorm follows every convolution but the last.
-        activation: As for `vae`, and so is `likelihood`.
+        activation: As for `vae`, and so are the others.
         likelihood: See there.
+        code_components: See there.
     """
     layers = convolutional_layers(
         in_channels,
@@ -202,4 +223,10 @@ def conv_vae(
         batch_norm=batch_norm,
         activation=activation,
     )
-    return VariationalAutoencoder(layers, in_channels=in_channels, size=height_and_width(size), likelihood=likelihood)
+    return VariationalAutoencoder(
+        layers,
+        in_channels=in_channels,
+        size=height_and_width(size),
+        likelihood=likelihood,
+        code_components=code_components,
+    )
