@@ -35,7 +35,7 @@ def train(
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option("--recipe", help="scratch, head, mid, full, gradual, auto, or a file. [gradual with weights]"),
+        typer.Option("--recipe", help="scratch, head, mid, full, gradual, detector, auto, or a file. [the task's usual one]"),
     ] = None,
     weights: Annotated[
         str | None,
