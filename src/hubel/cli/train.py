@@ -35,7 +35,9 @@ def train(
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option("--recipe", help="scratch, head, mid, full, gradual, detector, auto, or a file. [the task's usual one]"),
+        typer.Option(
+            "--recipe", help="scratch, head, mid, full, gradual, detector, auto, or a file. [the task's usual one]"
+        ),
     ] = None,
     weights: Annotated[
         str | None,
