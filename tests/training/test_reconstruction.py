@@ -95,6 +95,7 @@ def test_a_variational_autoencoder_is_told_in_nats_and_bits(strokes: Path, tmp_p
     test = run.metrics["test"]
     assert test["elbo"] < test["importance_weighted_bound"] < 0
     assert test["bits_per_dimension"] == pytest.approx(-test["elbo"] / 256 / np.log(2), rel=1e-5)
+    assert 'alt="samples of the model"' in run.report.read_text()
     header = (run.dir / "metrics.csv").read_text().splitlines()[0]
     assert "validation_elbo" in header
     assert "importance_weighted_bound" not in header  # of the end alone

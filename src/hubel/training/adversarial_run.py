@@ -17,6 +17,7 @@ from hubel.files import write_whole
 from hubel.models.generative import DCGAN
 from hubel.pages import render_page
 from hubel.results.naming import TITLES
+from hubel.tasks.generative.drawing import enlarged
 from hubel.training.adversarial import COMPARED, AdversarialFit, AdversarialSettings
 from hubel.training.charts import draw_figures
 from hubel.training.folder import RunFolder
@@ -134,6 +135,4 @@ def _write_page(
 
 def _address(path: Path) -> str:
     with Image.open(path) as image:
-        image.load()
-        factor = max(1, 480 // max(image.size))
-        return as_address(image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST))
+        return as_address(enlarged(image))

@@ -10,8 +10,12 @@ from torch import nn
 
 from hubel import runtime
 from hubel.bundle import load_tensors, save_bundle
+from hubel.data.thumbnails import as_address
+from hubel.inference.generator import Generator
 from hubel.models.generative import DCGAN
 from hubel.results import Metrics
+from hubel.tasks.generative.drawing import enlarged, sheet
+from hubel.tasks.reconstruction import GenerationTask
 from hubel.tasks.task import PlaceTask
 from hubel.training.adversarial_run import play_and_finish
 from hubel.training.final_figures import baselines_of, measure_run
@@ -24,6 +28,8 @@ from hubel.training.preparation import Prepared, bundle_of
 from hubel.training.report import Report, write_report
 from hubel.training.run_log import LoggingReporter
 from hubel.training.step_loss import step_loss_of, targets_on
+
+_ON_A_SHEET = 64
 
 
 def fit_and_finish(prepared: Prepared, folder: RunFolder, log: LoggingReporter) -> None:
@@ -81,6 +87,7 @@ def fit_and_finish(prepared: Prepared, folder: RunFolder, log: LoggingReporter) 
         config=config.to_yaml(),
         rate_search=read_table(folder.rates) if folder.rates.is_file() else (),
         learning_rate=(config.phases or ())[0].learning_rate,
+        samples=_samples(prepared, folder) if isinstance(task, GenerationTask) else None,
     )
     write_report(folder.report, report)
     metrics |= {
@@ -92,6 +99,12 @@ def fit_and_finish(prepared: Prepared, folder: RunFolder, log: LoggingReporter) 
         "device": str(prepared.device),
     }
     folder.write_metrics(metrics)  # last: a folder with a metrics.json is finished
+
+
+def _samples(prepared: Prepared, folder: RunFolder) -> str:
+    """A sheet of samples of the written model."""
+    generator = Generator.load(folder.bundle, device=str(prepared.device))
+    return as_address(enlarged(sheet(generator.sample(_ON_A_SHEET, prepared.config.seed))))
 
 
 def wait_share(history: Sequence[Mapping[str, Any]]) -> float:

@@ -39,6 +39,7 @@ class Report:
         config: The resolved configuration as YAML.
         rate_search: The rows of `rates.csv`; empty where no learning rate was searched for.
         learning_rate: The head's in the first phase.
+        samples: A sheet of what a generator makes, as a `data:` address; None where the model is none.
     """
 
     bundle: Bundle
@@ -56,6 +57,7 @@ class Report:
     config: str
     rate_search: Sequence[dict[str, float]] = ()
     learning_rate: float = 0.0
+    samples: str | None = None
 
 
 def write_report(path: Path, report: Report) -> None:

@@ -42,6 +42,12 @@ def sheet(pictures: npt.NDArray[Any], columns: int | None = None) -> Image.Image
     return Image.fromarray(canvas)
 
 
+def enlarged(image: Image.Image, side: int = 480) -> Image.Image:
+    """A picture whose pixels are as large as fit into a side, at least as large as they are."""
+    factor = max(1, side // max(image.size))
+    return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+
+
 def pixels_of(pictures: npt.NDArray[np.floating[Any]], value_range: tuple[float, float]) -> Pixels:
     """A network's pictures, floats (N, C, H, W), as uint8 (N, H, W, C).
 
