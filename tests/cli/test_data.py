@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from tests.data.places import write_voc
 
 Hubel = Callable[..., Any]
 
@@ -119,3 +120,45 @@ def test_mistakes_are_told_in_a_line(
     assert outcome.status == 2
     assert message in outcome.error
     assert "Traceback" not in outcome.err
+
+
+def test_boxes_are_counted_and_what_is_wrong_with_them_is_told(hubel: Hubel, tmp_path: Path) -> None:
+    root = write_voc(tmp_path / "set", {"train": 8, "val": 4}, masks=True)
+    (root / "Annotations" / "p000.xml").write_text("<annotation>")
+    outcome = hubel("data", root, "--json")
+    found = json.loads(outcome.out)
+    assert (outcome.status, found["labelling"], found["readable"]) == (0, "boxes", 11)
+    assert found["objects"]["train"]["disc"]["objects"] + found["objects"]["train"]["square"]["objects"] > 7
+    assert {"unreadable", "annotations_malformed"} <= {finding["kind"] for finding in found["findings"]}
+    printed = hubel("data", root).out
+    assert "- " + str(root / "Annotations" / "p000.xml") + ": no XML" in printed
+    assert "median side" in printed
+    masks = hubel("data", root, "--task", "segmentation").out
+    assert "12 pictures\n" in masks
+    assert "pixels" in masks
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--task", "segmentatoin"), "unknown task 'segmentatoin': did you mean segmentation?"),
+        (("--task", "segmentation"), "has boxes for each picture, and a mask was expected for this task"),
+        ((), "can be used (such as JPEGImages/p000.png: its annotations Annotations/p000.xml: no XML"),
+    ],
+)
+def test_boxes_that_cannot_be_used_end_in_one_line(
+    hubel: Hubel, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    root = write_voc(tmp_path / "set", {"train": 2, "val": 1})
+    for file in (root / "Annotations").iterdir():
+        file.write_text("<annotation>" if not arguments else file.read_text())
+    outcome = hubel("data", root, *arguments)
+    if arguments:
+        assert outcome.status == 2
+        assert message in outcome.err
+        assert len(outcome.err.strip().splitlines()) == 1
+    else:
+        outcome = hubel("train", root, "--out", tmp_path / "run")
+        assert outcome.status == 2
+        assert message in outcome.err
+        assert "Traceback" not in outcome.err

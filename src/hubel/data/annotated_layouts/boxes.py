@@ -66,9 +66,15 @@ def source_with_boxes(
     for name in sorted(listed.pictures):
         picture = _fitted(place, name, listed.pictures[name], headers, reader, unusable)
         entries.setdefault(listed.split_of[name], []).append(Entry(place.file(name), picture))
+    usable = [each.label for some in entries.values() for each in some if isinstance(each.label, AnnotatedPicture)]
+    if not usable:
+        first = min(listed.pictures)
+        raise DataError(
+            f"none of the {len(listed.pictures):,} pictures in {place.root} can be used (such as {first}: "
+            f"{unusable.get(first, 'it does not exist')}): mend them, or give others"
+        )
     if classes is None:
-        found = (entry.label for of_split in entries.values() for entry in of_split)
-        classes = sorted({box.name for each in found if isinstance(each, AnnotatedPicture) for box in each.boxes})
+        classes = sorted({box.name for picture in usable for box in picture.boxes})
     if not classes:
         raise DataError(f"{place.root} has no objects in any of its {len(listed.pictures)} pictures: expected boxes")
     splits = {split: tuple(entries[split]) for split in (*SPLITS, None) if split in entries}
