@@ -184,6 +184,8 @@ class _Group(Protocol):
 
 
 class _OfLabels:
+    """Models of a `LabelTask`: stacks of views, whose outputs are averaged."""
+
     def __init__(self, predictors: Sequence[Predictor], views: Views | None, batch_size: int, average: Average) -> None:
         self.predictors, self.views, self.batch_size, self.average = predictors, views, batch_size, average
         self.tasks = [label_task(predictor.task, "averaging") for predictor in predictors]
@@ -202,6 +204,8 @@ class _OfLabels:
 
 
 class _OfPlaces:
+    """Models of a `PlaceTask`: pictures of any shapes with the sizes of their originals; the task averages."""
+
     def __init__(self, predictors: Sequence[Predictor], views: Views | None, batch_size: int) -> None:
         self.predictors, self.views = predictors, views
         self.decodings = [
@@ -214,11 +218,10 @@ class _OfPlaces:
 
     def predictions(self, read: Sequence[tuple[tuple[int, int], list[npt.NDArray[np.uint8]]]]) -> list[Any]:
         sizes = [size for size, _ in read]
+        of_each = zip(*(arrays for _, arrays in read), strict=True)
         of_models = [
             predictor.places(arrays, sizes, self.views)
-            for predictor, arrays in zip(
-                self.predictors, zip(*(arrays for _, arrays in read), strict=True), strict=True
-            )
+            for predictor, arrays in zip(self.predictors, of_each, strict=True)
         ]
         return averaged_places(self.predictors, of_models)
 
