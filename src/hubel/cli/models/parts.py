@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from hubel.cli.models.catalogue_lines import print_weights, weights_facts
+
 if TYPE_CHECKING:
     from rich.console import Console
     from torch import nn
@@ -46,6 +48,7 @@ class Parts:
             "activations": self.cost.activations,
             "parts": self.parts,
             "layers": [asdict(layer) for layer in self.cost.layers],
+            "weights": weights_facts(self.entry.name),
         }
 
     def print_on(self, console: Console, *, ops: bool) -> None:
@@ -68,7 +71,7 @@ class Parts:
             "greatest one. Activations: the values that the layers put out, as float32; MB are 10⁶ bytes."
         )
         console.print(f"Source: {entry.source}")
-        console.print("Weights: none in the catalogue; weights= takes the path of a file")
+        print_weights(weights_facts(entry.name), console)
         if ops:
             from hubel.cli.models.operations import print_operations
 

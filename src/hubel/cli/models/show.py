@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hubel.cli.models.catalogue_lines import print_weights, weights_facts
+
 if TYPE_CHECKING:
     from rich.console import Console
     from torch import nn
@@ -102,7 +104,7 @@ class _Shown:
             self.memory: TrainingMemory = training_memory(network, input_size)
         except (ValueError, RuntimeError) as error:
             raise ConfigError(f"{entry.name} does not take an input of {shape(input_size)}: {error}") from error
-        self.weights = _weights(entry.name)
+        self.weights = weights_facts(entry.name)
 
     def to_dict(self, *, ops: bool) -> dict[str, Any]:
         """For JSON."""
@@ -141,10 +143,7 @@ class _Shown:
         self.print_stages(console)
         self.print_totals(console)
         console.print(f"Source: {entry.source}")
-        for line in self.weights:
-            console.print(_weights_line(line))
-        if not self.weights:
-            console.print("Weights: none in the catalogue; --weights takes the path of a file")
+        print_weights(self.weights, console)
         if ops:
             from hubel.cli.models.operations import print_operations
 
@@ -198,22 +197,3 @@ class _Shown:
             f"A step of training with AdamW keeps {bytes_(memory.total - memory.saved)} for parameters, gradients "
             f"and moments, and {bytes_(memory.saved)} for each image (counted from what autograd saves)"
         )
-
-
-def _weights(name: str) -> list[dict[str, Any]]:
-    """The catalogue's weights for a network, for JSON."""
-    from hubel.weights.catalogue import weights_for
-
-    return [entry.to_dict() for entry in weights_for(name)]
-
-
-def _weights_line(facts: dict[str, Any]) -> str:
-    """What one of the catalogue's weights is, and where its file comes from."""
-    from hubel.results.naming import TITLES
-
-    figures = {"top-1": facts["top1"], "top-5": facts["top5"]}
-    figures |= {title: facts[name] for name, title in TITLES.items() if name in facts}
-    published = [f"{name} {value:.3f} %" for name, value in figures.items() if value is not None]
-    size = "×".join(map(str, facts["preprocess"]["size"]))
-    details = [facts["data"], *published, f"at {size}", facts["licence"], facts["url"]]
-    return f"Weights: --weights {facts['name']} ({', '.join(details)})"
