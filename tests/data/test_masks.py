@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hubel.data.decoding import UnreadableImage
-from hubel.data.mask_folders import VOC_CLASSES, MaskedPicture, examine, paired, voc_legend, voc_pairs
 from hubel.data.masks import Legend, legend_of, mask_values, read_legend, read_mask, resized_mask
 from hubel.data.polygons import coco_mask, polygon_area
 from hubel.errors import DataError
@@ -157,71 +156,6 @@ def test_scaling_invents_no_class(shape: tuple[int, int], size: tuple[int, int],
         ]
         nearest |= scaled == mask[np.ix_(*places)]
     assert nearest.all()
-
-
-def test_pairs_of_sibling_folders(tmp_path: Path):
-    for name in ("a", "sub/b"):
-        saved(tmp_path / "images" / f"{name}.jpg", np.zeros((4, 4, 3)))
-        saved(tmp_path / "masks" / f"{name}_mask.png", np.zeros((4, 4)))
-    pairs = paired(tmp_path / "images", tmp_path / "masks")
-    assert [(pair.picture.name, pair.mask.name) for pair in pairs] == [("a.jpg", "a_mask.png"), ("b.jpg", "b_mask.png")]
-    saved(tmp_path / "masks/c.png", np.zeros((4, 4)))
-    with pytest.raises(DataError, match=r"1 masks have no picture in .*images: .*c\.png"):
-        paired(tmp_path / "images", tmp_path / "masks")
-    (tmp_path / "masks/c.png").rename(tmp_path / "masks/a.png")
-    with pytest.raises(DataError, match=r"a\.png, .*a_mask\.png have one name"):
-        paired(tmp_path / "images", tmp_path / "masks")
-    (tmp_path / "masks/a.png").unlink()
-    (tmp_path / "masks/a_mask.png").unlink()
-    with pytest.raises(DataError, match=r"1 of 2 pictures have no mask in .*masks: .*a\.jpg"):
-        paired(tmp_path / "images", tmp_path / "masks")
-    with pytest.raises(DataError, match=r"there is no folder .*none"):
-        paired(tmp_path / "none", tmp_path / "masks")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="empty has no images"):
-        paired(tmp_path / "images", tmp_path / "empty")
-
-
-def test_pascal_voc(tmp_path: Path):
-    saved(tmp_path / "JPEGImages/one.jpg", np.zeros((2, 3, 3)))
-    saved(tmp_path / "SegmentationClass/one.png", [[0, 15, 255], [0, 20, 0]], "P")
-    lists = tmp_path / "ImageSets/Segmentation"
-    lists.mkdir(parents=True)
-    (lists / "train.txt").write_text("one\n")
-    (pair,) = voc_pairs(tmp_path, "train")
-    assert read_mask(pair.mask, voc_legend(), (2, 3)).tolist() == [[0, 15, 255], [0, 20, 0]]
-    assert (len(VOC_CLASSES), VOC_CLASSES[15]) == (21, "person")
-    with pytest.raises(DataError, match=r"val\.txt does not exist: expected a list of pictures; there are train"):
-        voc_pairs(tmp_path, "val")
-    (lists / "train.txt").write_text("one\ntwo\n")
-    with pytest.raises(DataError, match=r"2 files that .*train\.txt names do not exist: .*two\.jpg"):
-        voc_pairs(tmp_path, "train")
-
-
-def test_examination_names_every_bad_one(tmp_path: Path):
-    pairs = [
-        MaskedPicture(
-            saved(tmp_path / f"images/{name}.png", np.zeros((4, 6, 3))), saved(tmp_path / f"masks/{name}.png", values)
-        )
-        for name, values in {"good": np.zeros((4, 6)), "small": np.zeros((2, 3)), "odd": np.full((4, 6), 9)}.items()
-    ]
-    bad = examine(pairs, Legend.named({"none": 0}))
-    assert [each.pair.mask.name for each in bad] == ["small.png", "odd.png"]
-    assert "3×2 pixels, its picture 6×4" in bad[0].reason
-    assert "9 (24 pixels)" in bad[1].reason
-
-
-def test_membranes(shared: Path):
-    folder = shared / "data/membrane"
-    if not folder.is_dir():
-        pytest.skip(f"needs {folder}")
-    pairs = paired(folder / "images", folder / "masks")
-    assert len(pairs) == 30
-    legend = legend_of([pair.mask for pair in pairs])
-    assert legend.classes == ("0", "255")
-    assert examine(pairs[:5], legend) == []
-    mask = read_mask(pairs[0].mask, legend, (512, 512))
-    assert 0.7 < mask.mean() < 0.85  # most of a slice is cell
 
 
 @given(corners=st.lists(st.tuples(st.integers(-8, 40), st.integers(-8, 40)), min_size=3, max_size=7))

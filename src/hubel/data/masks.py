@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 IGNORED = 255
 MOST_CLASSES = 255  # what uint8 holds beside the ignored value
 
+# Everingham et al. 2010, The PASCAL Visual Object Classes Challenge, doi:10.1007/s11263-009-0275-4.
+VOC_CLASSES = (
+    *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
+    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+)
+
 Value = int | tuple[int, int, int]
 
 _SHOWN = 5  # values told in an error
@@ -127,6 +133,12 @@ def parse_legend(text: str, path: Path) -> Legend:
         else:
             names[name] = value
     return Legend.named(names, ignored)
+
+
+def voc_legend(classes: Sequence[str] = VOC_CLASSES) -> Legend:
+    """The legend of `SegmentationClass`: the number of the class, 255 along the outlines, which is ignored."""
+    values: dict[Value, int] = {number: number for number in range(len(classes))}
+    return Legend(tuple(classes), {**values, IGNORED: IGNORED})
 
 
 def legend_of(masks: Iterable[Path]) -> Legend:

@@ -126,6 +126,21 @@ def test_masks_beside_their_pictures(tmp_path: Path, arranged: str) -> None:
         assert sample.label.classes == tuple(np.unique(mask).tolist())
 
 
+def test_what_has_no_partner_is_passed_over_and_names_that_come_twice_are_refused(tmp_path: Path) -> None:
+    root = write_masks(tmp_path, 6)
+    (root / "masks" / "0001.png").rename(root / "masks" / "0001_mask.png")
+    (root / "masks" / "0002.png").rename(root / "masks" / "other.png")
+    source = find_source(root)
+    assert len(source.splits[None]) == 5
+    assert [note.partition(":")[0] for note in source.notes] == [
+        f"pictures without a mask in {root / 'masks'}, passed over",
+        "masks without a picture, passed over",
+    ]
+    shutil.copy(root / "masks" / "0001_mask.png", root / "masks" / "0001.png")
+    with pytest.raises(DataError, match=r"masks/0001\.png, masks/0001_mask\.png in .* have one name: expected one"):
+        find_source(root)
+
+
 def test_a_legend_names_the_classes_and_tells_unknown_values(tmp_path: Path) -> None:
     root = write_masks(tmp_path, {"train": 6, "val": 3})
     (root / "legend.csv").write_text("name,value\nsquare,2\nground,0\ndisc,1\n")
@@ -158,6 +173,20 @@ def test_voc_has_both_and_the_task_chooses(tmp_path: Path) -> None:
     assert (masks.train[0].label.read() == draw_places(0)[2]).all()
     shutil.rmtree(root / "Annotations")
     assert find_source(root).labelling == "mask"
+
+
+def test_pascal_vocs_own_masks_have_their_names_and_what_lists_name_must_be_there(tmp_path: Path) -> None:
+    root = write_voc(tmp_path / "VOC2012", {"train": 6, "val": 3}, masks=True)
+    shutil.rmtree(root / "Annotations")
+    (root / "JPEGImages" / "p000.png").unlink()
+    (root / "SegmentationClass" / "p001.png").unlink()
+    splits = open_splits(root)
+    assert (len(splits.classes), splits.classes[:3]) == (21, ("background", "aeroplane", "bicycle"))
+    assert (splits.train[0].label.read() == draw_places(2)[2]).all()
+    assert {item.sample.name: item.reason for item in splits.excluded if item.unusable} == {
+        "JPEGImages/p000.jpg": "it does not exist",
+        "JPEGImages/p001.png": "its mask does not exist, or cannot be opened",
+    }
 
 
 def test_trainval_is_train_and_validation_together(tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ from hubel.data.annotated_layouts.place import Place
 from hubel.data.annotated_layouts.voc import read_lists
 from hubel.data.digests import digest_files
 from hubel.data.labels import MaskLabel
-from hubel.data.mask_folders import SUFFIXES, voc_legend
 from hubel.data.mask_labels import masks_as_labels
-from hubel.data.masks import Legend, parse_legend
+from hubel.data.masks import Legend, parse_legend, voc_legend
 from hubel.data.sources import SPLITS, Entry, Source, Split, split_called
 from hubel.errors import DataError
 
+# What the name of a mask may have behind that of its picture.
+_SUFFIXES = ("", "_mask", "_masks", "_label", "_labels", "_gt", "_seg")
 _LEGENDS = ("legend.csv", "legend.txt", "labelmap.txt", "classes.csv", "class_dict.csv", "label_colors.txt")
 _VOC = re.compile(r"voc[-_ ]?\d{4}$", re.IGNORECASE)
 _WORTH_TELLING = 500  # masks
@@ -97,7 +98,7 @@ def _source(
     )
 
 
-_MISSING = "its mask cannot be opened"
+_MISSING = "its mask does not exist, or cannot be opened"
 
 
 def _usable(picture: str, label: MaskLabel | str, unusable: dict[str, str]) -> MaskLabel | None:
@@ -148,7 +149,7 @@ def _paired(place: Place, pair: _Pair, notes: list[str], *, listed: Mapping[str,
     for stem, names in sorted(pictures.items()):
         if listed and stem not in listed:
             continue
-        candidates = [(stem + suffix, name) for suffix in SUFFIXES for name in masks.get(stem + suffix, ())]
+        candidates = [(stem + suffix, name) for suffix in _SUFFIXES for name in masks.get(stem + suffix, ())]
         if len(names) > 1 or len(candidates) > 1:
             several = names if len(names) > 1 else [name for _, name in candidates]
             raise DataError(
@@ -158,10 +159,14 @@ def _paired(place: Place, pair: _Pair, notes: list[str], *, listed: Mapping[str,
         if candidates:
             used.add(candidates[0][0])
             found.append((names[0], candidates[0][1], stem))
+        elif listed:
+            found.append((names[0], f"{pair.masks}/{stem}.png", stem))
         else:
             missing.append(names[0])
-    where = f"{place.where(pair.masks)}"
-    if not found:
+    gone = [stem for stem in listed if stem not in pictures]  # such as are listed count as those that cannot be read
+    found += [(f"{pair.pictures}/{stem}.jpg", masks.get(stem, [f"{pair.masks}/{stem}.png"])[0], stem) for stem in gone]
+    where = place.where(pair.masks)
+    if not used:
         raise DataError(f"no picture in {place.where(pair.pictures)} has a mask of the same name in {where}")
     if missing:
         notes.append(f"pictures without a mask in {where}, passed over: {len(missing)} (such as {_some(missing)})")
