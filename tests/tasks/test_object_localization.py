@@ -134,9 +134,7 @@ def test_what_makes_no_sense_is_refused():
     one, two = label((0, 0, 9, 9, 1)), label((0, 0, 9, 9, 1), (20, 20, 40, 40, 1))
     with pytest.raises(DataError, match=r"1 of 4 training pictures show several objects, .*use --task detection"):
         LocalizationTask.for_training(CLASSES, array_of(one, one, one, two), TrainConfig())
-    with pytest.raises(
-        DataError, match=r"1 of 3 training pictures show no object, .*leave them out, or use --task"
-    ):
+    with pytest.raises(DataError, match=r"1 of 3 training pictures show no object, .*leave them out, or use --task"):
         LocalizationTask.for_training(CLASSES, array_of(one, one, label()), TrainConfig())
     with pytest.raises(DataError, match="1 of 1 pictures show no object"):
         TASK.measure([said(0, 0, 0, 9, 9)], array_of(label()))
