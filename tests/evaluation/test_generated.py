@@ -88,7 +88,7 @@ def test_samples_are_nearer_to_themselves_than_to_noise(
 def test_what_cannot_measure_is_refused(generator: Path, classifier: Path, noise: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is a dcgan for generation: expected a classifier"):
         evaluate_generator(generator, noise, generator, device="cpu")
-    with pytest.raises(ConfigError, match="is a lenet5 for classification, which samples no pictures"):
+    with pytest.raises(ConfigError, match="is a lenet5 for classification, which makes no pictures"):
         evaluate_generator(classifier, noise, classifier, device="cpu")
     Image.new("L", (32, 32)).save(tmp_path / "one.png")
     with pytest.raises(DataError, match=r"1 readable pictures .* expected at least 2"):

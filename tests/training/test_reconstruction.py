@@ -141,6 +141,19 @@ def test_what_cannot_be_is_told_in_a_line(strokes: Path, tmp_path: Path, changes
         trained(strokes, tmp_path / "run", **changes)
 
 
+@pytest.mark.parametrize(("model", "components"), [("conv_autoencoder", 1), ("conv_vae", 2)])
+def test_samples_are_of_codes_as_the_training_pictures_have(
+    strokes: Path, tmp_path: Path, model: str, components: int
+) -> None:
+    arguments = {"widths": [4, 8], "code_size": 2, "code_components": components}
+    run = trained(strokes, tmp_path / "run", model=model, epochs=1, settings={"model.arguments": arguments})
+    loaded = hubel.load(run.bundle)
+    distribution = loaded.network.code_distribution
+    assert distribution.weights.shape == (components,)
+    assert distribution.means.abs().max() > 0  # taken from pictures
+    assert loaded.sample(3).shape == (3, 16, 16, 1)
+
+
 def test_class_folders_serve_as_pictures_without_labels(coloured_squares: Path, tmp_path: Path) -> None:
     run = trained(coloured_squares, tmp_path / "run", epochs=1, settings={"model.in_channels": 3})
     assert hubel.load(run.bundle).classes == ()

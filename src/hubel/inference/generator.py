@@ -13,7 +13,7 @@ from hubel import runtime
 from hubel.bundle import Bundle, bundle_path, load_bundle
 from hubel.errors import ConfigError
 from hubel.models.evaluating import evaluating
-from hubel.models.generative import DCGAN, Autoencoder, VariationalAutoencoder
+from hubel.models.generative import DCGAN, Autoencoder, AutoencodingNetwork
 from hubel.preprocessing import Preprocess
 from hubel.tasks.generative.drawing import pixels_of
 
@@ -42,13 +42,15 @@ class Generator:
     """
 
     def __init__(self, bundle: Bundle, network: nn.Module, *, device: str = "auto", path: Path | None = None) -> None:
-        if not isinstance(network, DCGAN | VariationalAutoencoder):
-            why = (
-                "its codes have no distribution to sample from" if isinstance(network, Autoencoder) else "it makes none"
-            )
+        if not isinstance(network, DCGAN | AutoencodingNetwork):
             raise ConfigError(
-                f"{path or 'the model'} is a {bundle.network} for {bundle.task}, which samples no pictures ({why}): "
-                "expected a model of hubel train --task generation, such as a dcgan or a conv_vae"
+                f"{path or 'the model'} is a {bundle.network} for {bundle.task}, which makes no pictures: expected a "
+                "model of hubel train --task generation, such as a dcgan or a conv_vae"
+            )
+        if isinstance(network, Autoencoder) and network.code_distribution is None:
+            raise ConfigError(
+                f"the codes of {path or 'the model'}, a {bundle.network}, have no distribution to sample from: expected "
+                "one that was trained with a code_size that is a number, and code_components of at least 1"
             )
         self.bundle, self.path = bundle, path
         self.device = runtime.choose_device(device)

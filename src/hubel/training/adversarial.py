@@ -22,6 +22,7 @@ from hubel import runtime
 from hubel.config import GenerativeConfig, Phase
 from hubel.data.loading import Batch, Loader
 from hubel.data.store import PictureStore
+from hubel.inference.drawn import save_picture
 from hubel.models.evaluating import evaluating
 from hubel.models.generative import DCGAN
 from hubel.models.generative.dcgan import ADAM
@@ -272,9 +273,8 @@ class AdversarialFit:
     def _write_sheet(self) -> None:
         epoch, epochs = self.progress.epoch, self.settings.phase.epochs
         if epoch * _SHEETS // epochs > (epoch - 1) * _SHEETS // epochs:
-            self.settings.sheets.mkdir(exist_ok=True)
             path = self.settings.sheets / f"epoch-{epoch:04}.png"
-            sheet(self.samples(_ON_A_SHEET, self.settings.seed)).save(path)
+            save_picture(path, sheet(self.samples(_ON_A_SHEET, self.settings.seed)))
 
     def _row(self, told: float, spread: float) -> dict[str, Any]:
         progress = self.progress

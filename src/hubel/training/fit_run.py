@@ -18,6 +18,7 @@ from hubel.tasks.generative.drawing import enlarged, sheet
 from hubel.tasks.reconstruction import GenerationTask
 from hubel.tasks.task import PlaceTask
 from hubel.training.adversarial_run import play_and_finish
+from hubel.training.codes import check_codes, fit_codes
 from hubel.training.final_figures import baselines_of, measure_run
 from hubel.training.fit import Fit
 from hubel.training.fit_settings import FitSettings
@@ -42,6 +43,7 @@ def fit_and_finish(prepared: Prepared, folder: RunFolder, log: LoggingReporter) 
     if isinstance(prepared.network, DCGAN):
         play_and_finish(prepared, folder, log)
         return
+    check_codes(prepared)
     config = prepared.config
     log.message(
         f"{config.model.name} on {prepared.device}: "
@@ -59,6 +61,7 @@ def fit_and_finish(prepared: Prepared, folder: RunFolder, log: LoggingReporter) 
         except Interrupted as stopped:
             stopped.run = folder.path
             raise
+    fit_codes(prepared, folder)
     runtime.return_freed_memory()
     task, measured, predictions, stores, lost = measure_run(prepared, folder, log)
     waited = wait_share(progress.history)
