@@ -38,3 +38,12 @@ def test_curves_of_what_is_no_run(tmp_path: Path):
     result = run("curves.py", tmp_path)
     assert result.returncode == 1
     assert result.stderr == f"error: {tmp_path} is no run's folder: there is no metrics.csv in it\n"
+
+
+def test_slices_of_membranes(shared: Path, tmp_path: Path):
+    result = run("membranes.py", shared / "data" / "membrane", tmp_path / "membranes")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"21 train, 3 validation, 6 test slices in {tmp_path / 'membranes'}\n"
+    slices = {int(path.stem) for path in (tmp_path / "membranes").glob("*/masks/*.png")}
+    assert slices == set(range(30))
+    assert Image.open(tmp_path / "membranes" / "test" / "images" / "29.png").size == (512, 512)
