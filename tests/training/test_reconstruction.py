@@ -125,6 +125,10 @@ def test_noise_is_taken_off_in_the_figures_and_put_on_in_training_alone(strokes:
         ),
         ({"settings": {"model.arguments": {"code_size": 0}}}, "code_size is 0: expected at least 1"),
         (
+            {"settings": {"data.size": 18, "model.arguments": {"widths": [4, 8], "code_size": None}}},
+            "H and W that are multiples of 4; the next ones are 20 and 20; set another data.size",
+        ),
+        (
             {"settings": {"model.arguments": {"size": 32}}},
             "data.size is 16, model.arguments.size is 32: leave one of them out",
         ),

@@ -113,7 +113,7 @@ class AdversarialFit:
             for name, part in {"generator": network.generator, "discriminator": network.discriminator}.items()
         }
         self._average = moving_average(network.generator, game.generator_average)
-        self._own_steps = game.discriminator_steps or (CRITIC_STEPS if game.game == "wasserstein" else 1)
+        self._discriminator_steps = game.discriminator_steps or (CRITIC_STEPS if game.game == "wasserstein" else 1)
         self._losses = LossReader(train.store, self.device)
         self._of_generator = torch.zeros(2, device=self.device)  # the epoch's summed loss, and of how many steps
         self._real = np.stack([real.array(at) for at in range(min(len(real), COMPARED))])
@@ -195,7 +195,7 @@ class AdversarialFit:
             penalty = gradient_penalty(network.judge, real, generated.float())
             loss = loss + game.gradient_penalty * penalty
         self._update("discriminator", loss)
-        if (progress.total_steps + 1) % self._own_steps == 0:
+        if (progress.total_steps + 1) % self._discriminator_steps == 0:
             self._step_of_generator(generated)
         told = discriminator_accuracy(game.game, *(logits.detach() for logits in judged))
         self._losses.add(loss, torch.tensor(told * len(real)), batch)
