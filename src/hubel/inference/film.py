@@ -23,6 +23,7 @@ from PIL import Image
 from hubel.errors import ConfigError, DataError, HubelError
 from hubel.inference.drawn import draw_result
 from hubel.inference.ensemble import predict_each
+from hubel.inference.predictions import PLACES_TOGETHER
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -101,7 +102,7 @@ def predict_film(
         film: The film's file.
         drawn: The file of the drawn film, MP4; whole or not at all, as is the next one.
         table: The file of predictions: a JSON object a line, `frame`, `seconds` and what results have.
-        batch_size: Frames computed together.
+        batch_size: Frames computed together; 8 at most, as frames are large.
         tta: Test-time augmentation.
         progress: Called with the frames that are done, and how many the film says it has, 0 where it does not.
 
@@ -112,8 +113,9 @@ def predict_film(
     """
     if film.resolve() in (drawn.resolve(), table.resolve()):
         raise ConfigError(f"the drawn film would replace {film} itself: give another folder with --draw")
+    batch_size = min(batch_size, PLACES_TOGETHER)
     reader = _Reader(film, _AHEAD * batch_size)
-    writer = _Writer(predictors[0], reader, drawn, table, _AHEAD * batch_size)
+    writer = _Writer(predictors[0], reader, drawn, table, _AHEAD)
     began, network = time.perf_counter(), 0.0
     try:
         for frames in reader.batches(batch_size):
@@ -203,7 +205,7 @@ class _Reader(_Stage):
             raise DataError(f"no film at {film}: expected a file")
         try:
             self.container = self.av.open(str(film))
-        except (OSError, ValueError) as error:  # PyAV's own errors are among these
+        except (OSError, ValueError, self.av.FFmpegError) as error:
             raise DataError(f"cannot read the film {film}: {_reason(error)}") from error
         if not self.container.streams.video:
             self.container.close()
@@ -220,7 +222,7 @@ class _Reader(_Stage):
                 began = time.perf_counter()
                 try:
                     frame = next(frames, None)
-                except (OSError, ValueError) as error:
+                except (OSError, ValueError, self.av.FFmpegError) as error:
                     raise DataError(f"cannot read {self.film} beyond frame {self.count}: {_reason(error)}") from error
                 if frame is None:
                     break
@@ -307,7 +309,7 @@ class _Writer(_Stage):
                 began = time.perf_counter()
                 self.container.mux(self.stream.encode(None))
                 self.seconds += time.perf_counter() - began
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, self.av.FFmpegError) as error:
             raise HubelError(f"cannot write {self.drawn}: {_reason(error)}") from error
         finally:
             if self.container is not None:
