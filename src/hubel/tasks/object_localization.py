@@ -109,8 +109,8 @@ class LocalizationTask:
     def loss(self, network: nn.Module, images: Tensor, targets: list[Objects]) -> tuple[Tensor, Tensor]:
         """The mean loss, and how many of the classes are right.
 
-        A picture whose object was cut away by its augmentation teaches nothing; were there any, it counts as right as
-        often as the others.
+        A picture whose object was cut away by its augmentation teaches nothing, and counts as right as often as the
+        others do.
         """
         outputs = _localizer(network)(images)
         shown = [position for position, each in enumerate(targets) if len(each.labels)]
