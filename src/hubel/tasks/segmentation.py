@@ -179,10 +179,11 @@ class SegmentationTask:
     ) -> Iterator[Tensor]:
         """The probabilities of one view, in bands of the original's rows: float32 (num_classes, rows, W) on the CPU."""
         viewed = _scaled(picture, scale)
-        tile = None if max(viewed.shape[:2]) <= self.settings.tile else self.settings.tile
-        overlap = self.settings.overlap
-        if tile is not None and overlap is None:
-            overlap = sensible_overlap(network, tile)
+        tile: int | None = None
+        overlap: int | None = None
+        if max(viewed.shape[:2]) > self.settings.tile:
+            tile, overlap = self.settings.tile, self.settings.overlap
+            overlap = sensible_overlap(network, tile) if overlap is None else overlap
         strips = logit_strips(
             network, viewed[:, ::-1] if flip else viewed, preprocess.normalise, tile=tile, overlap=overlap
         )
