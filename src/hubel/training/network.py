@@ -124,7 +124,7 @@ def with_values_of(network: nn.Module, preprocess: Preprocess) -> Preprocess:
     """The preprocessing whose inputs have the values that a network's own pictures have."""
     low, high = cast("tuple[float, float]", network.value_range)
     channels = preprocess.channels
-    return preprocess.with_statistics((-low / (high - low),) * channels, (1 / (high - low),) * channels)
+    return preprocess.with_statistics(((0.0 - low) / (high - low),) * channels, (1 / (high - low),) * channels)
 
 
 def check_takes(network: nn.Module, preprocess: Preprocess, name: str) -> None:
