@@ -1,4 +1,4 @@
-"""Learning from scikit-learn's 1,797 handwritten digits without their labels, a few minutes each on one thread.
+"""Learning from scikit-learn's 1,797 handwritten digits without their labels, minutes each on one thread.
 
 - `denoise`: a convolutional autoencoder takes noise of sigma 0.5 off digits that it has not seen.
 - `vae`, `dcgan`: 1,000 new digits, judged by a LeNet that is trained on the labels first.
@@ -182,7 +182,7 @@ def dcgan(images: Tensor, labels: Tensor, count: int, arguments: argparse.Namesp
         discriminator_norm=arguments.norm,
     )
     assert isinstance(network, DCGAN)
-    rate = arguments.rate or 5e-4
+    rate = arguments.rate or 1e-3
     optimizers = [
         torch.optim.Adam(part.parameters(), lr=rate, betas=ADAM["betas"])
         for part in (network.generator, network.discriminator)
@@ -193,7 +193,7 @@ def dcgan(images: Tensor, labels: Tensor, count: int, arguments: argparse.Namesp
     def judged(pictures: Tensor) -> Tensor:
         return network.judge(2 * moved((pictures + 1) / 2) - 1)
 
-    for done, numbers in batches(images[:count], arguments.batch, arguments.epochs or 120):
+    for done, numbers in batches(images[:count], arguments.batch, arguments.epochs or 400):
         for optimizer in optimizers:
             cosine(optimizer, rate, 0.9 * done)
         generated = network.decode(network.sample_codes(len(numbers)))
@@ -250,7 +250,7 @@ def main() -> None:
     parser.add_argument("--code-size", type=int)
     parser.add_argument("--beta", type=float, default=3.0)
     parser.add_argument("--rate", type=float)
-    parser.add_argument("--width", type=int, default=32)
+    parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--widths", type=int, nargs="+", default=[16, 32, 64])
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--norm", default="spectral")
