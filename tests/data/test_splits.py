@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.data.places import write_masks
 
 from hubel.data.class_folders import find_class_folders
 from hubel.data.collecting import labelled_splits
@@ -235,6 +236,15 @@ def test_a_split_that_loses_a_class_to_duplicates(class_folders):
     root = class_folders("test", cat=3, dog=3)
     shutil.copy(root / "test/dog/0.png", root / "train/dog/0.png")
     with pytest.raises(DataError, match=r"train has no pictures of class 'dog' left: its pictures are identical"):
+        open_splits(root)
+
+
+def test_a_split_of_pictures_without_classes_that_loses_all(tmp_path):
+    root = write_masks(tmp_path, {"train": 4, "val": 1, "test": 2})
+    (picture,) = (root / "val/images").iterdir()
+    for folder in ("images", "masks"):
+        shutil.copy(root / "val" / folder / picture.name, root / "test" / folder / "again.png")
+    with pytest.raises(DataError, match="validation has no pictures left: they are identical to those of another"):
         open_splits(root)
 
 

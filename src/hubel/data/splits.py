@@ -316,8 +316,14 @@ def open_division(
 
 
 def _check_complete(splits: DataSplits) -> None:
-    """Make sure that no split lost a class to the pictures that were left out."""
+    """Make sure that no split lost a class, or all, to the pictures that were left out."""
     if splits.labelling != "class":
+        for split in ("train", "validation"):
+            if not splits.split(split):
+                raise DataError(
+                    f"{split} has no pictures left: they are identical to those of another split, or cannot be used; "
+                    "add different ones"
+                )
         return
     for split, of_class in splits.counts().items():
         for name, count in of_class.items():
