@@ -165,7 +165,7 @@ def _figure(of: LatentMap) -> Figure:
         has = of.labels == number
         colour = "#0f766e" if number < 0 else np.array(class_colour(number)) / 255
         name = of.classes[number] if number >= 0 else None
-        axes.scatter(*of.places[has].T, s=14, color=[colour], label=name, linewidths=0)
+        axes.scatter(of.places[has, 0], of.places[has, 1], s=14, color=[colour], label=name, linewidths=0)
     spaced = np.linspace(0, len(of.places) - 1, min(_THUMBNAILS, len(of.places))).astype(int).tolist()
     for at in spaced:
         picture = of.pictures[at]

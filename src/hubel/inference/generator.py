@@ -49,8 +49,8 @@ class Generator:
             )
         if isinstance(network, Autoencoder) and network.code_distribution is None:
             raise ConfigError(
-                f"the codes of {path or 'the model'}, a {bundle.network}, have no distribution to sample from: expected "
-                "one that was trained with a code_size that is a number, and code_components of at least 1"
+                f"the codes of {path or 'the model'}, a {bundle.network}, have no distribution to sample from: "
+                "expected one that was trained with a code_size that is a number, and code_components of at least 1"
             )
         self.bundle, self.path = bundle, path
         self.device = runtime.choose_device(device)
