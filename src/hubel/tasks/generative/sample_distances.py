@@ -100,7 +100,7 @@ def _unbiased_discrepancy(first: Floats, second: Floats) -> float:
 
     def kernel(x: Floats, y: Floats) -> Floats:
         values = x @ y.T / dimensions + 1
-        return values * values * values  # many times faster than a power
+        return np.asarray(values * values * values)  # many times faster than a power
 
     products = [kernel(each, each) for each in (first, second)]
     within = sum((each.sum() - np.trace(each)) / (count * (count - 1)) for each in products)
