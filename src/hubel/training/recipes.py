@@ -13,7 +13,7 @@ from hubel.errors import ConfigError, unknown_name
 
 # The head's highest learning rate: (a network from random weights, a new head on trained features, everything finely).
 _RATES = {"adamw": (1e-3, 3e-3, 1e-3), "sgd": (0.05, 0.05, 0.01)}
-_DETECTOR_RATES = {"adamw": 1e-3, "sgd": 0.01}  # suits both families; docs/results/ has 2e-3 for `yolo`
+_DETECTOR_RATES = {"adamw": 1e-3, "sgd": 0.01}  # Faster R-CNN's in docs/results/; `yolo` has 2e-3 there
 
 
 def _scratch(epochs: int | None, optimizer: str) -> tuple[Phase, ...]:
