@@ -65,7 +65,8 @@ def odd_pictures(tmp_path: Path) -> Path:
 def test_three_roads_one_input(
     odd_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, cache_gb: float
 ) -> None:
-    monkeypatch.setattr("hubel.training.run.make_plan", lambda *given, **options: [])  # it measures on random pictures
+    # the plan's estimates come from random pictures
+    monkeypatch.setattr("hubel.training.fit_run.make_plan", lambda *given, **options: [])
     settings = {"batch_size": 8, "data.cache_gb": cache_gb, "data.workers": 0}
     with recorded_inputs() as in_training:
         run = hubel.train(odd_pictures, model=model, epochs=1, device="cpu", out=tmp_path / "run", settings=settings)
