@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from hubel.models.evaluating import evaluating
 from hubel.models.network import ClassificationNetwork
 
 IMAGE = 0
@@ -72,7 +73,7 @@ def observe(network: nn.Module, input_size: tuple[int, int, int]) -> Flow:
     everything = _Everything(network)
     tensors = {**dict(everything.named_parameters()), **dict(everything.named_buffers())}
     nothing = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
-    with torch.no_grad(), _evaluating(everything), watch.watching(network), watch:
+    with torch.no_grad(), evaluating(everything), watch.watching(network), watch:
         output = functional_call(everything, nothing, (image,))
     first = next(iter(_tensors_in([output])), None)
     if first is None or id(first) not in watch.producers:
@@ -216,15 +217,3 @@ def _tensors_in(values: Any) -> Iterator[Tensor]:
             yield from _tensors_in(value)
         elif isinstance(value, dict):
             yield from _tensors_in(value.values())
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and afterwards every module as it was."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
