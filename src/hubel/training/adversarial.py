@@ -41,6 +41,7 @@ from hubel.training.checkpoint import Checkpoint, Progress, load_checkpoint, sav
 from hubel.training.interruption import Interrupted, StopRequest
 from hubel.training.loss_reader import LossReader
 from hubel.training.progress import Reporter, StepReport
+from hubel.training.steps import take_steps
 
 _SECONDS_PER_REPORT = 0.2
 _SHEETS = 8  # through training
@@ -163,20 +164,8 @@ class AdversarialFit:
     def _train_epoch(self) -> None:
         progress = self.progress
         self.network.train()
-        before = time.perf_counter()
-        for batch in self.train.epoch(progress.total_epochs, start_batch=progress.batch):
-            arrived = time.perf_counter()
-            self._step(batch)
-            progress.batch += 1
-            progress.total_steps += 1
-            if self._losses.due:
-                self._losses.read(progress)
-            after = time.perf_counter()
-            progress.wait_seconds += arrived - before
-            progress.seconds += after - before
-            before = after
-            self._after_step()
-        self._losses.read(progress)
+        batches = self.train.epoch(progress.total_epochs, start_batch=progress.batch)
+        take_steps(batches, self._step, progress=progress, losses=self._losses, after_step=self._after_step)
 
     def _step(self, batch: Batch) -> None:
         """One update of the discriminator, and where its turn has come one of the generator."""

@@ -31,6 +31,7 @@ from hubel.training.loss_reader import LossReader
 from hubel.training.optimization import build_optimizer, schedule, set_learning_rate
 from hubel.training.progress import Reporter, StepReport
 from hubel.training.step_loss import StepLoss, step_loss_of, targets_on
+from hubel.training.steps import take_steps
 from hubel.transfer.cached_features import FeatureSettings
 from hubel.transfer.freezing import FrozenStages, layer_groups
 
@@ -174,20 +175,7 @@ class Fit:
         self._frozen.set_training_mode()
         source = self._computed.train if self._computed else self.train
         batches = source.epoch(progress.total_epochs, start_batch=progress.batch)
-        before = time.perf_counter()
-        while (batch := next(batches, None)) is not None:
-            arrived = time.perf_counter()
-            self._step(batch)
-            progress.batch += 1
-            progress.total_steps += 1
-            if self._losses.due:
-                self._losses.read(progress)
-            after = time.perf_counter()
-            progress.wait_seconds += arrived - before
-            progress.seconds += after - before
-            before = after
-            self._after_step()
-        self._losses.read(progress)
+        take_steps(batches, self._step, progress=progress, losses=self._losses, after_step=self._after_step)
 
     def _step(self, batch: Batch) -> None:
         """One update of the weights."""
