@@ -9,6 +9,7 @@ import pytest
 import torch
 import torchvision
 from safetensors.torch import save_file
+from tests.depths import slow
 from tests.models.parity import assert_equal_networks
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
@@ -22,7 +23,7 @@ from hubel.weights.names import recognise
 from hubel.weights.names.densenet import published_densenet, torchvision_densenet
 
 
-@pytest.mark.parametrize("name", ["densenet121", "densenet161", "densenet169", "densenet201"])
+@pytest.mark.parametrize("name", ["densenet121", "densenet161", *slow("densenet169", "densenet201")])
 def test_equal_to_torchvision(name: str):
     torch.manual_seed(0)
     theirs = getattr(torchvision.models, name)(num_classes=10)

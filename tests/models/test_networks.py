@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import pytest
 import torch
+from tests.depths import networks
 from tests.models.counting import macs_by_formula, macs_by_torch
 from tests.models.facts import FACTS
 from torch import nn
@@ -52,7 +53,7 @@ def on_meta(name: str, **arguments: int) -> ClassificationNetwork:
 
 
 # With a module's scope, pytest runs all tests of one network before those of the next, so each is built once.
-each_network = pytest.mark.parametrize("name", list_models("classification"), scope="module")
+each_network = pytest.mark.parametrize("name", networks(list_models("classification")), scope="module")
 
 
 def test_every_network_has_its_facts():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torchvision
+from tests.depths import slow
 from tests.models.parity import assert_equal_networks
 from torch import nn
 from torch.nn import functional as F
@@ -21,7 +22,7 @@ def parameters(name: str, **arguments: str) -> int:
         return sum(parameter.numel() for parameter in build_model(name, **arguments).parameters())
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"])
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", *slow("resnet101", "resnet152")])
 def test_equal_to_torchvision(name: str):
     torch.manual_seed(0)
     theirs = getattr(torchvision.models, name)(num_classes=10)

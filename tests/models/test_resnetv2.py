@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from tests.depths import slow
 from tests.models.parity import assert_equal_networks
 from torch import nn
 from torch.nn import functional as F
@@ -21,7 +22,7 @@ from hubel.weights.names.resnetv2 import timm_resnetv2
 timm = pytest.importorskip("timm")
 
 
-@pytest.mark.parametrize("name", ["resnetv2_50", "resnetv2_101", "resnetv2_152"])
+@pytest.mark.parametrize("name", ["resnetv2_50", *slow("resnetv2_101", "resnetv2_152")])
 def test_equal_to_timm(name: str):
     torch.manual_seed(0)
     theirs = timm.create_model(name, num_classes=10)

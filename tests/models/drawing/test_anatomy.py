@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.depths import networks
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -30,7 +31,7 @@ from hubel.models.drawing.structure import (
     parts_in,
 )
 
-each_network = pytest.mark.parametrize("name", list_models("classification"))
+each_network = pytest.mark.parametrize("name", networks(list_models("classification")))
 
 
 @cache

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import matplotlib
 import pytest
 from PIL import ImageFont
+from tests.depths import networks
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
@@ -22,7 +23,7 @@ from hubel.models.drawing.page import MARGIN, MOST_WIDTH
 
 SVG = "{http://www.w3.org/2000/svg}"
 OTHERS = ["timm/mobilenetv3_small_050", "timm/convnext_tiny", "timm/vit_tiny_patch16_224", "timm/hrnet_w18"]
-each_picture = pytest.mark.parametrize("name", [*list_models("classification"), *OTHERS])
+each_picture = pytest.mark.parametrize("name", networks([*list_models("classification"), *OTHERS]))
 
 
 @cache
@@ -99,7 +100,7 @@ def test_pictures_are_small_and_their_texts_are_not(name: str):
     assert min(number(element, "font-size") for element in texts(name)) >= 12
 
 
-@pytest.mark.parametrize("name", list_models("classification"))
+@pytest.mark.parametrize("name", networks(list_models("classification")))
 def test_stages_are_named_to_those_who_see_and_to_those_who_hear(name: str):
     root = picture(name)
     title, description = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
