@@ -29,6 +29,8 @@ class DataConfig(Settings):
         folds: Cross-validation with so many folds instead of one division; None: none.
         fold: The fold, from 1, that this run holds out for its test; None: all in turn.
         near_duplicates: Of up to so many pictures, near duplicates stay together in a division; 0: never searched.
+        fraction: Share of the training pictures that is used, of every class, drawn by the run's seed; None: all.
+        per_class: So many of each class instead; None: all.
         max_unreadable: Share of pictures that may be unreadable before the run is refused.
         workers: Processes that load pictures; None: as many as pay.
         shuffle_buffer: Through how many pictures tar shards are shuffled, which are read from front to back.
@@ -47,6 +49,8 @@ class DataConfig(Settings):
     folds: Annotated[int, Field(ge=2)] | None = None
     fold: Annotated[int, Field(ge=1)] | None = None
     near_duplicates: Annotated[int, Field(ge=0)] = 20_000
+    fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+    per_class: Annotated[int, Field(ge=1)] | None = None
     max_unreadable: Fraction = 0.01
     workers: Annotated[int, Field(ge=0)] | None = None
     shuffle_buffer: Annotated[int, Field(ge=1)] = 5000

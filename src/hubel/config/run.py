@@ -62,7 +62,7 @@ class TrainConfig(Settings):
             `sampling`, every class (of several labels, a picture's rarest one) equally often in every epoch; `focal`,
             the focal loss (Lin et al. 2017) with γ = 2. With any but `none` the epoch is chosen by its macro F1.
         patience: Epochs without a better validation result after which a phase ends; 0: never early.
-        seed: Of the initial weights, the order, the augmentation and dropout.
+        seed: Of the initial weights, the order, the augmentation, dropout, and of what `data.fraction` draws.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
         precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 where it is faster, see
             `hubel.training.precision`.
@@ -120,6 +120,12 @@ class TrainConfig(Settings):
     def _the_fold_is_one_of_the_folds(self) -> Self:
         if self.data.fold is not None and self.data.fold > (self.data.folds or 0):
             raise ValueError(f"data.fold is {self.data.fold}, data.folds {self.data.folds}: expected one of the folds")
+        return self
+
+    @model_validator(mode="after")
+    def _a_part_is_a_share_or_a_number(self) -> Self:
+        if self.data.fraction is not None and self.data.per_class is not None:
+            raise ValueError("data.fraction and data.per_class came: expected one of them")
         return self
 
     def to_yaml(self) -> str:

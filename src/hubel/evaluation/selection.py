@@ -14,6 +14,7 @@ from hubel.data.layouts import find_source
 from hubel.data.relabelling import relabelled
 from hubel.data.sources import SPLITS, Sample, Source
 from hubel.data.splits import DataSplits, open_division
+from hubel.data.subset import Subset
 from hubel.errors import DataError, unknown_name
 from hubel.inference.predictor import Predictor
 
@@ -95,6 +96,7 @@ def _division_in_training(root: Path, source: Source, predictor: Predictor) -> D
     if settings.get("groups"):  # of the table's path, the bundle has the name alone
         settings |= {"groups": _table_of_run(predictor)}
     names = ("validation_fraction", "test_fraction", "folds", "fold")
+    part = Subset(settings.get("fraction"), settings.get("per_class"), predictor.bundle.config.get("seed", 0))
     searched = {0}  # the search for near duplicates takes its time, and most pictures have none
     if settings.get("path") == source.root.name:
         searched.add(settings.get("near_duplicates", 0))
@@ -109,6 +111,7 @@ def _division_in_training(root: Path, source: Source, predictor: Predictor) -> D
             )
         except DataError:  # nobody could train on it
             return None
+        division = part.of(division)
         if division.fingerprint == predictor.bundle.fingerprint:
             return division
     return None

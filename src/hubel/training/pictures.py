@@ -8,6 +8,7 @@ from hubel.config import TrainConfig
 from hubel.data.groups import Grouping
 from hubel.data.labels import Labelling
 from hubel.data.splits import DataSplits, open_division
+from hubel.data.subset import Subset
 from hubel.errors import DataError, TrainingError
 from hubel.models.registry import model_entry
 from hubel.tasks.classification import ClassificationTask
@@ -22,9 +23,10 @@ def open_pictures(config: TrainConfig, reporter: Reporter) -> DataSplits:
         HubelError: There is nothing to train on, or it has other labels.
     """
     data, wanted = config.data, wanted_labelling(config)
+    part = Subset(data.fraction, data.per_class, config.seed)
 
     def divided(labelling: Labelling | None) -> DataSplits:
-        return open_division(
+        division = open_division(
             Path(data.path),
             validation_fraction=data.validation_fraction,
             test_fraction=data.test_fraction,
@@ -35,6 +37,7 @@ def open_pictures(config: TrainConfig, reporter: Reporter) -> DataSplits:
             near_duplicates=data.near_duplicates,
             tell=reporter.message,
         )
+        return part.of(division)
 
     try:
         return divided(wanted)
