@@ -23,11 +23,11 @@ from hubel.files import write_whole
 from hubel.models.registry import build_model, model_entry
 from hubel.preprocessing import Preprocess
 from hubel.version import __version__
+from hubel.weights.checkpoint import BUNDLE_NAME
 from hubel.weights.hub import Progress
 from hubel.weights.loading import build_with_weights
 
 FORMAT = 1
-BUNDLE_NAME = "best.safetensors"
 
 
 @dataclass(frozen=True)

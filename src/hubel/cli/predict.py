@@ -146,7 +146,7 @@ def split_models(arguments: list[str]) -> tuple[list[str], list[str]]:
 
     A folder is a run's if a bundle lies in it.
     """
-    from hubel.bundle import BUNDLE_NAME
+    from hubel.weights.checkpoint import BUNDLE_NAME
 
     def is_model(argument: str) -> bool:
         path = Path(argument)

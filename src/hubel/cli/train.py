@@ -41,7 +41,9 @@ def train(
     ] = None,
     weights: Annotated[
         str | None,
-        typer.Option("--weights", help="To start from: imagenet, another name in `hubel models show NAME`, or a file."),
+        typer.Option(
+            "--weights", help="To start from: imagenet, another name in `hubel models show NAME`, a file, or a run."
+        ),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option("--epochs", help="Passes over the training pictures. [the recipe's]")

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hubel.bundle import BUNDLE_NAME
 from hubel.config import TrainConfig
 from hubel.data.layouts import settled, title_of
 from hubel.errors import TrainingError
 from hubel.files import write_json, write_whole
 from hubel.training.checkpoint import CHECKPOINT_NAME
+from hubel.weights.checkpoint import BUNDLE_NAME
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from hubel.config import DataConfig
 from hubel.data.sources import Sample
 from hubel.errors import ConfigError, WeightsError
 from hubel.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocess, ResizeRule
+from hubel.weights.checkpoint import file_of_run
 
 # Below this side nobody crops the margin away: every pixel counts.
 _SMALLEST_CROPPED_SIZE = 64
@@ -102,9 +103,9 @@ def usual_rule(task: str, samples: Sequence[Sample]) -> tuple[ResizeRule, int | 
 
 def preprocess_of_bundle(weights: str | None) -> Preprocess | None:
     """What a bundle that serves as starting weights says of its inputs; None for anything else."""
-    if weights is None or not Path(weights).is_file():
+    if weights is None or not (file := Path(file_of_run(weights))).is_file():
         return None
     try:
-        return inspect_bundle(Path(weights)).preprocess
+        return inspect_bundle(file).preprocess
     except WeightsError:
         return None

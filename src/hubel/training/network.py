@@ -48,13 +48,18 @@ def with_network(config: TrainConfig, task: Task) -> TrainConfig:
 
 
 def with_size(config: TrainConfig) -> TrainConfig:
-    """The configuration of a network that makes pictures, built for pictures of `data.size` where that is set.
+    """The configuration of a network that is built for one size: for `data.size` where that is set.
+
+    Such networks make pictures, or are classifiers on the encoder of one that does.
 
     Raises:
         ConfigError: The network's own size is set, too, and is another one.
     """
     size, arguments = config.data.size, config.model.arguments
-    if size is None:
+    assert config.model.name is not None
+    entry = model_entry(config.model.name)
+    options = (entry if entry.backbone is None else model_entry(entry.backbone)).arguments
+    if size is None or "size" not in (options or ()):
         return config
     if arguments.get("size", size) not in (size, [size, size], (size, size)):
         raise ConfigError(f"data.size is {size}, model.arguments.size is {arguments['size']}: leave one of them out")

@@ -184,11 +184,9 @@ def _for_task(config: TrainConfig, task: AnyTask) -> TrainConfig:
         ConfigError: The network, or a setting, is for other tasks.
     """
     config = with_usual_settings(config.model_copy(update={"task": task.name}), task.name)
-    config = with_network(config, task)
+    config = with_size(with_network(config, task))
     if isinstance(task, LabelTask):
         return config
-    if task.labelling == "none":
-        config = with_size(config)
     augment = config.augment
     refused = {
         f"imbalance={config.imbalance}": config.imbalance != "none",
@@ -209,11 +207,11 @@ def _preprocess(config: TrainConfig, built: PretrainedModel, splits: DataSplits)
     assert config.model.name is not None
     entry = model_entry(config.model.name)
     usual, resize_to = usual_rule(config.task or "", splits.train)
-    made = getattr(built.model, "size", None) if makes_pictures(built.model) else None
+    only = getattr(built.model, "size", None)  # of a network that was built for one size
     return choose_preprocess(
         config.data,
-        network_size=made or entry.input_size[1:],
-        fixed_size=entry.fixed_size and not (makes_pictures(built.model) and made is None),
+        network_size=only or entry.input_size[1:],
+        fixed_size=only is not None,
         channels=cast(int, built.model.in_channels),
         weights=built.preprocess or preprocess_of_bundle(config.model.weights),
         whole=built.whole,

@@ -21,6 +21,7 @@ from hubel.training.progress import Reporter
 from hubel.training.rate_finder import HIGHEST_RATE, LOWEST_RATE, STEPS, RateSearch, search_rate
 from hubel.training.recipes import with_learning_rate
 from hubel.training.run_log import LoggingReporter
+from hubel.weights.checkpoint import file_of_run
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def with_absolute_paths(config: TrainConfig) -> TrainConfig:
         data = data.model_copy(update={"path": settled(data.path)})
     if data.groups:
         data = data.model_copy(update={"groups": str(Path(data.groups).expanduser().resolve())})
-    if model.weights and (weights := Path(model.weights).expanduser()).is_file():
+    if model.weights and (weights := Path(file_of_run(model.weights)).expanduser()).is_file():
         model = model.model_copy(update={"weights": str(weights.resolve())})
     return config.model_copy(update={"data": data, "model": model})
 

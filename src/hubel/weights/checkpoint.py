@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import re
 import struct
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
 from hubel.errors import WeightsError
+
+BUNDLE_NAME = "best.safetensors"  # of a run's model, in the run's folder
 
 # Keys under which training scripts put a network's tensors beside the optimiser's state and the epoch.
 CONTAINER_KEYS = ("state_dict", "model_state_dict", "model")
@@ -44,7 +48,9 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         with path.open("rb") as file:
             start = file.read(16)
     except IsADirectoryError as error:
-        raise WeightsError(f"{path} is a folder, expected a file of weights") from error
+        raise WeightsError(
+            f"{path} is a folder, expected a file of weights, or a run's folder with a {BUNDLE_NAME}"
+        ) from error
     except OSError as error:
         raise WeightsError(f"cannot read weights from {path}: {error.strerror or error}") from error
     if start[8:9] == b"{":  # the header's length in 8 bytes, then the header, which is JSON
@@ -56,6 +62,44 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         f"{path} ({size:,} bytes) is neither safetensors nor a torch checkpoint: expected a file that "
         "`safetensors.torch.save_file` or `torch.save` wrote"
     )
+
+
+def file_of_run(weights: str | Path) -> str | Path:
+    """The model's file, where `weights` is the folder of a run that has one; anything else as it came."""
+    file = Path(weights).expanduser() / BUNDLE_NAME
+    return file if file.is_file() else weights
+
+
+@dataclass(frozen=True)
+class StatedNetwork:
+    """What a bundle (see `hubel.bundle`) says of its network.
+
+    Attributes:
+        name: In the registry.
+        arguments: Of its builder, beside the numbers of classes and channels.
+        in_channels: Of its input; None: not known.
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+    in_channels: int | None
+
+
+def stated_network(path: Path) -> StatedNetwork | None:
+    """What a file says of the network whose tensors it holds; None where it is no bundle."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            document = json.loads((file.metadata() or {})["hubel"])
+        network = document["network"]
+        return StatedNetwork(network["name"], network["arguments"], document["preprocess"]["channels"])
+    except (SafetensorError, OSError, KeyError, ValueError):
+        return None
+
+
+def stated_arguments(path: Path, network: str) -> Mapping[str, Any]:
+    """The arguments that the network of a bundle was built with; of another network's, or another file, none."""
+    stated = stated_network(path)
+    return stated.arguments if stated is not None and stated.name == network else {}
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

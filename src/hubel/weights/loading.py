@@ -18,7 +18,8 @@ from hubel.models.registry import model_entry, truncated
 from hubel.models.segmentation import SegmentationNetwork
 from hubel.preprocessing import Preprocess
 from hubel.weights.catalogue import find_weights, recognise_file
-from hubel.weights.checkpoint import read_checkpoint
+from hubel.weights.checkpoint import file_of_run, read_checkpoint, stated_arguments
+from hubel.weights.encoders import classifier_from_encoder
 from hubel.weights.entry import WeightsEntry
 from hubel.weights.hub import Progress
 from hubel.weights.names import recognise
@@ -72,10 +73,10 @@ def create_model(
         in_channels: Channels of the input. None is the weights' own number, or the network's default. Where
             the weights have another number, the first convolution's kernels are adapted.
         weights: None; `"imagenet"`, the best published ImageNet weights; another name of published weights
-            (`hubel models show NAME` lists a network's); or the path of a safetensors file or a torch checkpoint,
-            in hubel's parameter names or in those of the library that the network is known from. Published
+            (`hubel models show NAME` lists a network's); or the path of a run's folder, a safetensors file or a torch
+            checkpoint, in hubel's parameter names or in those of the library that the network is known from. Published
             weights are downloaded once.
-        arguments: The network's own options.
+        arguments: The network's own options; what is left open is as the weights say, where they are a bundle.
 
     Returns:
         The network, in training mode, on the CPU.
@@ -113,6 +114,7 @@ def build_with_weights(
     Of `<family>/<backbone>`, published weights (`imagenet`, or another name of the backbone's) are the backbone's; a
     file may hold those of the backbone or of the whole network.
     """
+    weights = weights and file_of_run(weights)
     if weights is None:
         return PretrainedModel(
             build_model(name, num_classes=num_classes, in_channels=in_channels, through=through, **arguments)
@@ -128,10 +130,14 @@ def build_with_weights(
     entry_of_network = model_entry(name)  # an unknown network is told before anything else
     if (backbone := entry_of_network.backbone) is not None:
         options = {"num_classes": num_classes, "in_channels": in_channels, **arguments}
-        if _are_of_backbone(weights, name, backbone, options):
+        if model_entry(backbone).task in ("reconstruction", "generation"):
+            started = classifier_from_encoder(name, backbone, _find(weights, backbone, progress)[0], **options)
+            if started is not None:
+                return PretrainedModel(started.model, notes=(started.note,), arguments=started.arguments)
+        elif _are_of_backbone(weights, name, backbone, options):
             return _with_pretrained_backbone(name, backbone, weights, progress, options)
     path, entry = _find(weights, name, progress)
-    arguments = {**(entry.arguments if entry else {}), **arguments}
+    arguments = {**(entry.arguments if entry else stated_arguments(path, name)), **arguments}
     preprocess, classes = (entry.preprocess, entry.labels) if entry else (None, None)
     tensors = read_checkpoint(path)
     model = build_model(name, num_classes=num_classes, in_channels=in_channels, **arguments)

@@ -77,9 +77,11 @@ class YOLOv1(nn.Module):
     Attributes:
         stages: The six blocks of convolutions.
         head: The dense layers; the last one is `head.out`.
+        size: The only height and width that the network takes.
     """
 
     out_layers = ("head.out.",)
+    size = (SIDE, SIDE)
 
     def __init__(self, *, num_classes: int = 20, in_channels: int = 3, boxes: int = 2) -> None:
         super().__init__()
@@ -97,7 +99,7 @@ class YOLOv1(nn.Module):
 
         For each cell, row by row: B times (x, y, w, h, confidence), then a value for each class.
         """
-        check_images(x, self.in_channels, (SIDE, SIDE), 1)
+        check_images(x, self.in_channels, self.size, 1)
         grid: Tensor = self.head(self.stages(x))
         return grid
 
