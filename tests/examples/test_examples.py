@@ -24,6 +24,25 @@ def test_patches_of_blood(shared: Path, tmp_path: Path):
     assert Image.open(tmp_path / "blood" / "second" / "none" / "BloodImage_00150_0.png").size == (96, 96)
 
 
+def test_patches_of_blood_for_few_labels(shared: Path, tmp_path: Path):
+    result = run("blood_patches.py", shared / "data" / "bccd", tmp_path / "blood", "--unlabelled", "2")
+    assert result.returncode == 0, result.stderr
+    photographs = {
+        folder.name: {file.name.rpartition("_")[0] for file in folder.rglob("*.png")}
+        for folder in (*(tmp_path / "blood" / "labelled").iterdir(), tmp_path / "blood" / "unlabelled")
+    }
+    assert {name: len(of_one) for name, of_one in photographs.items()} == {
+        "train": 205,
+        "validation": 87,
+        "test": 72,
+        "unlabelled": 205,
+    }
+    assert photographs["unlabelled"] == photographs["train"]  # no patch is of a photograph that measures
+    assert not photographs["train"] & (photographs["validation"] | photographs["test"])
+    assert len(list((tmp_path / "blood" / "unlabelled").iterdir())) == 410
+    assert sum(1 for _ in (tmp_path / "blood" / "labelled").rglob("*.png")) == 199 + 160 + 325 + 201
+
+
 def test_curves_of_two_runs(tmp_path: Path):
     for name, accuracy in {"plain": 0.5, "residual": 0.75}.items():
         (tmp_path / name).mkdir()
