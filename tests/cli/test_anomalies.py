@@ -1,4 +1,4 @@
-"""`hubel predict --anomaly`: what is unlike the training pictures comes first."""
+"""Anomalies: `hubel predict` puts what is unlike the training pictures first, `hubel evaluate` tells how well."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def write(path: Path, draw: np.random.Generator, *, upside_down: bool) -> None:
     Image.fromarray(pixels[::-1].copy() if upside_down else pixels).save(path)
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["hubel", "predict", *map(str, arguments)])
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object, verb: str = "predict") -> int:
+    monkeypatch.setattr(sys, "argv", ["hubel", verb, *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     return int(ended.value.code or 0)
@@ -94,11 +94,88 @@ def test_the_threshold_is_that_of_the_validation_pictures(
         assert "yes" in printed.out
 
 
+def test_the_threshold_may_be_taken_from_other_pictures(
+    model: Path, two_kinds: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    normal, _ = two_kinds
+    errors = [result.error for result in hubel.load(model).predict(sorted(normal.iterdir()))]
+    shared = (normal, "--anomaly", "--validation", normal, "--threshold", "80%")
+    assert run(monkeypatch, model, *shared) == 0
+    assert f"a squared error above {np.quantile(errors, 0.8):.4g}" in capsys.readouterr().err
+    assert run(monkeypatch, model, model, *shared) == 0  # two give the mean of two pictures back, rounded
+    told = float(capsys.readouterr().err.partition("a squared error above ")[2].split()[0])
+    assert told == pytest.approx(np.quantile(errors, 0.8), rel=0.01)
+
+
+@pytest.fixture(scope="module")
+def two_kinds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A folder of 12 normal pictures that the model has not seen, and one of 5 upside down."""
+    draw = np.random.default_rng(2)
+    folders = tmp_path_factory.mktemp("right"), tmp_path_factory.mktemp("wrong")
+    for folder, count, upside_down in zip(folders, (12, 5), (False, True), strict=True):
+        for number in range(count):
+            write(folder / f"{number:02}.png", draw, upside_down=upside_down)
+    return folders
+
+
+def test_how_well_anomalies_are_told_is_measured(
+    model: Path,
+    two_kinds: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    normal, wrong = two_kinds
+    curves = tmp_path / "curves.svg"
+    shared = (model, normal, "--anomalies", wrong)
+    assert run(monkeypatch, *shared, "--json", "--curves", curves, verb="evaluate") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["positive"], told["positives"], told["negatives"], told["auc"]) == ("anomaly", 5, 12, 1.0)
+    assert told["threshold"] == hubel.load(model).bundle.metrics["validation"]["error_quantiles"]["0.99"]
+    assert told["threshold_rule"] == "99%"
+    assert told["sensitivity"] == 1.0
+    assert curves.is_file()
+    assert run(monkeypatch, *shared, "--threshold", "0.9", verb="evaluate") == 0
+    printed = capsys.readouterr().out
+    assert "'anomaly' (5 pictures) against the rest (12)" in printed
+    assert "threshold          0.9 (as given)" in printed
+    assert "0 of 5" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--anomalies", "wrong", "--tta", "flip"], "--tta came with --anomalies, which tells pictures by what"),
+        (["--anomalies", "wrong", "--threshold", "70%"], "the model knows the errors of its validation pictures at 90"),
+        (["--anomalies", "wrong", "--threshold", "70%", "--validation", "right"], "12 of the measured pictures are"),
+        (["--anomalies", "right"], "12 pictures are both in"),
+        (["--anomalies", "wrong", "--extractor", "wrong"], "--extractor came with --anomalies"),
+        (["--samples", "10"], "--samples came without --extractor"),
+    ],
+)
+def test_what_cannot_be_measured_is_told_in_a_line(
+    model: Path,
+    two_kinds: tuple[Path, Path],
+    arguments: list[str],
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    right, wrong = two_kinds
+    named = [{"right": str(right), "wrong": str(wrong)}.get(argument, argument) for argument in arguments]
+    assert run(monkeypatch, model, right, *named, verb="evaluate") == 2
+    error = capsys.readouterr().err
+    assert text in error
+    assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
         (["--threshold", "0.1"], "--threshold 0.1 came without --anomaly"),
+        (["--validation", "somewhere"], "--validation somewhere came without --anomaly"),
         (["--anomaly", "--threshold", "80%"], "the model knows the errors of its validation pictures at 90%, 95%, 99%"),
+        (["--anomaly", "--threshold", "110%"], "expected a squared error above 0 and at most 1, or a share"),
         (["--anomaly", "--threshold", "much"], "expected a squared error above 0 and at most 1"),
     ],
 )
@@ -127,3 +204,14 @@ def test_a_model_of_another_task_is_refused(
     write(tmp_path / "one.png", np.random.default_rng(1), upside_down=False)
     assert run(monkeypatch, path, tmp_path / "one.png", "--anomaly") == 2
     assert "--anomaly came, but the model is for classification" in capsys.readouterr().err
+    assert run(monkeypatch, path, tmp_path, "--anomalies", tmp_path, verb="evaluate") == 2
+    assert "--anomalies came, but the model is for classification" in capsys.readouterr().err
+
+
+def test_several_models_have_no_threshold_of_their_own(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "one.png", np.random.default_rng(1), upside_down=True)
+    assert run(monkeypatch, model, model, tmp_path / "one.png", "--anomaly") == 2
+    assert "2 models came, whose mean has other errors" in capsys.readouterr().err
+    assert run(monkeypatch, model, model, tmp_path / "one.png", "--anomaly", "--threshold", "0.01") == 0

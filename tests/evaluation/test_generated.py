@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from pathlib import Path
 
@@ -87,6 +88,23 @@ def test_samples_are_nearer_to_themselves_than_to_noise(
 
 def test_what_cannot_measure_is_refused(generator: Path, classifier: Path, noise: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is a dcgan for generation: expected a classifier"):
+def test_of_a_folder_with_splits_the_test_pictures_are_compared(
+    generator: Path, classifier: Path, noise: Path, tmp_path: Path
+) -> None:
+    for number, picture in enumerate(sorted(noise.iterdir())):
+        split = tmp_path / "data" / ("train" if number < 8 else "test")
+        split.mkdir(parents=True, exist_ok=True)
+        (split / picture.name).write_bytes(picture.read_bytes())
+    (tmp_path / "data" / "test" / "broken.png").write_bytes(b"nothing")
+    measured = evaluate_generator(generator, tmp_path / "data", classifier, device="cpu", max_unreadable=0.5)
+    assert (measured.pictures, measured.split, len(measured.unreadable)) == (4, "test", 1)
+    assert "4 samples against 4 pictures (test)" in measured.text()
+    every = evaluate_generator(generator, tmp_path / "data", classifier, split="train", device="cpu")
+    assert (every.pictures, every.split) == (8, "train")
+    with pytest.raises(DataError, match="1 of 5 images cannot be read"):
+        evaluate_generator(generator, tmp_path / "data", classifier, device="cpu")
+
+
         evaluate_generator(generator, noise, generator, device="cpu")
     with pytest.raises(ConfigError, match="is a lenet5 for classification, which makes no pictures"):
         evaluate_generator(classifier, noise, classifier, device="cpu")
@@ -109,7 +127,13 @@ def test_the_verb_prints_the_figures(
     assert not ended.value.code
     printed = capsys.readouterr().out
     assert "FID" in printed
-    assert "12 samples against 12 pictures" in printed
+    assert "12 samples against 12 pictures (all)" in printed
+    monkeypatch.setattr(sys, "argv", [*arguments, "--samples", "9", "--json"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    told = json.loads(capsys.readouterr().out)
+    assert (told["samples"], told["pictures"], told["split"]) == (9, 12, "all")
+    assert 0 <= told["confident"] <= 1
     monkeypatch.setattr(sys, "argv", [*arguments, "--tta", "flip"])
     with pytest.raises(SystemExit) as ended:
         cli.main()

@@ -28,7 +28,7 @@ from hubel.weights.names import recognise
 
 NETWORKS = [name for name in list_models() if weights_for(name)]
 ENTRIES = [entry for name in NETWORKS for entry in weights_for(name)]
-CLASSIFIERS = [entry for entry in ENTRIES if model_entry(entry.network).task == "classification"]
+CLASSIFIERS = [entry for entry in ENTRIES if entry.data == "ImageNet-1k"]
 TORCHVISIONS = [e for e in ENTRIES if e.origin.startswith("torchvision") and e.network != "faster_rcnn"]
 HALF = (0.5, 0.5, 0.5)
 
@@ -44,7 +44,8 @@ def test_which_networks_have_weights():
         *["densenet121", "densenet161", "densenet169", "densenet201"],
     ]
     timms = ["inception_v4", "inception_resnet_v2", "xception", "resnetv2_50", "resnetv2_101"]
-    assert set(NETWORKS) == {*torchvisions, *timms, "fcn_resnet50", "faster_rcnn"}
+    of_cifar = ["resnet20_cifar", "resnet32_cifar", "resnet44_cifar", "resnet56_cifar"]
+    assert set(NETWORKS) == {*torchvisions, *timms, *of_cifar, "fcn_resnet50", "faster_rcnn"}
     assert {name for name in NETWORKS if len(weights_for(name)) > 1} == {"resnet50", "resnet101", "resnet152"}
 
 
@@ -97,6 +98,18 @@ def test_the_entry_of_a_detector():
     network = model_entry("faster_rcnn").build_shapes()
     frozen = sum(parameters(module) for module in network.modules() if isinstance(module, nn.BatchNorm2d))
     assert FasterRCNN_ResNet50_FPN_Weights.COCO_V1.meta["num_params"] == parameters(network) - frozen
+
+
+def test_the_entry_of_a_cifar_resnet():
+    """https://github.com/akamaster/pytorch_resnet_cifar10"""
+    (entry,) = weights_for("resnet56_cifar")
+    assert find_weights("cifar10", "resnet56_cifar") == entry
+    assert (entry.name, entry.data, entry.top1) == ("resnet56_cifar.cifar10", "CIFAR-10", 93.39)
+    assert entry.source.url.endswith("/raw/master/pretrained_models/resnet56-4bfd9763.th")
+    assert (entry.sha256, entry.licence) == ("4bfd9763", "BSD-2-Clause")
+    assert (entry.preprocess.size, entry.preprocess.resize_to, entry.preprocess.mean) == ((32, 32), 32, IMAGENET_MEAN)
+    with pytest.raises(WeightsError, match="no published ImageNet weights for resnet56_cifar"):
+        find_weights("imagenet", "resnet56_cifar")
 
 
 def test_a_published_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

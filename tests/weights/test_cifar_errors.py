@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from hubel.bundle import published_bundle
 from hubel.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from hubel.weights import build_with_weights
 
@@ -58,3 +59,11 @@ def test_error_is_that_of_the_published_code(
 )
 def test_published_weights_load(name: str, file: str, shared: Path):
     assert build_with_weights(name, weights=shared / "weights" / file).notes == ()
+
+
+def test_their_file_becomes_a_bundle(shared: Path):
+    """It is recognised, so that its classes and the preparation of pictures are known."""
+    bundle, _ = published_bundle("resnet20_cifar", weights=shared / "weights" / "resnet20-12fca82f.th")
+    assert bundle.classes[:2] == ("airplane", "automobile")
+    assert (bundle.preprocess.size, bundle.preprocess.mean) == ((32, 32), IMAGENET_MEAN)
+    assert bundle.config["model"]["weights"] == "resnet20_cifar.cifar10"

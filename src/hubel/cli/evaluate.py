@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hubel.cli.evaluate_without_labels import evaluate_anomalies, evaluate_generator
 from hubel.cli.text import TTA_HELP
 
 if TYPE_CHECKING:
@@ -66,6 +67,18 @@ def evaluate(
             help="Of a generator: a classifier's bundle, by whose features samples are compared with DATA.",
         ),
     ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option("--samples", min=2, help="With --extractor: how many. [as many as pictures, at most 10,000]"),
+    ] = None,
+    anomalies: Annotated[
+        Path | None,
+        typer.Option(
+            "--anomalies",
+            help="Of a model that gives pictures back: pictures to tell from DATA, which are normal, by the error. "
+            "--threshold is an error then, or the share of validation pictures below it. [99%]",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")] = "auto",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures computed together.")] = 32,
     max_unreadable: Annotated[
@@ -82,14 +95,48 @@ def evaluate(
     *models, data = models_and_data
     if not models:
         raise ConfigError(f"one argument came, '{data}': expected a model and then a folder of pictures")
+    if extractor is not None or anomalies is not None or samples is not None:
+        given = {
+            "--extractor": extractor,
+            "--samples": samples,
+            "--anomalies": anomalies,
+            "--tta": tta,
+            "--positive": positive,
+            "--threshold": threshold,
+            "--validation": validation,
+            "--compare": compare or None,
+            "--calibrate": calibrate or None,
+            "--calibration": calibration,
+            "--curves": curves,
+            "--output": output,
+        }
+        _check_alone({option for option, value in given.items() if value is not None}, len(models))
     if extractor is not None:
-        named = {"--tta": tta, "--positive": positive, "--threshold": threshold, "--validation": validation}
-        named |= {"--calibration": calibration, "--curves": curves, "--output": output}
-        if given := [option for option, value in named.items() if value is not None]:
-            raise ConfigError(f"{given[0]} came with --extractor, which measures samples: leave one of them out")
-        if len(models) > 1:
-            raise ConfigError(f"--extractor came with {len(models)} models: expected one, a generator")
-        _evaluate_generator(models[0], data, extractor, device, json_)
+        evaluate_generator(
+            models[0],
+            data,
+            extractor,
+            samples=samples,
+            split=split,
+            device=device,
+            max_unreadable=max_unreadable,
+            as_json=json_,
+        )
+        return
+    if anomalies is not None:
+        evaluate_anomalies(
+            models,
+            data,
+            anomalies,
+            split=split,
+            threshold=threshold,
+            validation=validation,
+            curves=curves,
+            device=device,
+            batch_size=batch_size,
+            max_unreadable=max_unreadable,
+            as_json=json_,
+        )
         return
     _check_drawings(Path(models[0]), calibration, curves, positive)
     from hubel import runtime
@@ -129,20 +176,21 @@ def evaluate(
         print_evaluation(evaluation, console_on_stdout())
 
 
-def _evaluate_generator(model: str, data: str, extractor: Path, device: str, as_json: bool) -> None:
-    """Print how far a generator's samples are from pictures."""
-    import json
+def _check_alone(given: set[str], models: int) -> None:
+    """Refuse options that do not go with what is measured of models that learnt without labels."""
+    from hubel.errors import ConfigError
 
-    from hubel import runtime
-    from hubel.cli.progress import evaluation_progress
-    from hubel.evaluation.generated import evaluate_generator
-
-    runtime.start()
-    with evaluation_progress() as progress:
-        measured = evaluate_generator(model, data, extractor, device=device, progress=progress)
-    for reason in measured.unreadable:
-        print(f"left out {reason}", file=sys.stderr)
-    typer.echo(json.dumps(measured.to_dict(), indent=2, ensure_ascii=False) if as_json else measured.text())
+    if "--anomalies" in given:
+        asked, allowed = "--anomalies", {"--anomalies", "--threshold", "--validation", "--curves"}
+        what = "tells pictures by what a model gives back"
+    elif "--extractor" in given:
+        asked, allowed, what = "--extractor", {"--extractor", "--samples"}, "measures samples"
+    else:
+        raise ConfigError("--samples came without --extractor, which it is for: add it, or leave it out")
+    if others := sorted(given - allowed):
+        raise ConfigError(f"{others[0]} came with {asked}, which {what}: leave one of them out")
+    if asked == "--extractor" and models > 1:
+        raise ConfigError(f"--extractor came with {models} models: expected one, a generator")
 
 
 def _check_drawings(model: Path, calibration: Path | None, curves: Path | None, positive: str | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hubel.cli.objects_text import print_objects
-from hubel.results.naming import TITLES, figure_text, headline_name
+from hubel.results.naming import TITLES, figure_text, headline_name, number_text
 from hubel.tasks.task import LabelTask
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     if evaluation.members:
         _print_members(evaluation, console)
     if evaluation.binary is not None:
-        _print_binary(evaluation.binary, console)
+        print_binary(evaluation.binary, console)
     if print_details := _DETAILS.get(evaluation.task.name):
         print_details(evaluation.metrics, console)
 
@@ -134,12 +134,13 @@ def _print_temperature(fit: TemperatureFit, console: Console) -> None:
     console.print(f"  calibration error {fit.before:.4f} before, {fit.after:.4f} with it; the classes stay the same")
 
 
-def _print_binary(binary: BinaryReading, console: Console) -> None:
+def print_binary(binary: BinaryReading, console: Console) -> None:
+    """Print how well a class is told from the rest."""
     console.print(f"\n'{binary.positive}' ({binary.positives:,} pictures) against the rest ({binary.negatives:,})")
     console.print(f"  ROC AUC            {binary.auc:.4f}{_interval(binary.auc_ci95)}")
     console.print(f"  average precision  {binary.average_precision:.4f}{_interval(binary.average_precision_ci95)}")
     origin = f"{binary.threshold.rule} on {binary.threshold.chosen_on}" if binary.threshold.chosen_on else "as given"
-    console.print(f"  threshold          {binary.threshold.value:.4f} ({origin})")
+    console.print(f"  threshold          {number_text(binary.threshold.value, 3)} ({origin})")
     rows: dict[str, Share] = {
         "sensitivity": binary.sensitivity,
         "specificity": binary.specificity,

@@ -56,7 +56,14 @@ def predict(
         str | None,
         typer.Option(
             "--threshold",
-            help="With --anomaly: an error, or the share of validation pictures below it: 90%, 95% or 99%. [99%]",
+            help="With --anomaly: an error, or the share of validation pictures below it, such as 95%. [99%]",
+        ),
+    ] = None,
+    validation: Annotated[
+        str | None,
+        typer.Option(
+            "--validation",
+            help="With --anomaly: normal pictures to take the threshold from. [the validation pictures of the run]",
         ),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")] = "auto",
@@ -87,8 +94,9 @@ def predict(
     check_same_task(predictors, way)
     if sliding_windows is not None:
         predictors = slid(predictors, sliding_windows, step)
-    if threshold is not None and not anomaly:
-        raise ConfigError(f"--threshold {threshold} came without --anomaly, which it is for: add it, or leave it out")
+    for option, value in {"--threshold": threshold, "--validation": validation}.items():
+        if value is not None and not anomaly:
+            raise ConfigError(f"{option} {value} came without --anomaly, which it is for: add it, or leave it out")
     if least_score is not None:
         report_from(least_score, predictors)
     if films := [image for image in images if is_film(image)]:
@@ -117,11 +125,9 @@ def predict(
     if masks is not None:
         each = save_masks(each, masks, files)
     if anomaly:
-        from hubel.inference.anomalies import anomaly_threshold, marked, ranked
+        from hubel.inference.anomalies import marked, ranked
 
-        least = anomaly_threshold(predictors[0], threshold)
-        print(f"anomalies: a squared error above {least:.4g}", file=sys.stderr)
-        each = marked(each, least)
+        each = marked(each, told_threshold(predictors, threshold, validation, batch_size))
     if draw is not None:
         each = draw_each(each, predictors[0].task, draw, files)
     results = [result for _, result in each]
@@ -174,6 +180,44 @@ def slid(predictors: list[Predictor], sides: str, step: float) -> list[Predictor
     if note := doubt(detectors[0]):
         print(note, file=sys.stderr)
     return detectors
+
+def told_threshold(
+    predictors: list[Predictor], threshold: str | None, validation: str | None, batch_size: int
+) -> float:
+    """The squared error above which a picture is an anomaly; it is told.
+
+    Args:
+        predictors: The models.
+        threshold: An error, or the share of normal pictures below it; None: the usual one.
+        validation: Normal pictures; None: those of the model's run.
+        batch_size: Pictures computed together.
+
+    Raises:
+        HubelError: The models give no pictures back, or there is no such threshold.
+    """
+    from hubel.data.inputs import list_images
+    from hubel.errors import DataError
+    from hubel.inference.anomalies import anomaly_threshold, check_reconstructs
+    from hubel.inference.ensemble import predict_each
+    from hubel.results import Reconstruction
+
+    check_reconstructs(predictors, "--anomaly")
+    errors = None
+    if validation is not None:
+        normal = list_images([validation], tell=lambda text: print(text, file=sys.stderr))
+        each = predict_each(
+            predictors,
+            normal,
+            batch_size=batch_size,
+            on_unreadable=lambda picture, error: print(f"left out {error}", file=sys.stderr),
+        )
+        errors = [result.error for _, result in each if isinstance(result, Reconstruction)]
+        if not errors:
+            raise DataError(f"none of the {len(normal)} pictures of --validation {validation} can be read")
+    least = anomaly_threshold(predictors, threshold, errors)
+    print(f"anomalies: a squared error above {least:.4g}", file=sys.stderr)
+    return least
+
 
 
 def report_from(least_score: float, predictors: list[Predictor]) -> None:

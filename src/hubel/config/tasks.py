@@ -11,6 +11,9 @@ from hubel.config.settings import Settings
 # What the loss of masks may be made of; see `SegmentationConfig`.
 MASK_LOSSES = ("cross_entropy", "weighted", "dice", "focal", "border")
 
+# What `generative.diffaugment` may be made of; see `hubel.tasks.generative.diffaugment`.
+DIFFAUGMENTS = ("color", "translation", "cutout", "affine")
+
 
 class DetectionConfig(Settings):
     """How boxes are learnt and reported.
@@ -87,6 +90,9 @@ class GenerativeConfig(Settings):
         gradient_penalty: The weight of the gradient penalty in `wasserstein`.
         discriminator_steps: Of the discriminator for one of the generator; None: 5 in `wasserstein`, else 1.
         generator_average: Decay of the moving average of the generator's weights, which is kept; 0: no average.
+        diffaugment: How the discriminator of a GAN is shown pictures, real and generated ones alike: `color`,
+            `translation`, `cutout`, `affine`, joined by `+`, see `hubel.tasks.generative.diffaugment`; None: as they
+            are.
     """
 
     loss: Literal["cross_entropy", "squared_error"] | None = None
@@ -101,6 +107,20 @@ class GenerativeConfig(Settings):
     gradient_penalty: Annotated[float, Field(ge=0)] = 10.0
     discriminator_steps: Annotated[int, Field(ge=1)] | None = None
     generator_average: Annotated[float, Field(ge=0, lt=1)] = 0.995
+    diffaugment: str | None = None
+
+    @property
+    def augmentations(self) -> tuple[str, ...]:
+        """The parts of `diffaugment`."""
+        return tuple(part.strip() for part in (self.diffaugment or "").split("+") if part.strip())
+
+    @field_validator("diffaugment")
+    @classmethod
+    def _has_known_augmentations(cls, value: str | None) -> str | None:
+        parts = [] if value is None else [part.strip() for part in value.split("+")]
+        if unknown := [part for part in parts if part not in DIFFAUGMENTS]:
+            raise ValueError(f"there is no part '{unknown[0]}', expected {', '.join(DIFFAUGMENTS)}, joined by +")
+        return value
 
     @model_validator(mode="after")
     def _the_game_has_labels_to_smooth(self) -> Self:

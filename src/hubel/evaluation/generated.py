@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from hubel.data.decoding import UnreadableImage, read_array
-from hubel.data.inputs import list_images
+from hubel.data.decoding import read_array
 from hubel.errors import ConfigError, DataError
+from hubel.evaluation.outputs import Settings, loader_of
+from hubel.evaluation.selection import select_samples
 from hubel.inference.generator import Generator
 from hubel.inference.predictor import Predictor
 from hubel.models.network import ClassificationNetwork
@@ -29,8 +31,6 @@ from hubel.tasks.generative.sample_distances import (
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    from hubel.inference.predictor import Picture
 
     Pixels = npt.NDArray[np.uint8]
     Floats = npt.NDArray[np.float64]
@@ -47,6 +47,8 @@ class GeneratorEvaluation:
     Attributes:
         samples: How many were drawn.
         pictures: How many real ones they are compared with.
+        split: Which part of the data these are: `test`, `validation`, `train` or `all`.
+        notes: What a reader should know of the choice.
         fid: The Fréchet distance.
         kid: The kernel distance.
         subset_size: Pictures in each of the kernel distance's subsets.
@@ -63,6 +65,8 @@ class GeneratorEvaluation:
 
     samples: int
     pictures: int
+    split: str
+    notes: tuple[str, ...]
     fid: float
     kid: KernelDistance
     subset_size: int
@@ -82,8 +86,9 @@ class GeneratorEvaluation:
         shares = zip(self.classes, self.coverage.shares, self.coverage_of_pictures.shares, strict=True)
         return "\n".join(
             [
-                f"{self.samples:,} samples against {self.pictures:,} pictures, by the {self.features:,} features of "
-                f"{self.extractor} (SHA-256 {self.digest[:_HASH]}); {self.resize}",
+                *self.notes,
+                f"{self.samples:,} samples against {self.pictures:,} pictures ({self.split}), by the "
+                f"{self.features:,} features of {self.extractor} (SHA-256 {self.digest[:_HASH]}); {self.resize}",
                 "",
                 f"FID        {self.fid:.4g}",
                 f"KID        {self.kid.mean:.4g} ± {self.kid.deviation:.2g} (subsets of {self.subset_size:,})",
@@ -110,6 +115,8 @@ class GeneratorEvaluation:
             "diversity": self.diversity,
             "coverage": self.coverage.coverage,
             "confident": self.coverage.confident,
+            "split": self.split,
+            "notes": list(self.notes),
             "classes": {
                 name: {"samples": own, "pictures": real}
                 for name, own, real in zip(
@@ -142,9 +149,12 @@ def evaluate_generator(
     Pictures are first brought to the generator's size, as in its training, and then both go the same way into the
     extractor, so that a change of size is no difference between them.
 
+    split: str = "auto",
     Args:
+    max_unreadable: float = 0.01,
         model: The generator's bundle, or a run's folder.
-        data: The pictures: files, folders, archives.
+    tell: Callable[[str], None] | None = None,
+        data: The pictures, as for `hubel.evaluate`; classes that they have are not looked at.
         extractor: The bundle of a classifier; its features are what its last layer takes.
         count: Samples; None: as many as there are pictures, at most 10,000.
         seed: Of the samples.
@@ -153,27 +163,37 @@ def evaluate_generator(
 
     Raises:
         ConfigError: The model is no generator, the extractor no classifier.
-        DataError: There are fewer than two pictures.
+        DataError: There are fewer than two pictures, or too many are unreadable.
     """
     generator, judge = Generator.load(model, device=device), Predictor.load(extractor, device=device)
+        split: Which pictures, as for `hubel.evaluate`.
     if not (isinstance(judge.task, ClassificationTask) and isinstance(judge.network, ClassificationNetwork)):
+        max_unreadable: Share of pictures that may be unreadable.
         raise ConfigError(
+        tell: Hears of what takes a while before the pictures are listed.
             f"--extractor {extractor} is a {judge.bundle.network} for {judge.bundle.task}: expected a classifier, such "
             "as the best.safetensors of a hubel train on pictures of this kind"
         )
-    files = list_images([str(data)])
-    tell = progress or (lambda what, done, total: None)
-    pictures, unreadable = _pictures(files, generator, tell)
-    if len(pictures) < 2 or (count is not None and count < 2):
-        raise DataError(f"{len(pictures)} readable pictures and {count or _MOST} samples: expected at least 2 of each")
-    number = count or min(len(pictures), _MOST)
-    of_real = _judged(judge, pictures, "pictures", tell)
-    of_samples = _judged(judge, list(generator.sample(number, seed)), "samples", tell)
-    subset = min(KID_SUBSET_SIZE, number, len(pictures))
+    settings = Settings(_AT_ONCE, max_unreadable=max_unreadable, progress=progress or (lambda what, done, total: None))
+    own = Predictor.load(model, device=device)
+    selection = select_samples(Path(data), [own], split, tell=tell)
+    loader = loader_of(own, selection.samples, settings)
+    pictures = len(loader.store)
+    if pictures < 2 or (count is not None and count < 2):
+        raise DataError(f"{pictures} readable pictures and {count or _MOST} samples: expected at least 2 of each")
+    number = count or min(pictures, _MOST)
+    real = (batch.images.numpy() for batch in loader.epoch(0))
+    judged = _judged(judge, real, partial(settings.progress, "pictures"), pictures)
+    of_real = [loader.without_lost(rows)[1].numpy() for rows in judged]
+    drawn = map(generator.decode, torch.split(generator.codes(number, seed), _AT_ONCE))
+    of_samples = [rows.numpy() for rows in _judged(judge, drawn, partial(settings.progress, "samples"), number)]
+    subset = min(KID_SUBSET_SIZE, number, len(of_real[0]))
     resize = judge.preprocess
     return GeneratorEvaluation(
         samples=number,
-        pictures=len(pictures),
+        pictures=len(of_real[0]),
+        split=selection.split,
+        notes=selection.notes,
         fid=frechet_distance(of_samples[0], of_real[0]),
         kid=kernel_distance(of_samples[0], of_real[0], subset_size=subset),
         subset_size=subset,
@@ -186,43 +206,32 @@ def evaluate_generator(
         features=of_real[0].shape[1],
         resize=f"{generator.preprocess.size[0]}×{generator.preprocess.size[1]}, scaled to {resize.size[0]}×"
         f"{resize.size[1]} ({resize.resize}, {resize.interpolation})",
-        unreadable=tuple(unreadable),
+        unreadable=tuple(f"{item.sample.name}: {item.reason}" for item in (*loader.store.unreadable, *loader.lost)),
     )
-
-
-def _pictures(
-    files: Iterable[Picture], generator: Generator, tell: Callable[[str, int, int], None]
-) -> tuple[list[Pixels], list[str]]:
-    """Pictures in the generator's size, and what cannot be read."""
-    read, unreadable, every = [], [], list(files)
-    for number, file in enumerate(every, start=1):
-        try:
-            read.append(read_array(file, generator.preprocess))
-        except UnreadableImage as error:
-            unreadable.append(str(error))
-        tell("reading", number, len(every))
-    return read, unreadable
 
 
 @torch.inference_mode()
 def _judged(
-    judge: Predictor, pictures: Sequence[Pixels], what: str, tell: Callable[[str, int, int], None]
-) -> tuple[Floats, Floats]:
-    """Features (N, D) of pictures of one size, and the probabilities of the classes (N, K)."""
+    judge: Predictor, batches: Iterator[Pixels], tell: Callable[[int, int], None], count: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features (N, D) of batches of pictures (N, H, W, C), and the probabilities of the classes (N, K), float64."""
     network = judge.network
     assert isinstance(network, ClassificationNetwork)
-    seen: list[torch.Tensor] = []
-    handle = network.out.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0].flatten(1).cpu()))
-    probabilities = []
+    features: list[torch.Tensor] = []
+    probabilities: list[torch.Tensor] = []
+    done = 0
+    handle = network.out.register_forward_pre_hook(
+        lambda layer, inputs: features.append(inputs[0].flatten(1).double().cpu())
+    )
     try:
-        for start in range(0, len(pictures), _AT_ONCE):
-            some = [_image(picture) for picture in pictures[start : start + _AT_ONCE]]
-            logits = judge.logits(np.stack([read_array(image, judge.preprocess) for image in some]))
-            probabilities.append(logits.double().softmax(dim=1).numpy())
-            tell(what, start + len(some), len(pictures))
+        for pictures in batches:
+            logits = judge.logits(np.stack([read_array(_image(picture), judge.preprocess) for picture in pictures]))
+            probabilities.append(logits.double().softmax(dim=1))
+            done += len(pictures)
+            tell(done, count)
     finally:
         handle.remove()
-    return torch.cat(seen).double().numpy(), np.concatenate(probabilities)
+    return torch.cat(features), torch.cat(probabilities)
 
 
 def _image(picture: Pixels) -> Image.Image:

@@ -175,7 +175,7 @@ def label_outputs(predictors: Sequence[Predictor], samples: Sequence[Sample], se
     """As `plain_outputs`, for models of a `LabelTask`."""
     logits = []
     for predictor in predictors:
-        loader = _loader(predictor, samples, settings)
+        loader = loader_of(predictor, samples, settings)
         logits.append(predictor.logits_of(loader, partial(settings.progress, "evaluating"))[:, None])
     store, _ = loader.without_lost(logits[-1])  # a picture that vanishes stays away: the last model has missed them all
     logits = [loader.without_lost(rows)[1] for rows in logits]
@@ -191,7 +191,7 @@ def _of_places(
     unreadable: list[Unreadable] = []
     of_pictures: list[dict[str, Any]] = []  # of each model, its predictions by the pictures' names
     for predictor in predictors:
-        loader = _loader(predictor, samples, settings)
+        loader = loader_of(predictor, samples, settings)
         store, predictions = predictor.predictions_of(loader, views=views, progress=partial(settings.progress, what))
         samples = store.samples
         unreadable += store.unreadable
@@ -200,8 +200,12 @@ def _of_places(
     return PlaceOutputs(tuple(samples), store.labels, tuple(unreadable), of_models, tuple(predictors))
 
 
-def _loader(predictor: Predictor, samples: Sequence[Sample], settings: Settings) -> Loader:
-    """Loads pictures as a model is measured on them."""
+def loader_of(predictor: Predictor, samples: Sequence[Sample], settings: Settings) -> Loader:
+    """Loads pictures as a model is measured on them.
+
+    Raises:
+        DataError: Too many pictures are unreadable.
+    """
     store = prepare_store(
         samples,
         predictor.preprocess,

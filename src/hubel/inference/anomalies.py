@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hubel.errors import ConfigError
 from hubel.results import Reconstruction, Result
 from hubel.tasks.reconstruction import ReconstructionTask
@@ -13,44 +15,58 @@ from hubel.tasks.reconstruction import ReconstructionTask
 if TYPE_CHECKING:
     from hubel.inference.predictor import Picture, Predictor
 
-USUAL = "99%"  # of the normal pictures that chose the epoch are below
+USUAL = "99%"  # of normal pictures are below
 
 
-def anomaly_threshold(predictor: Predictor, threshold: str | None = None) -> float:
-    """The squared error from which on a picture counts as an anomaly.
+def check_reconstructs(predictors: Sequence[Predictor], option: str) -> None:
+    """Raise a ConfigError where models give no pictures back, which an option needs."""
+    for predictor in predictors:
+        if not isinstance(predictor.task, ReconstructionTask):
+            raise ConfigError(
+                f"{option} came, but the model is for {predictor.task.name}: expected one that gives pictures back, of "
+                "hubel train NORMAL-PICTURES --task reconstruction"
+            )
+
+
+def anomaly_threshold(
+    predictors: Sequence[Predictor], threshold: str | None = None, validation_errors: Sequence[float] | None = None
+) -> float:
+    """The squared error above which a picture counts as an anomaly.
 
     Args:
-        predictor: Of a network that gives pictures back, trained on normal ones.
-        threshold: An error, such as `0.013`, or the share of the run's validation pictures that is to be below it:
-            `90%`, `95%` or `99%`; None: `99%`.
+        predictors: Of networks that give pictures back, trained on normal ones.
+        threshold: An error, such as `0.013`, or the share of the validation pictures that is to be below it, such as
+            `95%`; None: `99%`.
+        validation_errors: Of normal pictures that nothing was trained on; None: those of the run's own validation
+            pictures, of which a bundle knows where 90, 95 and 99 % are.
 
     Raises:
-        ConfigError: The model is another one, or does not know its validation pictures' errors, or the text is neither.
+        ConfigError: The text is neither, or a share is asked for of errors that nobody knows.
     """
-    if not isinstance(predictor.task, ReconstructionTask):
-        raise ConfigError(
-            f"--anomaly came, but the model is for {predictor.task.name}: expected one that gives pictures back, of "
-            "hubel train NORMAL-PICTURES --task reconstruction"
-        )
     text = threshold or USUAL
-    quantiles = predictor.bundle.metrics.get("validation", {}).get("error_quantiles", {})
-    known = {f"{100 * float(share):g}%": float(error) for share, error in quantiles.items()}
-    if text.endswith("%"):
-        if text not in known:
-            raise ConfigError(
-                f"--threshold is {text}: the model knows the errors of its validation pictures at "
-                f"{', '.join(known) or 'no share'}; give one of these, or an error such as 0.01"
-            )
-        return known[text]
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value <= 1:
+    share, is_share = _number(text.removesuffix("%")), text.endswith("%")
+    if share is None or not 0 < share <= (100 if is_share else 1):
         raise ConfigError(
             f"--threshold is {text}: expected a squared error above 0 and at most 1, or a share such as 95%"
         )
-    return value
+    if not is_share:
+        return share
+    if validation_errors is not None:
+        return float(np.quantile(validation_errors, share / 100))
+    if len(predictors) > 1:
+        raise ConfigError(
+            f"{len(predictors)} models came, whose mean has other errors than each of them: name normal pictures to "
+            "take the threshold from with --validation FOLDER, or give an error such as --threshold 0.01"
+        )
+    quantiles = predictors[0].bundle.metrics.get("validation", {}).get("error_quantiles", {})
+    known = {round(100 * float(part), 6): float(error) for part, error in quantiles.items()}
+    if share not in known:
+        raise ConfigError(
+            f"--threshold is {text}: the model knows the errors of its validation pictures at "
+            f"{', '.join(f'{part:g}%' for part in known) or 'no share'}; give one of these, an error such as 0.01, or "
+            "normal pictures with --validation FOLDER"
+        )
+    return known[share]
 
 
 def marked(each: Iterable[tuple[Picture, Result]], threshold: float) -> Iterator[tuple[Picture, Result]]:
@@ -63,3 +79,10 @@ def marked(each: Iterable[tuple[Picture, Result]], threshold: float) -> Iterator
 def ranked(results: Sequence[Result]) -> list[Result]:
     """Results from the greatest error to the least."""
     return sorted(results, key=lambda result: -result.error if isinstance(result, Reconstruction) else 0.0)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -35,6 +35,7 @@ from hubel.tasks.generative.adversarial import (
     gradient_penalty,
 )
 from hubel.tasks.generative.collapse import collapse_alarm, diversity
+from hubel.tasks.generative.diffaugment import diffaugment
 from hubel.tasks.generative.drawing import pixels_of, sheet
 from hubel.training.averaging import moving_average
 from hubel.training.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
@@ -178,10 +179,12 @@ class AdversarialFit:
         real = self.preprocess.normalise(runtime.to_device(batch.images, self.device))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
             generated = network.decode(network.sample_codes(len(real)))
-            judged = network.judge(real), network.judge(generated.detach())
+        seen = self._seen(real), self._seen(generated.detach())
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
+            judged = network.judge(seen[0]), network.judge(seen[1])
         loss = discriminator_loss(game.game, *judged, smoothing=game.smoothing)
         if game.game == "wasserstein" and game.gradient_penalty:
-            penalty = gradient_penalty(network.judge, real, generated.float())
+            penalty = gradient_penalty(network.judge, *seen)
             loss = loss + game.gradient_penalty * penalty
         self._update("discriminator", loss)
         if (progress.total_steps + 1) % self._discriminator_steps == 0:
@@ -193,7 +196,7 @@ class AdversarialFit:
         network = self.network
         network.discriminator.requires_grad_(False)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
-            loss = generator_loss(self.settings.generative.game, network.judge(generated))
+            loss = generator_loss(self.settings.generative.game, network.judge(self._seen(generated)))
         self._update("generator", loss)
         network.discriminator.requires_grad_(True)
         if self._average is not None:
@@ -201,6 +204,11 @@ class AdversarialFit:
         self._of_generator += torch.stack([loss.detach(), torch.ones_like(loss)])
 
     def _update(self, part: str, loss: Tensor) -> None:
+    def _seen(self, images: Tensor) -> Tensor:
+        """Pictures as the discriminator sees them, float32."""
+        with torch.autocast(self.device.type, enabled=False):
+            return diffaugment(images.float(), self.settings.generative.augmentations)
+
         optimizer = self._optimizers[part]
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

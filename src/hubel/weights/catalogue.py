@@ -8,6 +8,7 @@ from pathlib import Path
 from hubel.errors import WeightsError, unknown_name
 from hubel.models.registry import TIMM, list_models
 from hubel.preprocessing import Preprocess
+from hubel.weights.cifar_weights import cifar_weights
 from hubel.weights.entry import IMAGENET, PackageFile, WeightsEntry
 from hubel.weights.hub import Download, sha256_of
 from hubel.weights.timm_weights import own_networks_weights, timm_weights
@@ -28,7 +29,7 @@ def weights_for(network: str) -> list[WeightsEntry]:
     """
     if network.startswith(TIMM):
         return [*_packaged(network.partition(".")[0]), *timm_weights(network)]
-    return [*torchvision_weights(network), *own_networks_weights(network)]
+    return [*torchvision_weights(network), *own_networks_weights(network), *cifar_weights(network)]
 
 
 def find_weights(weights: str, network: str) -> WeightsEntry:

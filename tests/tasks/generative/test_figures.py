@@ -172,6 +172,15 @@ def test_diversity_is_relative_to_real_pictures():
         diversity(real[:1], real)
 
 
+def test_the_diversity_of_many_is_that_of_some_of_them():
+    """Taken evenly: the first ones of pictures that are sorted by class would be of one class."""
+    draw = np.random.default_rng(0)
+    real = draw.normal(size=(10_000, 2)) + 5 * (np.arange(10_000) // 1000)[:, None]
+    samples = draw.permutation(real)
+    assert diversity(samples, real) == pytest.approx(1, abs=0.03)
+    assert diversity(samples[:2000], real) == pytest.approx(1, abs=0.03)
+
+
 def test_the_alarm_tells_why():
     assert collapse_alarm(coverage=0.95, diversity=0.9, discriminator_accuracy=0.8) == ()
     assert collapse_alarm(coverage=0.95, diversity=0.9, discriminator_accuracy=1.0) == ()

@@ -15,7 +15,7 @@ def bundle(
     ] = "imagenet",
     out: Annotated[Path | None, typer.Option("--out", help="Where the bundle goes. [NAME.safetensors]")] = None,
 ) -> None:
-    """Make a bundle of published weights, to predict, evaluate and export with ImageNet's 1,000 classes."""
+    """Make a bundle of published weights, to predict, evaluate and export with their publisher's classes."""
     from hubel.bundle import published_bundle, save_bundle
 
     path = out or Path(f"{name.rpartition('/')[2]}.safetensors")
