@@ -106,7 +106,7 @@ def test_several_models_are_averaged_whatever_their_preprocessing(samples: tuple
 def test_views_of_parts_and_averages_of_logits_are_refused(samples: tuple[Sample, ...]) -> None:
     model, files = segmenter(0), [samples[0].path]
     assert len(model.predict(files, tta="flip")) == 1
-    with pytest.raises(ConfigError, match=r"'ten-crop' .*expected flip, multi-scale"):
+    with pytest.raises(ConfigError, match=r"'ten-crop' .*expected flip, turns, turns\+flip, multi-scale"):
         model.predict(files, tta=Views.named("ten-crop"))
     with pytest.raises(ConfigError, match="average is logits, but the model is for segmentation"):
         model.predict(files, average="logits")

@@ -81,7 +81,7 @@ def test_it_is_a_task_about_places():
 
 
 @pytest.mark.parametrize("resize", ["fit", "stretch"])
-@pytest.mark.parametrize("views", [None, "flip", "multi-scale", "multi-scale+flip"])
+@pytest.mark.parametrize("views", [None, "flip", "turns+flip", "multi-scale", "multi-scale+flip"])
 def test_boxes_are_in_the_pixels_of_the_upright_original(resize: str, views: str | None):
     preprocess = Preprocess(size=(128, 128), resize=resize, mean=(0.0,) * 3, std=(1.0,) * 3)
     sizes = [(240, 160), (90, 300), (128, 128)]

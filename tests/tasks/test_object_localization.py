@@ -64,7 +64,7 @@ class Teller(LocalizationNetwork):
         return torch.stack(rows_of)
 
 
-@pytest.mark.parametrize("views", [None, "flip", "multi-scale"])
+@pytest.mark.parametrize("views", [None, "flip", "turns+flip", "multi-scale"])
 def test_the_box_is_in_the_pixels_of_the_upright_original(views: str | None):
     preprocess = Preprocess(size=(128, 128), resize="stretch", mean=(0.0,) * 3, std=(1.0,) * 3)
     sizes, boxes = [(240, 160), (90, 300)], [(20, 60, 100, 180), (120, 10, 280, 80)]

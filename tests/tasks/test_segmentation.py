@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -240,8 +240,28 @@ def test_views_are_averaged_by_probabilities():
     (scaled,) = task.predict(padded, NATIVE, [pixels], [(48, 64)], Views.named("multi-scale+flip"))
     assert scaled.mask.size == (48, 64)
     assert not np.array_equal(steps(scaled), steps(plain))
-    with pytest.raises(ConfigError, match=r"'ten-crop' shows parts of a picture.*expected flip, multi-scale or"):
+    with pytest.raises(ConfigError, match=r"'ten-crop' shows parts of a picture.*expected flip, turns, .*multi-scale"):
         task.predict(padded, NATIVE, [pixels], [(48, 64)], Views.named("ten-crop"))
+
+
+@pytest.mark.parametrize(
+    ("resize", "size", "tile"), [("native", (32, 48), 2048), ("native", (32, 48), 32), ("shorter_side", (64, 96), 2048)]
+)
+def test_turned_views_are_the_turned_picture_turned_back(resize: str, size: tuple[int, int], tile: int):
+    task, padded = SegmentationTask(CLASSES, settings=SegmentationConfig(tile=tile)), network()
+    preprocess = replace(NATIVE, size=(32, 32), resize=resize, resize_to=32)
+    pixels = picture(32, 48)
+    (plain,) = task.predict(padded, preprocess, [pixels], [size])
+    expected = np.zeros((2, *size))
+    for turns in range(4):
+        for step in (1, -1):
+            seen = np.ascontiguousarray(np.rot90(pixels, turns)[:, ::step])
+            (alone,) = task.predict(padded, preprocess, [seen], [size[::-1] if turns % 2 else size])
+            expected += np.rot90(steps(alone)[:, :, ::step], -turns, axes=(1, 2)) / 8
+    (turned,) = task.predict(padded, preprocess, [pixels], [size], Views.named("turns+flip"))
+    assert turned.mask.size == size
+    assert np.abs(steps(turned) - expected).max() <= 1
+    assert np.abs(steps(turned) - steps(plain).astype(float)).max() > 1
 
 
 def test_models_are_averaged():

@@ -12,7 +12,7 @@ from PIL import Image
 from hubel.bundle import Bundle
 from hubel.data.decoding import read_array
 from hubel.errors import ConfigError, DataError
-from hubel.inference.ensemble import averaged, check_average, mirror_note, predict_each
+from hubel.inference.ensemble import averaged, check_average, mirror_note, predict_each, view_notes
 from hubel.inference.predictor import Predictor
 from hubel.models.registry import build_model
 from hubel.preprocessing import Preprocess
@@ -39,7 +39,7 @@ def model(name: str = "resnet20_cifar", preprocess: Preprocess = USUAL, seed: in
     ("name", "count"),
     [
         *(("flip", 2), ("five-crop", 5), ("ten-crop", 10), ("multi-scale", 3), ("multi-scale+flip", 6)),
-        *(("grid:2", 4), ("grid:3+flip", 18), ("144-crop", 144)),
+        *(("turns", 4), ("turns+flip", 8), ("grid:2", 4), ("grid:3+flip", 18), ("144-crop", 144)),
     ],
 )
 @pytest.mark.parametrize(
@@ -84,6 +84,24 @@ def test_a_grid_covers_all_of_the_picture() -> None:
     assert np.array_equal(views[0], pixels[:24, :24])
     assert np.array_equal(views[4], pixels[2:26, 13:37])
     assert np.array_equal(views[8], pixels[4:, 26:])
+
+
+def test_turns_with_mirror_images_are_the_eight_symmetries_of_a_square() -> None:
+    preprocess = Preprocess(size=(24, 24), resize="stretch")
+    image = picture(24, 24)
+    pixels = np.asarray(image)
+    symmetries = [np.rot90(pixels, turns)[:, ::step] for turns in range(4) for step in (1, -1)]
+    assert len({each.tobytes() for each in symmetries}) == 8
+    assert np.array_equal(Views.named("turns+flip").of(image, preprocess), np.stack(symmetries))
+    assert np.array_equal(Views.named("turns").of(image, preprocess), np.stack(symmetries[::2]))
+
+
+def test_a_turned_view_is_of_the_turned_picture() -> None:
+    image = picture(60, 90)
+    wide = Preprocess(size=(16, 40), resize="fit")
+    for view, turns in zip(Views.named("turns").of(image, wide), range(4), strict=True):
+        turned = Image.fromarray(np.ascontiguousarray(np.rot90(np.asarray(image), turns)))
+        assert np.array_equal(view, wide.to_array(turned))
 
 
 def test_without_a_margin_one_of_an_eighth_is_made() -> None:
@@ -216,3 +234,24 @@ def test_mirrored_views_of_a_model_that_knows_no_mirror_images_are_noted() -> No
     assert mirror_note(words, flip) is None
     unmirrored = Bundle("classification", "lenet5", USUAL, ("cat", "dog"), config={"augment": {"mirror": 0.0}})
     assert "augmentation had none" in str(mirror_note(unmirrored, flip))
+
+
+@pytest.mark.parametrize(
+    ("task", "augment", "noted"),
+    [
+        ("classification", {"turn": None}, True),
+        ("classification", {"turn": 0.5}, False),
+        ("classification", {"rotate": 180.0}, False),
+        ("segmentation", {"turn": None, "preset": None, "of an older version": 1}, False),  # its presets turn pictures
+        ("segmentation", {"preset": "light"}, True),
+        ("segmentation", {}, False),  # nobody knows
+    ],
+)
+def test_turned_views_of_a_model_that_knows_no_turned_pictures_are_noted(
+    task: str, augment: dict[str, object], noted: bool
+) -> None:
+    preprocess = Preprocess(size=(64, 64))
+    bundle = Bundle(task, "unet", preprocess, ("membrane", "cell"), config={"augment": augment})
+    note = "the model was trained without turned pictures: those of --tta turns+flip may mislead it"
+    assert view_notes(bundle, Views.named("turns+flip")) == [note] * noted
+    assert view_notes(bundle, Views.named("flip")) == view_notes(bundle, None) == []

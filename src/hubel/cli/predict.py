@@ -80,7 +80,7 @@ def predict(
     from hubel import runtime
     from hubel.data.inputs import list_images
     from hubel.inference.drawn import draw_each, save_masks
-    from hubel.inference.ensemble import check_average, check_same_task, mirror_note, named_views, predict_each
+    from hubel.inference.ensemble import check_average, check_same_task, named_views, predict_each, view_notes
     from hubel.inference.film import is_film
     from hubel.inference.predictor import load
 
@@ -111,9 +111,8 @@ def predict(
         if not images:
             return
     files = list_images(images, tell=lambda text: print(text, file=sys.stderr))
-    for note in {mirror_note(predictor.bundle, views) for predictor in predictors} if views else ():
-        if note:
-            print(note, file=sys.stderr)
+    for note in dict.fromkeys(note for predictor in predictors for note in view_notes(predictor.bundle, views)):
+        print(note, file=sys.stderr)
     unreadable: list[str] = []
 
     def leave_out(picture: object, error: Exception) -> None:

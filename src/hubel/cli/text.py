@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 TTA_HELP = (
-    "Average over views of each picture: flip, five-crop, ten-crop, multi-scale, grid:N, 144-crop (a name with "
+    "Average over views of each picture: flip, turns, five-crop, ten-crop, multi-scale, grid:N, 144-crop (a name with "
     "+flip behind it: mirror images, too)."
 )
 

@@ -12,7 +12,7 @@ from hubel.evaluation.choices import Asked, choose
 from hubel.evaluation.measured import Evaluation, Member, ViewsGain
 from hubel.evaluation.outputs import Cost, Outputs, Settings, plain_outputs, view_outputs
 from hubel.evaluation.selection import Selection, select_samples
-from hubel.inference.ensemble import check_average, check_same_task, mirror_note, named_views
+from hubel.inference.ensemble import check_average, check_same_task, named_views, view_notes
 from hubel.inference.predictor import Predictor
 from hubel.tasks.calibration import calibration_error
 from hubel.tasks.task import Labels, LabelTask, Predictions, Task
@@ -87,7 +87,7 @@ def evaluate(
     )
     selection = select_samples(Path(data), predictors, split, tell=tell)
     notes = list(selection.notes)
-    notes += [note for p in predictors if views and (note := mirror_note(p.bundle, views)) and note not in notes]
+    notes += dict.fromkeys(note for predictor in predictors for note in view_notes(predictor.bundle, views))
 
     def run(samples: Sequence[Sample]) -> tuple[Outputs, Outputs, Cost | None]:
         """The plain outputs, and those that count: with views, where there are some."""

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from hubel.bundle import Bundle
+from hubel.config import AugmentConfig
+from hubel.data.augmentation import augment_of
 from hubel.data.augmentation.label_keeping import doubts
 from hubel.data.decoding import UnreadableImage, load_for, read_array, upright_size
 from hubel.data.pixels import Decoding
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from hubel.inference.predictor import Picture, Predictor
 
 Average = Literal["probabilities", "logits"]
+
+_A_QUARTER = 90  # degrees
 
 
 def averaged(outputs: Sequence[torch.Tensor], tasks: Sequence[LabelTask], average: Average = "probabilities") -> Floats:
@@ -110,6 +114,25 @@ def mirror_note(bundle: Bundle, views: Views) -> str | None:
         return None
     why = against if against is not None and mirror is None else "its augmentation had none"
     return f"the model was trained without mirror images ({why}): those of --tta {views.name} may mislead it"
+
+
+def turn_note(bundle: Bundle, views: Views) -> str | None:
+    """What to say where views are turned, but the model never saw a turned picture in training; else None."""
+    known = bundle.config.get("augment", {})
+    if len(views.turns) == 1 or not known:
+        return None
+    settings = AugmentConfig(**{name: value for name, value in known.items() if name in AugmentConfig.model_fields})
+    augment, _ = augment_of(settings, bundle.classes, bundle.preprocess.size, bundle.task)
+    if augment.turn or augment.rotate >= _A_QUARTER:
+        return None
+    return f"the model was trained without turned pictures: those of --tta {views.name} may mislead it"
+
+
+def view_notes(bundle: Bundle, views: Views | None) -> list[str]:
+    """What to say of views that are unlike all that the model saw in training."""
+    if views is None:
+        return []
+    return [note for note in (mirror_note(bundle, views), turn_note(bundle, views)) if note is not None]
 
 
 def predict_each(

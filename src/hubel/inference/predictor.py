@@ -101,9 +101,9 @@ class Predictor:
         Args:
             images: A path, a file's bytes, a PIL image or a uint8 array (H, W) or (H, W, C); or a list of these.
             batch_size: Inputs computed together.
-            tta: Views of each picture whose outputs are averaged (test-time augmentation): `"flip"`, `"five-crop"`,
-                `"ten-crop"`, `"multi-scale"`, `"grid:3"`, `"144-crop"`; see `hubel.tasks.views`. Of boxes and
-                masks, `"flip"` and `"multi-scale"`. None: one view.
+            tta: Views of each picture whose outputs are averaged (test-time augmentation): `"flip"`, `"turns"`,
+                `"five-crop"`, `"ten-crop"`, `"multi-scale"`, `"grid:3"`, `"144-crop"`; see `hubel.tasks.views`. Of
+                boxes and masks, `"flip"`, `"turns"` and `"multi-scale"`. None: one view.
             average: What is averaged over the views: `"probabilities"` (of numbers, they themselves) or `"logits"`.
 
         Returns:

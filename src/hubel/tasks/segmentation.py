@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -22,26 +22,26 @@ from hubel.data.mask_drawing import draw_mask
 from hubel.data.masks import IGNORED
 from hubel.errors import ConfigError, TrainingError
 from hubel.models.segmentation import SegmentationNetwork
-from hubel.preprocessing import Preprocess, resample
+from hubel.preprocessing import Preprocess
 from hubel.results import Metrics, Result, Segmentation, SegmentationMetrics
 from hubel.results.segmentation import PackedMask
 from hubel.tasks.baselines import Baseline, whose
 from hubel.tasks.mask_loss import MaskLoss, pixels_of_classes
 from hubel.tasks.paired import BootstrapDifference
 from hubel.tasks.pixel_prediction import PixelPrediction, averaged, in_bands, scaled_bands
+from hubel.tasks.pixel_views import PixelView, pixel_views
 from hubel.tasks.segmentation_losses import inverse_pixel_frequencies
 from hubel.tasks.segmentation_metrics import MaskCounts, difference_of_mean_iou
 from hubel.tasks.tiles import logit_strips, mirrored, sensible_overlap
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from PIL import Image
 
     from hubel.bundle import Bundle
     from hubel.config import TrainConfig
     from hubel.tasks.task import Labels
     from hubel.tasks.views import Views
-
-_SCALES = (0.75, 1.0, 1.25)  # of the view `multi-scale`
 
 
 @dataclass(frozen=True)
@@ -149,22 +149,24 @@ class SegmentationTask:
             preprocess: By which the pictures were brought to size; nothing of them is cropped away.
             pictures: uint8 (h, w, C) each; what the network's stride does not divide is padded and cut back.
             sizes: Height and width of each upright original.
-            views: `flip`, `multi-scale` or both, whose probabilities are averaged; None: the plain picture.
+            views: Of the whole picture (see `hubel.tasks.pixel_views`), whose probabilities are averaged; None: the
+                plain one.
 
         Raises:
             ConfigError: Other views; a tile that is too small for the network.
             TrainingError: The network gives values that are not finite.
         """
         network = cast(SegmentationNetwork, network)
-        scales, flips = _scales_and_flips(views)
+        wanted = pixel_views(views)
         predictions = []
         for picture, size in zip(pictures, sizes, strict=True):
-            of_views = [
-                self._of_view(network, preprocess, picture, size, scale=scale, flip=flip)
-                for scale in scales
-                for flip in flips
-            ]
-            predictions.append(PixelPrediction.of(sum(bands) / len(bands) for bands in zip(*of_views, strict=True)))
+            bands_of = partial(self._of_view, network, preprocess, picture, size)
+            # Views that give their rows from the top are computed side by side, so that no more than some rows of each
+            # are held; the others are added up before, one after the other.
+            side_by_side = [bands_of(view) for view in wanted if view.in_rows]
+            added = _added(bands_of(view) for view in wanted if not view.in_rows)
+            together = zip(*side_by_side, *([added] if added else []), strict=True)
+            predictions.append(PixelPrediction.of(sum(bands) / len(wanted) for bands in together))
         return predictions
 
     def _of_view(
@@ -173,25 +175,20 @@ class SegmentationTask:
         preprocess: Preprocess,
         picture: npt.NDArray[np.uint8],
         size: tuple[int, int],
-        *,
-        scale: float,
-        flip: bool,
+        view: PixelView,
     ) -> Iterator[Tensor]:
         """The probabilities of one view, in bands of the original's rows: float32 (num_classes, rows, W) on the CPU."""
-        viewed = _scaled(picture, scale)
+        scaled = view.scaled(picture)
         tile: int | None = None
         overlap: int | None = None
-        if max(viewed.shape[:2]) > self.settings.tile:
+        if max(scaled.shape[:2]) > self.settings.tile:
             tile, overlap = self.settings.tile, self.settings.overlap
             overlap = sensible_overlap(network, tile) if overlap is None else overlap
-        strips = logit_strips(
-            network, viewed[:, ::-1] if flip else viewed, preprocess.normalise, tile=tile, overlap=overlap
-        )
-        strips = (strip.flip(2) for strip in strips) if flip else strips
-        if viewed.shape[:2] == size:
+        strips = view.back(logit_strips(network, view.seen(scaled), preprocess.normalise, tile=tile, overlap=overlap))
+        if scaled.shape[:2] == size:
             bands = in_bands(strips)
         else:
-            rows, columns = _part_with_the_picture(preprocess, size, picture.shape, viewed.shape)
+            rows, columns = _part_with_the_picture(preprocess, size, picture.shape, scaled.shape)
             bands = scaled_bands(torch.cat(list(strips), dim=1)[:, rows, columns], size)
         for band in bands:
             if not band.isfinite().all():
@@ -272,40 +269,28 @@ def _fitted(images: Tensor, targets: Tensor, network: SegmentationNetwork) -> tu
     return images, targets[:, network.margin : bottom, network.margin : right]
 
 
-def _scales_and_flips(views: Views | None) -> tuple[tuple[float, ...], tuple[bool, ...]]:
-    """The scales of some views, and whether they are mirrored.
-
-    Raises:
-        ConfigError: They look at parts of the picture.
-    """
-    if views is not None and views.layout not in ("centre", "scales"):
-        raise ConfigError(
-            f"test-time augmentation '{views.name}' shows parts of a picture, but every pixel has a class: expected "
-            "flip, multi-scale or multi-scale+flip"
-        )
-    scales = _SCALES if views is not None and views.layout == "scales" else (1.0,)
-    return scales, (False, True) if views is not None and views.mirrored else (False,)
-
-
-def _scaled(picture: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[np.uint8]:
-    """A picture uint8 (h, w, C) scaled by a factor."""
-    if scale == 1:
-        return picture
-    height, width = (max(1, round(scale * side)) for side in picture.shape[:2])
-    image = Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture)
-    return np.asarray(resample(image, (height, width), "bilinear")).reshape(height, width, picture.shape[2])
+def _added(of_views: Iterable[Iterator[Tensor]]) -> list[Tensor]:
+    """The sums of views' bands, band by band; empty for no views."""
+    sums: list[Tensor] = []
+    for bands in of_views:
+        for number, band in enumerate(bands):
+            if number < len(sums):
+                sums[number] += band
+            else:
+                sums.append(band)
+    return sums
 
 
 def _part_with_the_picture(
     preprocess: Preprocess, size: tuple[int, int], pictured: tuple[int, ...], viewed: tuple[int, ...]
 ) -> tuple[slice, slice]:
-    """Rows and columns of a view that show the picture, which may lie in a frame.
+    """Rows and columns of a scaled picture that show the picture itself, which may lie in a frame.
 
     Args:
         preprocess: By which a picture was brought to size.
         size: Height and width of the upright original.
         pictured: The shape of the picture that the preprocessing gave.
-        viewed: The shape of the view, a scaled version of that.
+        viewed: The shape of the scaled one.
     """
     place = preprocess.placement(size, whole=True)
     parts = []

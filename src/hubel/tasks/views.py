@@ -20,13 +20,16 @@ from hubel.preprocessing import Preprocess, resample
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-NAMES = ("flip", "five-crop", "ten-crop", "multi-scale", "grid:N", "144-crop")
+NAMES = ("flip", "turns", "five-crop", "ten-crop", "multi-scale", "grid:N", "144-crop")
 # Of the default resizing: ×1.15 and ×1.3 look at the middle 76 % and 59 % of what the plain crop shows.
 _SCALES = (1.0, 1.15, 1.3)
 # The shorter side in units of the input's: 256, 288, 320 and 352 for GoogLeNet's 224.
 _GOOGLENET_SCALES = (256 / 224, 288 / 224, 320 / 224, 352 / 224)
 _MOST_IN_A_GRID = 12
 _FLIP = "+flip"
+# Quarter turns, anticlockwise.
+_TURNS = (0, 1, 2, 3)
+_TRANSPOSED = {1: Image.Transpose.ROTATE_90, 2: Image.Transpose.ROTATE_180, 3: Image.Transpose.ROTATE_270}
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Views:
 
     Attributes:
         name: As it was asked for, such as `ten-crop` or `grid:3+flip`.
-        layout: `centre`, `corners`, `scales`, `grid` or `googlenet`.
+        layout: `centre`, `turns`, `corners`, `scales`, `grid` or `googlenet`.
         mirrored: Whether every view is followed by its mirror image.
         side: Crops along each axis of a grid.
     """
@@ -49,18 +52,19 @@ class Views:
     def named(cls, name: str) -> Views:
         """The views that a name stands for.
 
-        `flip`: the plain crop and its mirror image. `five-crop`: the plain crop in the centre, and the corners of the
-        square in the middle of the resized picture. `ten-crop`: these with their mirror images. `multi-scale`: the
-        centre of the picture resized by 1, 1.15 and 1.3. `grid:N`: N × N crops, evenly spaced over all of the resized
-        picture. `144-crop`: GoogLeNet's. Any but `flip`, `ten-crop` and `144-crop` takes `+flip` behind it: mirror
-        images, too.
+        `flip`: the plain crop and its mirror image. `turns`: the picture turned by 0, 90, 180 and 270 degrees, for what
+        has no direction; with mirror images, `turns+flip`, these are all eight symmetries of a square. `five-crop`: the
+        plain crop in the centre, and the corners of the square in the middle of the resized picture. `ten-crop`: these
+        with their mirror images. `multi-scale`: the centre of the picture resized by 1, 1.15 and 1.3. `grid:N`: N × N
+        crops, evenly spaced over all of the resized picture. `144-crop`: GoogLeNet's. Any but `flip`, `ten-crop` and
+        `144-crop` takes `+flip` behind it: mirror images, too.
 
         Raises:
             ConfigError: There are no such views; the nearest name is told.
         """
         base = name.removesuffix(_FLIP)
         flip = base != name
-        layouts = {"five-crop": "corners", "multi-scale": "scales"}
+        layouts = {"turns": "turns", "five-crop": "corners", "multi-scale": "scales"}
         always_mirrored = {"flip": "centre", "ten-crop": "corners", "144-crop": "googlenet"}
         if base in layouts:
             return cls(name, layouts[base], flip)
@@ -78,8 +82,21 @@ class Views:
     @property
     def count(self) -> int:
         """How many views of a picture there are."""
-        singles = {"centre": 1, "corners": 5, "scales": len(_SCALES), "grid": self.side**2, "googlenet": 72}
+        singles = {
+            **{"centre": 1, "turns": len(self.turns), "corners": 5, "scales": len(_SCALES)},
+            **{"grid": self.side**2, "googlenet": 72},
+        }
         return singles[self.layout] * (2 if self.mirrored else 1)
+
+    @property
+    def turns(self) -> tuple[int, ...]:
+        """By how many quarter turns, anticlockwise, a picture is turned."""
+        return _TURNS if self.layout == "turns" else (0,)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every view shows all of a picture, where nothing is cropped away."""
+        return self.layout in ("centre", "turns", "scales")
 
     def of(self, image: Image.Image, preprocess: Preprocess) -> npt.NDArray[np.uint8]:
         """The views of a decoded picture of mode RGB or L.
@@ -102,10 +119,13 @@ class Views:
                 views[number * step + 1] = pixels[:, ::-1]
         return views
 
-    def _crops(self, image: Image.Image, preprocess: Preprocess) -> Iterator[Image.Image]:
+    def _crops(self, image: Image.Image, preprocess: Preprocess) -> Iterator[Image.Image | npt.NDArray[np.uint8]]:
         if self.layout == "scales":
             for scale in _SCALES:
                 yield _centre(_scaled(image, preprocess, scale), preprocess.size)
+        elif self.layout == "turns":
+            for turns in self.turns:
+                yield preprocess.to_array(_turned(image, turns))
         elif self.layout == "googlenet":
             yield from _googlenet(image, preprocess)
         else:
@@ -116,6 +136,11 @@ class Views:
                 yield from _corners(_middle_square(resized, preprocess.size), preprocess.size)
             elif self.layout == "grid":
                 yield from _grid(_with_margin(resized, preprocess.size), preprocess.size, self.side)
+
+
+def _turned(image: Image.Image, turns: int) -> Image.Image:
+    """A picture after some quarter turns anticlockwise."""
+    return image.transpose(_TRANSPOSED[turns]) if turns else image
 
 
 def _scaled(image: Image.Image, preprocess: Preprocess, scale: float) -> Image.Image:
