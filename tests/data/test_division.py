@@ -178,4 +178,7 @@ def test_held_out_folds_make_up_the_whole_and_a_test_folder_is_left_alone(class_
         assert all({s.label for s in splits.split(split)} == {0, 1} for split in ("train", "validation", "test"))
         assert splits.notes[-1].startswith(f"fold {fold} of 5: ")
         held += names[2]
+        without = folds.hold_out(fold, 0)
+        assert (len(without.train), without.validation, without.test) == (39 - len(splits.test), (), splits.test)
+        assert "; no validation: all pictures but those of the test train" in without.notes[-1]
     assert len(held) == len(set(held)) == 39

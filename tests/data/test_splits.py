@@ -132,6 +132,37 @@ def test_a_train_folder_alone_is_divided(class_folders):
     assert splits.notes == ("only a train split: divided by content, 15% validation, 15% test",)
 
 
+def test_without_validation_all_but_the_test_trains(class_folders):
+    told = "no validation: all pictures but those of the test train, and the last epoch is kept"
+    root = class_folders(cat=40, dog=40)
+    usual, splits = open_splits(root), open_splits(root, validation_fraction=0)
+    assert splits.test == usual.test
+    assert {each.name for each in splits.train} == {each.name for each in (*usual.train, *usual.validation)}
+    assert not splits.validation
+    assert splits.notes == (told, "no splits: divided by content, 15% test")
+
+
+def test_without_validation_the_pictures_of_a_validation_split_train_too(class_folders):
+    class_folders("train", cat=5, dog=5)
+    root = class_folders("val", cat=30, dog=30)
+    assert open_splits(root, validation_fraction=0).notes[1] == "only a train split: divided by content, 15% test"
+    splits = open_splits(class_folders("test", cat=3, dog=3), validation_fraction=0)
+    assert counted(splits) == {"train": 70, "validation": 0, "test": 6}
+    assert all(sample.name.startswith("test/") for sample in splits.test)
+    assert splits.counts().keys() == {"train", "test"}
+
+
+def test_a_split_that_loses_all_to_duplicates(class_folders):
+    class_folders("train", cat=3, dog=3)
+    class_folders("test", cat=3, dog=3)
+    root = class_folders("val", cat=1, dog=1)
+    for name in ("cat", "dog"):
+        shutil.copy(root / "test" / name / "0.png", root / "val" / name / "0.png")
+    with pytest.raises(DataError, match="validation has no pictures left: they are identical to those of another"):
+        open_splits(root)
+    assert counted(open_splits(root, validation_fraction=0)) == {"train": 6, "validation": 0, "test": 6}
+
+
 def test_identical_files_stay_on_one_side(class_folders):
     class_folders("train", cat=6, dog=6)
     class_folders("validation", cat=3, dog=3)
@@ -261,9 +292,9 @@ def test_split_folders_without_train(class_folders):
         open_splits(class_folders("val", cat=3, dog=3))
 
 
-@pytest.mark.parametrize(("validation", "test"), [(0.0, 0.1), (0.1, 0.0), (0.5, 0.5), (-0.1, 0.2)])
+@pytest.mark.parametrize(("validation", "test"), [(0.1, 0.0), (0.5, 0.5), (-0.1, 0.2), (0.0, 1.0)])
 def test_fractions_that_leave_nothing(class_folders, validation, test):
-    with pytest.raises(ConfigError, match="expected two numbers above 0 that leave something to train"):
+    with pytest.raises(ConfigError, match=r"expected two numbers above 0 .* that leave something to train"):
         open_splits(class_folders(cat=10, dog=10), validation_fraction=validation, test_fraction=test)
 
 

@@ -35,9 +35,10 @@ def progress_reporter() -> Iterator[Reporter]:
 
 def epoch_line(row: dict[str, Any], *, best: bool) -> str:
     """An epoch's figures as a line."""
+    validated = _figures(row, "validation_")
     return (
         f"epoch {row['epoch']:>3}  {row['phase']:<8} {_figures(row, 'train_')}  "
-        f"validation {_figures(row, 'validation_')}  "
+        f"{f'validation {validated}  ' if validated else ''}"
         f"{row['images_per_second']:,.0f} images/s  {duration(row['seconds'])}{'  best' if best else ''}"
     )
 

@@ -20,7 +20,8 @@ class DataConfig(Settings):
         resize: `shorter_side` (keep the aspect ratio, crop the centre), `stretch`, `fit` (keep the aspect ratio, frame
             it in grey) or `native` (no scaling); None: the weights' own, or what the task needs.
         interpolation: The resampling filter; None: the weights' own, else bilinear.
-        validation_fraction: Share of a folder without splits (or of `train`) that chooses the epoch.
+        validation_fraction: Share of a folder without splits (or of `train`) that chooses the epoch; 0: none does, all
+            pictures but those of the test train, and the last epoch is kept.
         test_fraction: Share of a folder without splits that is kept for the end.
         group: Which pictures belong together and are never on both sides of a division: a regular expression that is
             searched for in the file's name (where it has a slash: in its path below `path`); what its first parentheses
@@ -42,7 +43,7 @@ class DataConfig(Settings):
     resize_to: Annotated[int, Field(ge=8)] | None = None
     resize: Literal["shorter_side", "stretch", "fit", "native"] | None = None
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] | None = None
-    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    validation_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.15
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
     group: str | None = None
     groups: str | None = None

@@ -24,6 +24,8 @@ from hubel.data.sources import SPLITS, Sample, Split
 from hubel.data.units import MOST_SEARCHED, Units, find_units
 from hubel.errors import ConfigError, DataError
 
+_NO_VALIDATION = "no validation: all pictures but those of the test train, and the last epoch is kept"
+
 
 @dataclass(frozen=True)
 class DataSplits:
@@ -149,16 +151,17 @@ class Folds:
             (sample for number, of_fold in enumerate(self.folds, start=1) if number != fold for sample in of_fold),
             key=lambda sample: sample.name,
         )
-        fractions: dict[Split, float] = {"validation": validation_fraction}
+        fractions: dict[Split, float] = {"validation": validation_fraction} if validation_fraction else {}
         notes = list(self.notes)
         divided = self.units.divide(rest, fractions, notes)
         held = self.folds[fold - 1]
-        note = f"fold {fold} of {len(self.folds)}: {len(held):,} pictures are held out for the test; of the others,"
+        note = f"fold {fold} of {len(self.folds)}: {len(held):,} pictures are held out for the test; "
+        note += f"of the others, {_shares(fractions)}" if fractions else _NO_VALIDATION
         return DataSplits(
             root=self.root,
             classes=self.classes,
             train=tuple(divided["train"]),
-            validation=tuple(divided["validation"]),
+            validation=tuple(divided.get("validation", ())),
             test=held,
             notes=(*notes, f"{note} {_shares(fractions)}"),
             excluded=self.excluded,
@@ -227,12 +230,13 @@ def open_splits(
     """Find a data set's pictures and divide them into splits.
 
     Splits that the data set has are kept as they are. Without a validation split, validation is taken from train;
-    without a test split beside a validation split, there is none; with neither, everything is divided. A picture that
-    is in several splits stays in test before validation before train.
+    without a test split beside a validation split, there is none; with neither, everything is divided. Where no
+    validation is wanted, the pictures of a validation split train, too. A picture that is in several splits stays in
+    test before validation before train.
 
     Args:
         data: What `hubel.data.layouts.find_source` takes.
-        validation_fraction: Share of the divided pictures that goes to validation.
+        validation_fraction: Share of the divided pictures that goes to validation; 0: there is no validation.
         test_fraction: Share that goes to test, where everything is divided.
         grouping: Which pictures belong together: they are divided by their group's name and never come apart, except
             where the data set has them apart already. None: those that the source says, if it does.
@@ -245,15 +249,21 @@ def open_splits(
         DataError: There is nothing at `data` that can be divided so that every split has every class.
         ConfigError: The fractions leave nothing to one of the splits.
     """
-    if validation_fraction <= 0 or test_fraction <= 0 or validation_fraction + test_fraction >= 1:
+    if validation_fraction < 0 or test_fraction <= 0 or validation_fraction + test_fraction >= 1:
         raise ConfigError(
-            f"validation_fraction {validation_fraction} and test_fraction {test_fraction}: "
-            "expected two numbers above 0 that leave something to train"
+            f"validation_fraction {validation_fraction} and test_fraction {test_fraction}: expected two numbers above "
+            "0 (the first may be 0: no validation) that leave something to train"
         )
     found = collect(data, tell, labelling)
     of_split, notes = found.of_split, found.notes
-    fractions: dict[Split, float] = {"test": test_fraction, "validation": validation_fraction}
-    if "validation" in of_split:
+    fractions: dict[Split, float] = {"test": test_fraction}
+    if validation_fraction:
+        fractions["validation"] = validation_fraction
+    else:
+        notes.append(_NO_VALIDATION)
+        if "validation" in of_split:
+            of_split["train"].extend(of_split.pop("validation"))
+    if ("validation" if validation_fraction else "test") in of_split:
         divided = {split: of_split.get(split, []) for split in SPLITS}
         if grouping:  # what is wrong with it is said even where it decides nothing
             grouping.groups_of([sample.name for samples in divided.values() for sample in samples])
@@ -273,13 +283,13 @@ def open_splits(
         root=found.root,
         classes=found.classes,
         train=tuple(divided["train"]),
-        validation=tuple(divided["validation"]),
+        validation=tuple(divided.get("validation", ())),
         test=tuple(divided["test"]),
         notes=tuple(notes),
         excluded=tuple(found.excluded),
         labelling=found.labelling,
     )
-    _check_complete(splits)
+    _check_complete(splits, ("train", "validation") if validation_fraction else ("train",))
     return splits
 
 
@@ -315,15 +325,15 @@ def open_division(
     )
 
 
-def _check_complete(splits: DataSplits) -> None:
+def _check_complete(splits: DataSplits, needed: Sequence[Split]) -> None:
     """Make sure that no split lost a class, or all, to the pictures that were left out."""
+    for each in needed:
+        if not splits.split(each):
+            raise DataError(
+                f"{each} has no pictures left: they are identical to those of another split, or cannot be used; add "
+                "different ones"
+            )
     if splits.labelling != "class":
-        for split in ("train", "validation"):
-            if not splits.split(split):
-                raise DataError(
-                    f"{split} has no pictures left: they are identical to those of another split, or cannot be used; "
-                    "add different ones"
-                )
         return
     for split, of_class in splits.counts().items():
         for name, count in of_class.items():

@@ -81,6 +81,11 @@ class MultiLabelTask:
                 f"imbalance is weights, but no training picture has the label '{missing}': add some, or leave it out"
             )
         choose = config.label_threshold == "f1"
+        if choose and not config.data.validation_fraction:
+            raise ConfigError(
+                "label_threshold is f1, which is chosen on validation pictures, but data.validation_fraction is 0: "
+                "leave some for validation, or give a probability such as 0.5"
+            )
         threshold = THRESHOLD if config.label_threshold == "f1" else config.label_threshold
         return cls(
             classes,

@@ -111,8 +111,9 @@ def draw_figures(history: Sequence[dict[str, Any]], drawings: Mapping[str, Mappi
 def _drawn(row: Mapping[str, Any]) -> list[str]:
     """The figures of an epoch's row that are drawn: the loss and whatever else training measured, and the headline."""
     trained = [name.removeprefix("train_") for name in row if name.startswith("train_")]
-    headline = headline_name({name.removeprefix("validation_"): None for name in row})
-    return list(dict.fromkeys((*trained, headline)))
+    validated = {name.removeprefix("validation_"): None for name in row if name.startswith("validation_")}
+    headline = [headline_name(validated)] if validated else []
+    return list(dict.fromkeys((*trained, *headline)))
 
 
 def _lines(name: str, row: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
@@ -240,8 +241,8 @@ def _svg(figure: Figure) -> str:
 
 
 def _mark(axes: Axes, history: Sequence[dict[str, Any]], best_epoch: int) -> None:
-    """A dotted line at the best epoch, and a thin one where a phase begins."""
-    axes.axvline(best_epoch, color="#111827", linestyle=":", linewidth=1, label="best epoch")
+    """A dotted line at the epoch that is kept, and a thin one where a phase begins."""
+    axes.axvline(best_epoch, color="#111827", linestyle=":", linewidth=1, label="kept")
     for before, row in pairwise(history):
         if row["phase"] != before["phase"]:
             axes.axvline(row["epoch"] - 0.5, color="#d1d5db", linewidth=1)

@@ -31,12 +31,12 @@ class ComputedOnce:
     Attributes:
         trained: The stages that train.
         train: The training pictures' features.
-        validation: The validation pictures' features.
+        validation: The validation pictures' features; None where there are none.
     """
 
     trained: tuple[str, ...]
     train: CachedFeatures
-    validation: CachedFeatures
+    validation: CachedFeatures | None
 
     def logits(self, network: nn.Module, features: torch.Tensor) -> torch.Tensor:
         """Logits (N, num_classes) of features (N, ...) on the network's device: its layers that train run."""
@@ -57,6 +57,7 @@ class ComputedOnce:
     @torch.inference_mode()
     def validation_logits(self, network: nn.Module, settings: FeatureSettings) -> torch.Tensor:
         """Float32 logits (N, num_classes) of the validation pictures, on the CPU."""
+        assert self.validation is not None
         network.eval()
         rows = []
         for batch in self.validation.epoch(0):
@@ -82,18 +83,18 @@ def pays(phase: Phase, frozen: FrozenStages, transfer: TransferConfig, *, mixing
 def compute_once(
     network: ClassificationNetwork,
     trained: Sequence[str],
-    loaders: tuple[Loader, Loader],
+    loaders: tuple[Loader, Loader | None],
     preprocess: Preprocess,
     settings: FeatureSettings,
     transfer: TransferConfig,
     reporter: Reporter,
 ) -> ComputedOnce | None:
-    """Run the frozen layers over the pictures of both splits.
+    """Run the frozen layers over the pictures of the splits.
 
     Args:
         network: The network, on its device.
         trained: Its stages that train.
-        loaders: Of the training and the validation pictures.
+        loaders: Of the training and, if there are any, the validation pictures.
         preprocess: From uint8 pictures to the network's input.
         settings: How the layers run.
         transfer: How many views, and how much room they may take.
@@ -108,7 +109,7 @@ def compute_once(
     prefix = parts.prefix.to(memory_format=runtime.memory_format(settings.device))
     train, validation = loaders
     shape = feature_shape(prefix, preprocess, settings.device)
-    pictures = transfer.views * len(train.store) + len(validation.store)
+    pictures = transfer.views * len(train.store) + (0 if validation is None else len(validation.store))
     needed = feature_bytes(shape, pictures, settings.dtype)
     values = "×".join(map(str, shape))
     if needed > transfer.cache_gb * _BYTES_PER_GB:
@@ -128,7 +129,7 @@ def compute_once(
         return ComputedOnce(
             tuple(trained),
             compute(train, views=transfer.views, progress=hear),
-            compute(validation, progress=hear),
+            None if validation is None else compute(validation, progress=hear),
         )
     except OSError as error:
         reporter.message(f"frozen layers run in every step: their outputs cannot be kept ({error.strerror or error})")

@@ -39,16 +39,17 @@ _SECONDS_PER_REPORT = 0.2
 
 
 class Fit:
-    """Trains a network phase by phase and keeps the best epoch.
+    """Trains a network phase by phase and keeps the best epoch, or the last one where nothing validates.
 
     Args:
         network: On its device already.
         task: Gives the loss and the metrics.
         preprocess: From uint8 pictures to the network's input.
         train: Loads the training split.
-        validation: Loads the validation split, which chooses the epoch.
+        validation: Loads the validation split, which chooses the epoch; None: there is none, and the last one is kept.
         settings: How.
-        save_best: Called with the network's tensors and the validation metrics whenever an epoch is the best so far.
+        save_best: Called with the network's tensors and the validation metrics, if any, whenever an epoch is the best
+            so far.
         load_best: Gives the tensors of the best epoch back.
         write_history: Called with all epochs' rows after each epoch.
         reporter: Hears what happens.
@@ -61,10 +62,10 @@ class Fit:
         task: AnyTask,
         preprocess: Preprocess,
         train: Loader,
-        validation: Loader,
+        validation: Loader | None,
         settings: FitSettings,
         *,
-        save_best: Callable[[Mapping[str, torch.Tensor], Metrics], None],
+        save_best: Callable[[Mapping[str, torch.Tensor], Metrics | None], None],
         load_best: Callable[[], Mapping[str, torch.Tensor]],
         write_history: Callable[[list[dict[str, Any]]], None],
         reporter: Reporter,
@@ -222,18 +223,13 @@ class Fit:
         """Validate, keep the best, write the row and the checkpoint."""
         progress = self.progress
         began = time.perf_counter()
-        store, predictions = self._validated()
-        if isinstance(predictions, np.ndarray) and not np.isfinite(predictions).all():
-            raise TrainingError(
-                f"after epoch {progress.total_epochs + 1} the network gives values that are not finite: lower the "
-                "learning rate; what was saved before is whole"
-            )
-        metrics = self.task.measure(predictions, store.labels)
+        metrics = self._validated()
         self._validation_seconds = time.perf_counter() - began
         progress.epoch += 1
         progress.total_epochs += 1
-        rank = self.task.rank(metrics)
-        best = progress.best_rank is None or rank >= progress.best_rank  # of equals, what has learnt longer
+        rank = None if metrics is None else self.task.rank(metrics)
+        # Of equals, what has learnt longer; without validation, what has learnt longest.
+        best = rank is None or progress.best_rank is None or rank >= progress.best_rank
         progress.epochs_without_gain = 0 if best else progress.epochs_without_gain + 1
         if best:
             progress.best_rank, progress.best_epoch = rank, progress.total_epochs
@@ -245,41 +241,59 @@ class Fit:
             self.save_best(self._kept.state_dict(), metrics)
         self._save()
         self.write_history(progress.history)
-        self.reporter.epoch(row, best=best)
+        self.reporter.epoch(row, best=best and metrics is not None)
         if self.stop.signal is not None:
             self._raise_interrupted()
 
     def _tell_lost(self) -> None:
         for loader in (self.train, self.validation):
-            for item in loader.newly_lost():
+            for item in () if loader is None else loader.newly_lost():
                 self.reporter.message(f"can no longer be read, left out: {item.sample.name} ({item.reason})")
 
-    def _validated(self) -> tuple[PictureStore, Predictions]:
+    def _validated(self) -> Metrics | None:
+        """The metrics of the validation pictures that can be read; None where there is no validation.
+
+        Raises:
+            TrainingError: The network gives values that are not finite.
+        """
+        if self.validation is None:
+            return None
+        store, predictions = self._predicted(self.validation)
+        if isinstance(predictions, np.ndarray) and not np.isfinite(predictions).all():
+            raise TrainingError(
+                f"after epoch {self.progress.total_epochs + 1} the network gives values that are not finite: lower the "
+                "learning rate; what was saved before is whole"
+            )
+        return self.task.measure(predictions, store.labels)
+
+    def _predicted(self, validation: Loader) -> tuple[PictureStore, Predictions]:
         """The readable validation pictures, and what is predicted for them."""
         if self._computed:
             logits = self._computed.validation_logits(self._kept, self._features)
-            store, logits = self.validation.without_lost(logits)
+            store, logits = validation.without_lost(logits)
             assert isinstance(self.task, LabelTask)
             return store, self.task.predictions(logits)
         return predictions_of(
             self._kept,
             self.task,
             self.preprocess,
-            self.validation,
+            validation,
             device=self.device,
             bfloat16=self.settings.bfloat16,
         )
 
-    def _row(self, metrics: Metrics) -> dict[str, Any]:
+    def _row(self, metrics: Metrics | None) -> dict[str, Any]:
         progress = self.progress
+        validated = {} if metrics is None else metrics.figures()
+        if metrics is not None and not math.isnan(metrics.loss):
+            validated = {"loss": metrics.loss, **validated}
         return {
             "epoch": progress.total_epochs,
             "phase": self.phase.name,
             "learning_rate": self._optimizer.param_groups[0]["lr"],
             "train_loss": progress.loss_sum / progress.images,
             f"train_{self.task.score_name}": progress.score_sum / progress.images,
-            **({} if math.isnan(metrics.loss) else {"validation_loss": metrics.loss}),
-            **{f"validation_{name}": value for name, value in metrics.figures().items()},
+            **{f"validation_{name}": value for name, value in validated.items()},
             "seconds": round(progress.seconds + self._validation_seconds, 3),
             "images_per_second": round(progress.images / progress.seconds, 1),
             "wait_share": round(progress.wait_seconds / progress.seconds, 4),

@@ -130,7 +130,7 @@ def _plan(prepared: Prepared) -> list[PlannedPhase]:
         config.optimizer,
         config.transfer,
         prepared.preprocess,
-        pictures=(len(stores["train"]), len(stores["validation"])),
+        pictures=(len(stores["train"]), len(stores["validation"]) if "validation" in stores else 0),
         batch_size=prepared.batch_size,
         mixing=bool(config.augment.mixup or config.augment.cutmix),
         bfloat16=config.precision == "bfloat16",
@@ -154,15 +154,16 @@ def _loss_of_first_batch(prepared: Prepared) -> TrialLoss:
 def _fit(prepared: Prepared, folder: RunFolder, log: LoggingReporter, stop: StopRequest) -> Fit:
     config = prepared.config
 
-    def save_best(tensors: Mapping[str, torch.Tensor], validation: Metrics) -> None:
-        save_bundle(folder.bundle, bundle_of(prepared, {"validation": validation.to_dict()}, prepared.task), tensors)
+    def save_best(tensors: Mapping[str, torch.Tensor], validation: Metrics | None) -> None:
+        known = {} if validation is None else {"validation": validation.to_dict()}
+        save_bundle(folder.bundle, bundle_of(prepared, known, prepared.task), tensors)
 
     return Fit(
         prepared.network,
         prepared.task,
         prepared.preprocess,
         prepared.loader("train"),
-        prepared.loader("validation"),
+        prepared.loader("validation") if "validation" in prepared.stores else None,
         FitSettings(
             phases=config.phases or (),
             optimizer=config.optimizer,

@@ -109,6 +109,10 @@ def check_learns(network: nn.Module, task: Task, config: TrainConfig) -> None:
             f"{phases} phases": (phases > 1, "has no layers that are frozen at first: expected one phase"),
             "optimizer.name=sgd": (config.optimizer.name == "sgd", "trains with the paper's Adam: leave it out"),
             "average_decay": (config.average_decay, "has generative.generator_average: leave it out"),
+            "data.validation_fraction=0": (
+                not config.data.validation_fraction,
+                "is stopped from collapsing by a look at validation pictures: leave it some",
+            ),
         }
         for setting, (is_set, why) in refused.items():
             if is_set:

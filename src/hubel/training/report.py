@@ -107,7 +107,7 @@ def _tiles(report: Report, shown: str) -> list[tuple[str, str, str]]:
     tiles = [_tile(shown, first, figures, "".join(f"; {note}" for note in notes))]
     others = [name for name in TITLES if name in figures and name not in (first, "loss")]
     tiles += [_tile(shown, name, figures) for name in others]
-    if shown != "validation":
+    if "validation" in report.measured and shown != "validation":
         tiles.append(_tile("validation", first, report.measured["validation"].to_dict(), "; it chose the epoch"))
     return tiles
 
