@@ -163,7 +163,7 @@ class Folds:
             train=tuple(divided["train"]),
             validation=tuple(divided.get("validation", ())),
             test=held,
-            notes=(*notes, f"{note} {_shares(fractions)}"),
+            notes=(*notes, note),
             excluded=self.excluded,
             labelling=self.labelling,
         )
@@ -247,7 +247,7 @@ def open_splits(
 
     Raises:
         DataError: There is nothing at `data` that can be divided so that every split has every class.
-        ConfigError: The fractions leave nothing to one of the splits.
+        ConfigError: The fractions leave nothing to the test or to train on.
     """
     if validation_fraction < 0 or test_fraction <= 0 or validation_fraction + test_fraction >= 1:
         raise ConfigError(
