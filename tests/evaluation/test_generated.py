@@ -86,8 +86,6 @@ def test_samples_are_nearer_to_themselves_than_to_noise(
     assert other.fid > 1e6 * abs(own.fid)
 
 
-def test_what_cannot_measure_is_refused(generator: Path, classifier: Path, noise: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="is a dcgan for generation: expected a classifier"):
 def test_of_a_folder_with_splits_the_test_pictures_are_compared(
     generator: Path, classifier: Path, noise: Path, tmp_path: Path
 ) -> None:
@@ -105,6 +103,8 @@ def test_of_a_folder_with_splits_the_test_pictures_are_compared(
         evaluate_generator(generator, tmp_path / "data", classifier, device="cpu")
 
 
+def test_what_cannot_measure_is_refused(generator: Path, classifier: Path, noise: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is a dcgan for generation: expected a classifier"):
         evaluate_generator(generator, noise, generator, device="cpu")
     with pytest.raises(ConfigError, match="is a lenet5 for classification, which makes no pictures"):
         evaluate_generator(classifier, noise, classifier, device="cpu")

@@ -71,8 +71,8 @@ def trained(blocks: Path, out: Path, **changes: Any) -> Any:
             "generative.game": "hinge",
             "model.arguments": {"width": 4, "kernel": 4, "discriminator_norm": "spectral"},
             "generative.discriminator_steps": 2,
-        },
             "generative.diffaugment": "affine+color+translation+cutout",
+        },
         {"generative.game": "wasserstein", "model.arguments": {"width": 4, "discriminator_norm": "none"}},
     ],
     ids=["non-saturating", "hinge", "wasserstein"],
@@ -104,9 +104,9 @@ def test_a_healthy_run_raises_no_alarm_and_shows_its_sheets(blocks: Path, tmp_pa
     page = run.report.read_text()
     assert page.count("<figcaption>epoch ") == 8
     assert "The generator has collapsed" not in page
-    header = (run.dir / "metrics.csv").read_text().splitlines()[0].split(",")
     assert "Tips for training GANs" in page
     assert page.count("<tr><td>10</td>") == 4
+    header = (run.dir / "metrics.csv").read_text().splitlines()[0].split(",")
     assert {"train_loss", "train_generator_loss", "train_discriminator_accuracy", "validation_diversity"} <= set(header)
 
 

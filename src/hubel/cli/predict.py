@@ -180,6 +180,7 @@ def slid(predictors: list[Predictor], sides: str, step: float) -> list[Predictor
         print(note, file=sys.stderr)
     return detectors
 
+
 def told_threshold(
     predictors: list[Predictor], threshold: str | None, validation: str | None, batch_size: int
 ) -> float:
@@ -216,7 +217,6 @@ def told_threshold(
     least = anomaly_threshold(predictors, threshold, errors)
     print(f"anomalies: a squared error above {least:.4g}", file=sys.stderr)
     return least
-
 
 
 def report_from(least_score: float, predictors: list[Predictor]) -> None:

@@ -108,6 +108,8 @@ class GeneratorEvaluation:
         return {
             "samples": self.samples,
             "pictures": self.pictures,
+            "split": self.split,
+            "notes": list(self.notes),
             "fid": self.fid,
             "kid": self.kid.mean,
             "kid_deviation": self.kid.deviation,
@@ -115,8 +117,6 @@ class GeneratorEvaluation:
             "diversity": self.diversity,
             "coverage": self.coverage.coverage,
             "confident": self.coverage.confident,
-            "split": self.split,
-            "notes": list(self.notes),
             "classes": {
                 name: {"samples": own, "pictures": real}
                 for name, own, real in zip(
@@ -141,36 +141,36 @@ def evaluate_generator(
     *,
     count: int | None = None,
     seed: int = 0,
+    split: str = "auto",
     device: str = "auto",
+    max_unreadable: float = 0.01,
     progress: Callable[[str, int, int], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> GeneratorEvaluation:
     """Compare samples of a generator with pictures.
 
     Pictures are first brought to the generator's size, as in its training, and then both go the same way into the
     extractor, so that a change of size is no difference between them.
 
-    split: str = "auto",
     Args:
-    max_unreadable: float = 0.01,
         model: The generator's bundle, or a run's folder.
-    tell: Callable[[str], None] | None = None,
         data: The pictures, as for `hubel.evaluate`; classes that they have are not looked at.
         extractor: The bundle of a classifier; its features are what its last layer takes.
         count: Samples; None: as many as there are pictures, at most 10,000.
         seed: Of the samples.
+        split: Which pictures, as for `hubel.evaluate`.
         device: As for `hubel.runtime.choose_device`.
+        max_unreadable: Share of pictures that may be unreadable.
         progress: Called with what is done, how much of it, and how much there is.
+        tell: Hears of what takes a while before the pictures are listed.
 
     Raises:
         ConfigError: The model is no generator, the extractor no classifier.
         DataError: There are fewer than two pictures, or too many are unreadable.
     """
     generator, judge = Generator.load(model, device=device), Predictor.load(extractor, device=device)
-        split: Which pictures, as for `hubel.evaluate`.
     if not (isinstance(judge.task, ClassificationTask) and isinstance(judge.network, ClassificationNetwork)):
-        max_unreadable: Share of pictures that may be unreadable.
         raise ConfigError(
-        tell: Hears of what takes a while before the pictures are listed.
             f"--extractor {extractor} is a {judge.bundle.network} for {judge.bundle.task}: expected a classifier, such "
             "as the best.safetensors of a hubel train on pictures of this kind"
         )

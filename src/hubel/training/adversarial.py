@@ -203,12 +203,12 @@ class AdversarialFit:
             self._average.update_parameters(network.generator)
         self._of_generator += torch.stack([loss.detach(), torch.ones_like(loss)])
 
-    def _update(self, part: str, loss: Tensor) -> None:
     def _seen(self, images: Tensor) -> Tensor:
         """Pictures as the discriminator sees them, float32."""
         with torch.autocast(self.device.type, enabled=False):
             return diffaugment(images.float(), self.settings.generative.augmentations)
 
+    def _update(self, part: str, loss: Tensor) -> None:
         optimizer = self._optimizers[part]
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
