@@ -17,7 +17,8 @@ from torch.nn import functional as F
 
 from hubel.errors import ConfigError
 from hubel.models import build_model
-from hubel.models.classification.densenet import CifarDenseNet, DenseBlock, DenseLayer, DenseNet, Transition
+from hubel.models.classification.densenet import DenseBlock, DenseLayer, DenseNet, Transition
+from hubel.models.classification.densenet_cifar import CifarDenseNet
 from hubel.weights import build_with_weights
 from hubel.weights.names import recognise
 from hubel.weights.names.densenet import published_densenet, torchvision_densenet

@@ -3,6 +3,7 @@
 from hubel.models.classification import (
     alexnet,
     densenet,
+    densenet_cifar,
     googlenet,
     inception_resnet_v2,
     inception_v3,
@@ -20,6 +21,7 @@ from hubel.models.classification import (
 __all__ = [
     "alexnet",
     "densenet",
+    "densenet_cifar",
     "googlenet",
     "inception_resnet_v2",
     "inception_v3",
