@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PIL import Image
 from hubel.bundle import Bundle
 from hubel.errors import ConfigError, DataError, HubelError
 from hubel.inference.film import FilmTimes, is_film, predict_film
+from hubel.inference.film.reading import Reader
 from hubel.inference.predictor import Predictor
 from hubel.models import build_model
 from hubel.preprocessing import Preprocess
@@ -79,6 +81,54 @@ def test_odd_sides_and_small_frames(tmp_path: Path, detector: Predictor):
     film = write_film(tmp_path / "small.avi", [Image.new("RGB", (70, 50), (n * 40, 90, 60)) for n in range(3)])
     predict_film([detector], film, tmp_path / "a.mp4", tmp_path / "a.jsonl", batch_size=2)
     assert [frame.size for frame in frames_of(tmp_path / "a.mp4")] == [(350, 250)] * 3  # enlarged, to be read
+
+
+UNITY = (0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+
+
+def with_display_matrix(film: Path, a: int, b: int, c: int, d: int) -> Path:
+    """An MP4 file that is to be shown with (x, y) at (a x + c y, b x + d y): the matrix in its track's header."""
+    content = bytearray(film.read_bytes())
+    at = content.index(struct.pack(">9i", *UNITY), content.index(b"tkhd"))
+    content[at : at + 36] = struct.pack(">9i", a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 0x40000000)
+    film.write_bytes(content)
+    return film
+
+
+def moved(pixels: np.ndarray, a: int, b: int, c: int, d: int) -> np.ndarray:
+    """The same, pixel by pixel."""
+    rows, columns = np.indices(pixels.shape[:2])
+    across, down = a * columns + c * rows, b * columns + d * rows
+    across, down = across - across.min(), down - down.min()
+    shown = np.empty((down.max() + 1, across.max() + 1, 3), np.uint8)
+    shown[down, across] = pixels
+    return shown
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        *((1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0)),
+        *((-1, 0, 0, 1), (1, 0, 0, -1), (0, 1, 1, 0), (0, -1, -1, 0)),
+    ],
+    ids=["as it is", "clockwise", "upside down", "anticlockwise", "mirrored", "flipped", "transposed", "transverse"],
+)
+def test_films_are_upright_however_the_telephone_was_held(
+    tmp_path: Path, detector: Predictor, matrix: tuple[int, int, int, int]
+):
+    quarters = np.zeros((160, 224, 3), np.uint8)
+    quarters[:80, :112], quarters[:80, 112:], quarters[80:, :112] = (200, 0, 0), (0, 200, 0), (0, 0, 200)
+    film = write_film(tmp_path / "held.mp4", [Image.fromarray(quarters)] * 3)
+    plain = [np.asarray(frame) for frame in frames_of(film)]
+    with_display_matrix(film, *matrix)
+    read = [np.asarray(frame.image) for batch in Reader(film, 4).batches(2) for frame in batch]
+    assert len(read) == 3
+    assert all(np.array_equal(have, moved(before, *matrix)) for have, before in zip(read, plain, strict=True))
+    predict_film([detector], film, tmp_path / "a.mp4", tmp_path / "a.jsonl")
+    line = json.loads((tmp_path / "a.jsonl").read_text().splitlines()[0])
+    assert (line["height"], line["width"]) == read[0].shape[:2]
+    (drawn, *_) = [np.asarray(frame) for frame in frames_of(tmp_path / "a.mp4")]
+    assert drawn.shape[0] / drawn.shape[1] == pytest.approx(read[0].shape[0] / read[0].shape[1])
 
 
 def test_what_is_no_film_is_said_and_leaves_nothing_behind(tmp_path: Path, detector: Predictor):
