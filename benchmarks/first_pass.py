@@ -76,7 +76,7 @@ def hubel_side(files: list[Path]) -> float:
         began = time.perf_counter()
         listed = [File(str(path), 0, 0, 0) for path in files]
         digests = digest_files(Path("/"), listed, lambda name: Path(name).read_bytes())
-        samples = [Sample(path, str(path), 0, digests[str(path)]) for path in files]
+        samples = [Sample(path.parent, path.name, 0, digests[str(path)]) for path in files]
         preprocess = Preprocess(size=(SIZE, SIZE), resize_to=SHORTER_SIDE)
         store = prepare_store(samples, preprocess, classes=["a"], purpose="training", cache_bytes=20 * 10**9)
         seconds = time.perf_counter() - began

@@ -13,7 +13,7 @@ from hubel.data.sources import Sample
 
 
 def sample_of(path):
-    return Sample(path, path.name, 0, hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest())
+    return Sample(path.parent, path.name, 0, hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest())
 
 
 def test_what_a_file_says_of_itself(tmp_path):
@@ -63,7 +63,7 @@ def test_a_film_that_is_cut_off_is_its_first_frame(tmp_path):
 def test_why_a_picture_is_unreadable(tmp_path):
     (tmp_path / "text.jpg").write_text("text")
     assert facts_of(sample_of(tmp_path / "text.jpg")) == PictureFacts(reason="it is no image that Pillow knows")
-    gone = Sample(tmp_path / "gone.jpg", "gone.jpg", 0, "0" * 32)
+    gone = Sample(tmp_path, "gone.jpg", 0, "0" * 32)
     assert facts_of(gone) == PictureFacts(reason="No such file or directory")
 
 

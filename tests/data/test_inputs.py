@@ -71,6 +71,18 @@ def test_list_images_takes_what_a_manifest_lists_in_its_order(tmp_path):
     assert list_images([str(tmp_path / "m.csv")]) == [tmp_path / name for name in ("b.jpg", "a.jpg", "gone.jpg")]
 
 
+def test_list_images_takes_what_a_manifest_lists_in_an_archive(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+        for name in ("cat/1.jpg", "cat/2.jpg", "dog/1.jpg"):
+            packed.writestr(name, name)
+    (tmp_path / "m.csv").write_text("path,label\na.zip/dog/1.jpg,dog\na.zip/cat/2.jpg,cat\na.zip/cat/9.jpg,cat\n")
+    images = list_images([str(tmp_path / "m.csv")])
+    assert [image.name for image in images if isinstance(image, Sample)] == ["dog/1.jpg", "cat/2.jpg", "cat/9.jpg"]
+    assert images[1].read() == b"cat/2.jpg"
+    with pytest.raises(OSError, match="it is not in the archive"):
+        images[2].read()
+
+
 def test_list_images_takes_the_pictures_in_a_table(tmp_path):
     arrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet

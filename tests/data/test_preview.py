@@ -23,7 +23,7 @@ USUAL = Preprocess(size=(64, 64), resize_to=72)
 @pytest.fixture
 def samples(draw: Callable[..., Path], tmp_path: Path) -> list[Sample]:
     paths = [draw(tmp_path / f"{n}.png", n, size=(90, 80)) for n in range(12)]
-    return [Sample(path, path.name, n % 3, str(n)) for n, path in enumerate(paths)]
+    return [Sample(path.parent, path.name, n % 3, str(n)) for n, path in enumerate(paths)]
 
 
 def cell(sheet: np.ndarray, row: int, column: int) -> np.ndarray:

@@ -21,7 +21,7 @@ FRACTIONS = {"test": 0.2, "validation": 0.2}
 
 
 def sample(name: str, label: Label) -> Sample:
-    return Sample(Path(name), name, label, hashlib.blake2b(name.encode(), digest_size=16).hexdigest())
+    return Sample(Path(), name, label, hashlib.blake2b(name.encode(), digest_size=16).hexdigest())
 
 
 def scene(seed: int) -> Image.Image:

@@ -14,13 +14,13 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from hubel.data.listing import File, Listing, is_document_name, is_image_name, is_passed_over, is_table_name
-from hubel.data.sources import UnusableBytes
+from hubel.data.sources import Container, UnusableBytes
 from hubel.errors import DataError
 
 ARCHIVE_EXTENSIONS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -141,6 +141,24 @@ def listing_of(
 def is_archive_name(name: str) -> bool:
     """Whether a file's extension is one of a zip or tar archive, in any letter case."""
     return name.lower().endswith(ARCHIVE_EXTENSIONS)
+
+
+def open_archive(path: Path, tell: Callable[[str], None] = lambda text: None) -> tuple[Listing, Container]:
+    """What lies in a zip or tar archive, and the archive to read it from.
+
+    Raises:
+        DataError: It is damaged, encrypted or hostile.
+    """
+    if path.suffix.lower() == ".zip":
+        archive = open_zip(path)
+        return archive.listing(), archive
+    from hubel.data.compressed_tar import is_compressed, pack_tar
+
+    if is_compressed(path):
+        pack = pack_tar(path, tell)
+        return listing_of(path, pack.sizes, pack.told["folders"], pack.stamp, pack.told["notes"]), pack
+    archive = open_tar(path)
+    return archive.listing(), archive
 
 
 def open_zip(path: Path) -> Archive:

@@ -119,14 +119,13 @@ def _samples(source: Source, classes: Sequence[str], excluded: list[Excluded]) -
     index_of = {name: index for index, name in enumerate(classes)}
     numbers = [index_of[name] for name in source.classes]
     numbers = [] if numbers == list(range(len(numbers))) else numbers  # most have the source's own order
+    folder = source.base if source.container is None else None
     samples: dict[Split | None, list[Sample]] = {}
     for split, entries in source.splits.items():
         samples[split] = []
         for entry in entries:
             name = entry.file.name
-            path = source.base / name if source.container is None else None
-            label = _label(entry, index_of, numbers)
-            sample = Sample(path, name, label, digests.get(name, ""), source.container)
+            sample = Sample(folder, name, _label(entry, index_of, numbers), digests.get(name, ""), source.container)
             if name in source.unusable:
                 excluded.append(Excluded(sample, source.unusable[name], unusable=True))
             elif not sample.digest:

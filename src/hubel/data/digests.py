@@ -30,18 +30,16 @@ def digest_files(root: Path, files: Sequence[File], read: Callable[[str], bytes]
     Returns:
         32 hexadecimal digits by name. A file that cannot be read is missing.
     """
-    known = remembered_digests(root)
-    digests = {file.name: known[file] for file in files if file in known}
+    digests, gone = remembered_digests(root, files)
     new = [file for file in files if file.name not in digests]
-    if new or len(known) > len(files):
+    if new or gone:
         started = time.time_ns()
         computed = _computed(new, read)
         digests.update({file.name: digest for file, digest in computed.items()})
-        present = {file.name for file in files}
         remember_digests(
             root,
             {file: digest for file, digest in computed.items() if file.changed < started - YOUNGEST_REMEMBERED},
-            gone=[file.name for file in known if file.name not in present],
+            gone=gone,
         )
     return digests
 

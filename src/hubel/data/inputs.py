@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from hubel.data.archives import is_archive_name
-from hubel.data.layouts import TORCHVISION, find_source, open_archive
+from hubel.data.archive_manifests import listed_archive
+from hubel.data.archives import is_archive_name, open_archive
+from hubel.data.layouts import TORCHVISION, find_source
 from hubel.data.listing import PARQUET_EXTENSIONS, File, is_image_name, is_table_name, list_folder
 from hubel.data.manifest import file_at, listed_names, manifest_table
 from hubel.data.sources import SPLITS, Container, Sample
@@ -51,8 +52,16 @@ def _named(pattern: str, tell: Callable[[str], None]) -> list[Path | Sample]:
         listing, archive = open_archive(path, tell)
         return [_inside(file, archive) for file in sorted(listing.files, key=lambda file: natural_order(file.name))]
     if path.is_file() and is_table_name(path.name):
-        return [path.parent / file_at(path.parent, name).name for name in listed_names(manifest_table(path))]
+        return _listed(path, tell)
     return sorted(_matching(pattern), key=lambda image: natural_order(str(image)))
+
+
+def _listed(manifest: Path, tell: Callable[[str], None]) -> list[Path | Sample]:
+    """What a manifest lists: files, or pictures in an archive."""
+    names = listed_names(manifest_table(manifest))
+    if (archive := listed_archive(manifest, names, tell)) is not None:
+        return [_inside(archive.file(name), archive.container) for name in names]
+    return [manifest.parent / file_at(manifest.parent, name).name for name in names]
 
 
 def _is_table_of_pictures(path: Path) -> bool:

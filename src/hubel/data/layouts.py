@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 import posixpath
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from hubel.data.archives import ARCHIVE_EXTENSIONS, OTHER_ARCHIVES, is_archive_name, listing_of, open_tar, open_zip
+from hubel.data.archive_manifests import listed_archive
+from hubel.data.archives import ARCHIVE_EXTENSIONS, OTHER_ARCHIVES, is_archive_name, open_archive
 from hubel.data.class_folders import class_folders_in, wrapping
 from hubel.data.labels import Labelling
 from hubel.data.listing import (
@@ -105,56 +105,17 @@ def title_of(data: str) -> str:
     return name[: len(name) - len(ending)] or name or "data"
 
 
-def open_archive(path: Path, tell: Callable[[str], None] = lambda text: None) -> tuple[Listing, Container]:
-    """What lies in a zip or tar archive, and the archive to read it from.
-
-    Raises:
-        DataError: It is damaged, encrypted or hostile.
-    """
-    if path.suffix.lower() == ".zip":
-        archive = open_zip(path)
-        return archive.listing(), archive
-    from hubel.data.compressed_tar import is_compressed, pack_tar
-
-    if is_compressed(path):
-        pack = pack_tar(path, tell)
-        return listing_of(path, pack.sizes, pack.told["folders"], pack.stamp, pack.told["notes"]), pack
-    archive = open_tar(path)
-    return archive.listing(), archive
-
-
 def _listed(path: Path, tell: Callable[[str], None]) -> Source:
-    """What a manifest lists: files, or pictures in an archive, as `photos.zip/cat/1.jpg`.
+    """What a manifest lists: files, or pictures in an archive.
 
     Raises:
         DataError: It is no manifest, or its pictures lie in several archives.
     """
     table = manifest_table(path)
-    base = os.path.abspath(path.parent)  # noqa: PTH100 - no links are followed
-    names = listed_names(table) if has_paths(table) else []
-    archive = next((Path(base, above) for above in _above(names[0]) if is_archive_name(above)), None) if names else None
-    if archive is None or not archive.is_file():
+    archive = listed_archive(path, listed_names(table) if has_paths(table) else [], tell)
+    if archive is None:
         return read_manifest(path, table)
-    listing, container = open_archive(archive, tell)
-    inside = {file.name: file for file in listing.files}
-    within = f"{posixpath.normpath(archive.as_posix())}/"
-
-    def find(name: str) -> File:
-        whole = posixpath.normpath(posixpath.join(Path(base).as_posix(), name.replace("\\", "/")))
-        if not whole.startswith(within):
-            raise DataError(
-                f"{path} lists pictures in {archive} and others ({name}): expected all of them in one archive, or none"
-            )
-        member = whole.removeprefix(within)
-        return inside.get(member, File(member, MISSING, 0, 0))
-
-    return source_of(table, path, find, base=archive, container=container)
-
-
-def _above(name: str) -> list[str]:
-    """The paths that a path lies below, the shortest first."""
-    parts = name.replace("\\", "/").split("/")
-    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+    return source_of(table, path, archive.file, base=archive.path, container=archive.container)
 
 
 def _boxes_in(table: Path) -> Source | None:

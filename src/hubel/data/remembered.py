@@ -36,16 +36,26 @@ _SECONDS_TO_WAIT = 10.0
 _AT_ONCE = 500  # below every SQLite's limit of variables in a statement
 
 
-def remembered_digests(root: Path) -> dict[File, str]:
-    """The digests of the files under a root, by all that the file system told of them."""
+def remembered_digests(root: Path, files: Sequence[File]) -> tuple[dict[str, str], list[str]]:
+    """The digests, by name, of those files under a root of which all is as it was, and the names that are gone."""
+    digests: dict[str, str] = {}
+    gone: list[str] = []
+    of_name = {file.name: file for file in files}
     try:
         with _database() as database:
             rows = database.execute(
                 "SELECT name, size, modified, changed, digest FROM digests WHERE root = ?", (_key(root),)
             )
-            return {File(os.fsdecode(name), *times): digest for name, *times, digest in rows}
+            for stored_name, size, modified, changed, digest in rows:
+                name = os.fsdecode(stored_name)
+                file = of_name.get(name)
+                if file is None:
+                    gone.append(name)
+                elif (size, modified, changed) == file[1:]:
+                    digests[file.name] = digest
     except (OSError, sqlite3.Error):
-        return {}
+        return {}, []
+    return digests, gone
 
 
 def remember_digests(root: Path, digests: Mapping[File, str], *, gone: Sequence[str] = ()) -> None:

@@ -71,18 +71,23 @@ class Sample:
     """A picture with its label.
 
     Attributes:
-        path: Where the file is; None for a picture inside a container.
-        name: Its path relative to the data set's root, with forward slashes.
+        folder: What the name is relative to; None for a picture inside a container.
+        name: The picture's path from there, or inside its container, with forward slashes.
         label: What is known of it, as `DataSplits.labelling` says: the index of its class, several, a number, ...
         digest: BLAKE2b of the picture's bytes, 32 hexadecimal digits.
         container: What holds the picture, where it has no file of its own.
     """
 
-    path: Path | None
+    folder: Path | None
     name: str
     label: Label
     digest: str
     container: Container | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """Where the file is; None for a picture inside a container. Made when asked for: that takes its time."""
+        return None if self.folder is None else self.folder / self.name
 
     @property
     def location(self) -> str:
@@ -97,9 +102,9 @@ class Sample:
         """
         if self.container is not None:
             return self.container.read(self.name)
-        if self.path is None:
+        if (path := self.path) is None:
             raise FileNotFoundError("it has neither a file nor a container")
-        return self.path.read_bytes()
+        return path.read_bytes()
 
 
 class Entry(NamedTuple):

@@ -109,7 +109,7 @@ class DataSplits:
         for name, split, label, digest in rows[1:]:
             if split not in samples:
                 raise DataError(f"'{split}' is no split: expected {', '.join(SPLITS)} (picture {name})")
-            samples[split].append(Sample(root / name, name, read_label(label, labelling, index_of), digest))
+            samples[split].append(Sample(root, name, read_label(label, labelling, index_of), digest))
         train, validation, test = (tuple(samples[split]) for split in SPLITS)
         return cls(root, known, train, validation, test, labelling=labelling)
 

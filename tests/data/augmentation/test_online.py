@@ -27,7 +27,7 @@ EVERYTHING = Augment(
 @pytest.fixture
 def store(draw: Callable[..., Path], tmp_path: Path) -> PictureStore:
     paths = [draw(tmp_path / "photos" / f"{n}.png", n, size=(44 + n, 60 - n)) for n in range(14)]
-    samples = [Sample(path, path.name, n % 2, f"{n:032}") for n, path in enumerate(paths)]
+    samples = [Sample(path.parent, path.name, n % 2, f"{n:032}") for n, path in enumerate(paths)]
     return prepare_store(samples, USUAL, classes=["a", "b"], purpose="training", cache_bytes=10**8)
 
 

@@ -118,8 +118,8 @@ class Place:
 
     def sample(self, name: str, digest: str = "") -> Sample:
         """An image, of which nothing else is known."""
-        path = self.root / name if self.container is None else None
-        return Sample(path, name, None, digest, self.container)
+        folder = self.root if self.container is None else None
+        return Sample(folder, name, None, digest, self.container)
 
     def headers(self, names: Sequence[str]) -> dict[str, Header | UnreadableImage]:
         """The headers of images, or why they cannot be read; many at once."""
