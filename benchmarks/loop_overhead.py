@@ -44,7 +44,7 @@ def pictures(folder: Path) -> list[Sample]:
     for number in range(COUNT):
         path = folder / f"{number}.png"
         Image.fromarray(generator.integers(0, 256, (32, 32), dtype=np.uint8)).save(path)
-        samples.append(Sample(path, path.name, number % 10, f"{number:032x}"))
+        samples.append(Sample(path.parent, path.name, number % 10, f"{number:032x}"))
     return samples
 
 
@@ -76,7 +76,7 @@ def main() -> None:
         )
         block = store.block()
         assert block is not None
-        images, labels = torch.from_numpy(block.copy()), torch.from_numpy(store.labels)
+        images, labels = torch.from_numpy(block[np.arange(len(store))]), torch.from_numpy(store.labels)
         torch.manual_seed(0)
         bare_network, our_network = (build_model(arguments.network) for _ in range(2))
         optimizer = torch.optim.AdamW(bare_network.parameters(), lr=1e-3, fused=True)

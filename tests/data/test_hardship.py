@@ -53,23 +53,7 @@ def test_a_disk_that_fills_up_on_the_way_means_no_cache(class_folders, cache, mo
     if call == "fsync":
         monkeypatch.setattr(store_file.os, "fsync", no_room)
     else:
-        fdopen = os.fdopen
-
-        def full(*arguments, **options):
-            file = fdopen(*arguments, **options)
-            return type(
-                "Full",
-                (),
-                {
-                    "write": no_room,
-                    "fileno": lambda self: file.fileno(),
-                    "flush": lambda self: None,
-                    "__enter__": lambda self: self,
-                    "__exit__": lambda self, *error: file.close(),
-                },
-            )()
-
-        monkeypatch.setattr(store_file.os, "fdopen", full)
+        monkeypatch.setattr(store_file.Space, "write", no_room)
     store = store_of(root)
     assert not store.cached
     assert sums(store) == expected

@@ -7,39 +7,19 @@ import subprocess
 import sys
 import textwrap
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.data.stores import PLENTY, SMALL, files_in, prepare, samples_of
 
 from hubel.data import decoding
-from hubel.data.class_folders import find_class_folders
-from hubel.data.collecting import labelled_splits
 from hubel.data.decoding import UnreadableImage, load_image, read_array
 from hubel.data.pixels import decode_picture
-from hubel.data.sources import Sample
-from hubel.data.store import prepare_store
 from hubel.data.store_file import make_room, read_index
 from hubel.errors import DataError
 from hubel.preprocessing import Preprocess
-
-SMALL = Preprocess(size=(8, 8), resize_to=9)
-PLENTY = 10**8
-
-
-def samples_of(root: Path) -> tuple[Sample, ...]:
-    return labelled_splits(find_class_folders(root), sorted(folder.name for folder in root.iterdir()))[0][None]
-
-
-def prepare(samples, preprocess=SMALL, **options):
-    settings = {"classes": ["cat", "dog"], "purpose": "training", "cache_bytes": PLENTY, **options}
-    return prepare_store(samples, preprocess, **settings)
-
-
-def files_in(cache: Path) -> list[Path]:
-    return sorted((cache / "pictures").iterdir()) if (cache / "pictures").is_dir() else []
 
 
 def forbid_decoding(monkeypatch) -> None:
@@ -224,7 +204,7 @@ def test_block_is_all_pictures_of_one_shape(class_folders, draw):
     root = class_folders(cat=3, dog=3)
     (root / "cat/1.png").write_bytes(b"x")
     store = prepare(samples_of(root), max_unreadable=1)
-    assert store.block().shape == (5, 10, 9, 3)
+    assert store.block().pixels.shape == (5, 10, 9, 3)
     assert all((store.block()[n] == store.array(n)).all() for n in range(5))
     assert prepare(samples_of(root), max_unreadable=1, cache_bytes=0).block() is None
     draw(root / "dog/other.png", size=(30, 20))
@@ -326,7 +306,7 @@ def test_an_unwritable_cache_means_no_cache(class_folders, tmp_path, monkeypatch
 
 
 def test_too_little_disk_means_no_cache(class_folders, cache, monkeypatch):
-    monkeypatch.setattr("hubel.data.store.shutil.disk_usage", lambda path: SimpleNamespace(free=2**28 + 100))
+    monkeypatch.setattr("hubel.data.filling.shutil.disk_usage", lambda path: SimpleNamespace(free=2**28 + 100))
     assert not prepare(samples_of(class_folders(cat=3, dog=3))).cached
     assert files_in(cache) == []
 

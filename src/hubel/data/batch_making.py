@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import Dataset
 
 from hubel.data.augmentation import Augment, Packed
 from hubel.data.augmentation.mosaic import Part, mosaic, mosaic_partners
@@ -17,12 +16,12 @@ from hubel.data.decoding import UnreadableImage
 from hubel.data.masks import IGNORED
 from hubel.data.pixels import Pixels
 from hubel.data.shards import read_ahead
-from hubel.data.store import PictureStore
+from hubel.data.store import Block, PictureStore
 from hubel.data.targets import Batch, Objects, are_dense
+from hubel.data.workers import Held
 from hubel.errors import DataError
 from hubel.runtime import one_torch_thread
 
-_NOTHING = -1
 _GREY = 128  # of the picture that stands in for one that is lost where the order must stay
 
 
@@ -50,8 +49,7 @@ class BatchMaker(Dataset["Loaded | Failure"]):
     """Loads what a request asks for; lives in every worker.
 
     Attributes:
-        held: int64 of shape (workers, 2), shared by all processes: each worker's process and the position of the
-            picture that it is loading, -1 between batches.
+        held: Which picture each worker is loading.
     """
 
     def __init__(
@@ -67,21 +65,16 @@ class BatchMaker(Dataset["Loaded | Failure"]):
         self.store, self.augment, self.size, self.in_order = store, augment, size, in_order
         self.dense = are_dense(store.labelling)
         self.pack = pack
-        self.held = torch.zeros((workers, 2), dtype=torch.int64)
-        self.held.share_memory_()  # type: ignore[no-untyped-call]
+        self.held = Held(workers)
         self._block = self._find_block()
 
     def __getitem__(self, request: Request) -> Loaded | Failure:
         with one_torch_thread():
             return self._load(request)
 
-    def holding(self, processes: set[int]) -> list[int]:
-        """Positions of the pictures that some processes are loading, or were when they ended."""
-        return [place for process, place in self.held.tolist() if process in processes and place != _NOTHING]
-
     def _load(self, request: Request) -> Loaded | Failure:
         lost = dict[int, str]()
-        self._hold(int(request.positions[0]))
+        self.held.hold(int(request.positions[0]))
         if request.ahead is not None and not self.store.cached:
             read_ahead([self.store.samples[position] for position in request.ahead.tolist()])
         try:
@@ -89,7 +82,7 @@ class BatchMaker(Dataset["Loaded | Failure"]):
         except DataError as error:
             return Failure(str(error))
         finally:
-            self._hold(_NOTHING)
+            self.held.let_go()
 
     def _plain(self, request: Request, lost: dict[int, str]) -> Loaded:
         """A batch whose labels do not lie in the pictures."""
@@ -148,7 +141,7 @@ class BatchMaker(Dataset["Loaded | Failure"]):
 
     def _part(self, position: int, lost: dict[int, str]) -> Part | None:
         """A picture with its boxes, without its frame; None where it cannot be read (any more)."""
-        self._hold(position)
+        self.held.hold(position)
         try:
             picture = self.store.array(position)
         except UnreadableImage as error:
@@ -174,7 +167,7 @@ class BatchMaker(Dataset["Loaded | Failure"]):
         """
         read: dict[int, Pixels] = {}
         for position in positions.tolist():
-            self._hold(position)
+            self.held.hold(position)
             try:
                 if position not in read and position not in lost:
                     if masks is None:
@@ -198,12 +191,7 @@ class BatchMaker(Dataset["Loaded | Failure"]):
         taken = [next(position for position in round_about[at:] if position in read) for at in range(len(positions))]
         return [read[position] for position in taken], np.array(taken)
 
-    def _hold(self, position: int) -> None:
-        worker = get_worker_info()
-        if worker is not None:
-            self.held[worker.id, 0], self.held[worker.id, 1] = os.getpid(), position
-
-    def _find_block(self) -> npt.NDArray[np.uint8] | None:
+    def _find_block(self) -> Block | None:
         """All pictures as one array, where that is of use."""
         return None if self.pack or self.dense or self.augment.scale is not None else self.store.block()
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import signal
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +18,7 @@ from hubel.data.order import Order
 from hubel.data.shards import reading_order
 from hubel.data.store import PictureStore, Unreadable, refuse_share
 from hubel.data.targets import Batch, are_dense
+from hubel.data.workers import as_it_is, leave_interruptions_to_the_caller
 from hubel.errors import DataError
 from hubel.preprocessing import Preprocess
 from hubel.runtime import available_cpus
@@ -192,25 +190,17 @@ class Loader:
             batch_size=None,  # a request is for a whole batch
             sampler=self._requests,
             num_workers=self.workers,
-            collate_fn=_as_it_is,
+            collate_fn=as_it_is,
             pin_memory=self.pin_memory,
             persistent_workers=True,
-            worker_init_fn=_leave_interruptions_to_the_caller,
+            worker_init_fn=leave_interruptions_to_the_caller,
             prefetch_factor=_BATCHES_AHEAD,
             generator=torch.Generator(),  # or it would draw from the global one, and dropout would change
         )
 
     def explained(self, error: RuntimeError) -> Exception:
         """The error for a worker that died, naming what it held; any other error as it is."""
-        match = re.search(r"worker \(pid(?:\(s\))? ([\d, ]+)\)", str(error))
-        if match is None:
-            return error
-        dead = {int(pid) for pid in match[1].split(",") if pid.strip()}
-        held = [self.store.samples[position].name for position in self._maker.holding(dead)]
-        return DataError(
-            f"a process that loads images was killed while it held {', '.join(held) or 'no picture'} "
-            f"({str(error).splitlines()[0]}); it may have run out of memory: try fewer workers"
-        )
+        return self._maker.held.explained(error, self.store.samples)
 
 
 def default_workers(store: PictureStore, device: torch.device) -> int:
@@ -251,12 +241,3 @@ def channel_statistics(store: PictureStore) -> tuple[tuple[float, ...], tuple[fl
         tuple(float(value) for value in mean / 255),
         tuple(max(float(value), _SMALLEST_STD) for value in std / 255),
     )
-
-
-def _leave_interruptions_to_the_caller(worker: int) -> None:
-    """Ctrl-C reaches all processes of a terminal; the calling one decides what to do."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _as_it_is(result: Any) -> Any:
-    return result

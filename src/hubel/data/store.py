@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
-import shutil
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -21,24 +18,18 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from hubel.data.decoding import UnreadableImage
+from hubel.data.filling import Filler, Progress
 from hubel.data.labels import Labelling, ObjectsLabel, classes_of, label_array
-from hubel.data.pixels import DECODER, Decoding, Pixels, Purpose
-from hubel.data.remembered import remember_verdicts, remembered_verdicts
+from hubel.data.pixels import Decoding, Pixels, Purpose
 from hubel.data.shards import in_shards
 from hubel.data.sources import Sample
-from hubel.data.store_file import DoesNotFitError, Index, MappedPixels, make_room, path_of, read_index, write_pictures
+from hubel.data.store_file import Index, MappedPixels, path_of, read_index
 from hubel.data.targets import Objects, objects_in
 from hubel.errors import DataError
 from hubel.files import cache_folder
 from hubel.preprocessing import Preprocess
-from hubel.runtime import available_cpus, one_torch_thread
+from hubel.runtime import one_torch_thread
 
-Progress = Callable[[int, int], None]
-
-_SAMPLES_PER_TASK = 8
-_TASKS_AHEAD = 3  # per thread; bounds how many decoded pictures wait in memory
-_FREE_DISK_KEPT = 2**28  # bytes
 _EXAMPLES = 3
 _LARGEST_IN_BLOCK = 2**14  # bytes; larger pictures gain nothing from array operations over a batch
 
@@ -49,6 +40,23 @@ class Unreadable:
 
     sample: Sample
     reason: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """Pictures of one shape as an array.
+
+    Attributes:
+        pixels: uint8 of shape (N, H, W, channels), in the order in which they lie in the file.
+        rows: int64 of shape (N,): which of them is at each position of the store.
+    """
+
+    pixels: Pixels
+    rows: npt.NDArray[np.int64]
+
+    def __getitem__(self, positions: npt.NDArray[np.int64]) -> Pixels:
+        """The pictures at some positions: uint8 of shape (P, H, W, channels)."""
+        return self.pixels[self.rows[positions]]
 
 
 class PictureStore:
@@ -86,7 +94,7 @@ class PictureStore:
         self.cached = self._mapped is not None
         if index is not None:
             readable = index.shapes[:, 0] > 0
-            self._shapes, self._starts = index.shapes[readable], index.offsets()[:-1][readable]
+            self._shapes, self._starts = index.shapes[readable], index.starts[readable]
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -161,8 +169,8 @@ class PictureStore:
         rest.cached = False
         return rest
 
-    def block(self) -> npt.NDArray[np.uint8] | None:
-        """All pictures as one array (N, H, W, channels) uncopied; None if not cached, large or of several shapes."""
+    def block(self) -> Block | None:
+        """All pictures as one array, uncopied; None if not cached, large or of several shapes."""
         if (
             self._mapped is None
             or len(self) == 0
@@ -171,10 +179,11 @@ class PictureStore:
         ):
             return None
         height, width = (int(side) for side in self._shapes[0])
-        if height * width * self.channels > _LARGEST_IN_BLOCK:
+        size = height * width * self.channels
+        if size > _LARGEST_IN_BLOCK:
             return None
-        pixels = self._mapped.pixels[: len(self) * height * width * self.channels]
-        return pixels.reshape(len(self), height, width, self.channels)
+        pixels = self._mapped.pixels[: len(self) * size].reshape(len(self), height, width, self.channels)
+        return Block(pixels, self._starts // size)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_mapped": None}
@@ -215,7 +224,7 @@ def prepare_store(
     folder = cache_folder() / "pictures"
     decoding = Decoding(preprocess, purpose, labelling == "mask")
     path = path_of(folder, decoding.key(samples))
-    filler = _Filler(samples, decoding, progress)
+    filler = Filler(samples, decoding, progress)
     needed = decoding.estimate(samples) if samples else 0
     streamed = purpose == "training" and in_shards(samples) and needed > cache_bytes
     index, unreadable = None, dict[int, str]()
@@ -277,69 +286,6 @@ def _some(unreadable: Sequence[Unreadable]) -> str:
     """A few unreadable pictures with their reasons."""
     examples = ", ".join(f"{item.sample.name} ({item.reason})" for item in unreadable[:_EXAMPLES])
     return examples + (", ..." if len(unreadable) > _EXAMPLES else "")
-
-
-class _Filler:
-    """Tries pictures in parallel, once each, and remembers which are unreadable."""
-
-    def __init__(self, samples: Sequence[Sample], decoding: Decoding, progress: Progress | None) -> None:
-        self.samples, self.decoding = samples, decoding
-        self.progress = progress or (lambda done, total: None)
-        self.tried: dict[str, str] = {}  # reasons by identity, empty for readable pictures
-
-    def fill(self, path: Path, needed: int, limit: int) -> Index | None:
-        """Write the pictures to a file; None if they do not fit or it cannot be written."""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            free = shutil.disk_usage(path.parent).free - _FREE_DISK_KEPT
-            room = min(make_room(path.parent, needed, limit), free)
-            if needed > room:
-                return None
-            return write_pictures(path, self._pictures(self.samples), self.decoding.planes, most_bytes=room)
-        except (OSError, DoesNotFitError):
-            return None
-
-    def reasons(self) -> dict[int, str]:
-        """Why pictures are unreadable, by position; only those that were never tried are decoded."""
-        identities = [self.decoding.identity(sample) for sample in self.samples]
-        known = remembered_verdicts(identities, DECODER) | self.tried
-        new = {own: sample for own, sample in zip(identities, self.samples, strict=True) if own not in known}
-        for _ in self._pictures(list(new.values())):
-            pass
-        remember_verdicts(self.tried, DECODER)
-        known |= self.tried
-        return {at: known[own] for at, own in enumerate(identities) if known[own]}
-
-    def _pictures(self, samples: Sequence[Sample]) -> Iterator[Pixels | str]:
-        """Each picture decoded, or the reason why it is not, in order; a bounded number of them waits in memory."""
-        tasks = [samples[start : start + _SAMPLES_PER_TASK] for start in range(0, len(samples), _SAMPLES_PER_TASK)]
-        threads = available_cpus() + 1  # one may wait for the disk
-        done = 0
-        pool = ThreadPoolExecutor(threads)
-        try:
-            ahead: deque[Future[list[Pixels | str]]] = deque()
-            coming = iter(tasks)
-            while True:
-                while len(ahead) < threads * _TASKS_AHEAD and (task := next(coming, None)) is not None:
-                    ahead.append(pool.submit(self._try_all, task))
-                if not ahead:
-                    break
-                for picture in ahead.popleft().result():
-                    self.tried[self.decoding.identity(samples[done])] = picture if isinstance(picture, str) else ""
-                    done += 1
-                    yield picture
-                self.progress(done, len(samples))
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-    def _try_all(self, samples: Sequence[Sample]) -> list[Pixels | str]:
-        return [self._try(sample) for sample in samples]
-
-    def _try(self, sample: Sample) -> Pixels | str:
-        try:
-            return self.decoding.kept(sample)
-        except UnreadableImage as error:
-            return error.reason
 
 
 def _map(path: Path | None) -> MappedPixels | None:

@@ -1,9 +1,10 @@
-"""The file that decoded pictures lie in: uint8 pixels one after the other, then an index, written whole or not at all.
+"""The file that decoded pictures lie in: uint8 pixels in any order, then an index, written whole or not at all.
 
-Layout: the pixels of every picture (height × width × channels bytes each, an unreadable one has none); the index:
-int32 heights and widths of shape (pictures, 2), then JSON with the channels and the unreadable pictures; the footer:
-the lengths of both in bytes and a magic word. A file in use is locked (flock), so that nobody evicts it; the lock
-ends with the process, however that ends.
+Layout: the pixels of every picture (height × width × channels bytes each, an unreadable one has none) in the order in
+which they were decoded; the index: int64 places where pictures begin, of shape (pictures,), int32 heights and widths,
+(pictures, 2), then JSON with the channels and the unreadable pictures; the footer: the lengths of the three in bytes
+and a magic word. A file in use is locked (flock), so that nobody evicts it; the lock ends with the process, however
+that ends.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from __future__ import annotations
 import contextlib
 import json
 import mmap
+import multiprocessing
+import multiprocessing.dummy
 import os
 import struct
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +32,8 @@ except ImportError:  # Windows, where a file that is open cannot be deleted anyw
     fcntl = None  # type: ignore[assignment]
 
 _SUFFIX, _TEMPORARY_SUFFIX = ".pictures", ".tmp"
-_MAGIC = b"hubel pictures 1"
-_FOOTER = struct.Struct("<QQ16s")  # bytes of the shapes, bytes of the JSON, magic word
+_MAGIC = b"hubel pictures 2"
+_FOOTER = struct.Struct("<QQQ16s")  # bytes of the places, of the shapes and of the JSON, magic word
 _FLUSH_EVERY = 2**26  # bytes
 
 
@@ -43,19 +46,26 @@ class Index:
     """What a file of pictures holds.
 
     Attributes:
+        starts: int64 of shape (pictures,): where each picture begins, in bytes.
         shapes: int32 of shape (pictures, 2): heights and widths in pixels; 0 × 0 for an unreadable picture.
         channels: Bytes per pixel.
         unreadable: Reasons by position.
     """
 
+    starts: npt.NDArray[np.int64]
     shapes: npt.NDArray[np.int32]
     channels: int
     unreadable: Mapping[int, str]
 
-    def offsets(self) -> npt.NDArray[np.int64]:
-        """Where each picture begins, and at the end where the last one ends, in bytes: shape (pictures + 1,)."""
-        sizes = self.shapes.astype(np.int64).prod(axis=1) * self.channels
-        return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Bytes of each picture."""
+        return sizes_of(self.shapes, self.channels)
+
+
+def sizes_of(shapes: npt.ArrayLike, channels: int) -> npt.NDArray[np.int64]:
+    """Bytes of pictures by their shapes (pictures, 2)."""
+    sizes: npt.NDArray[np.int64] = np.asarray(shapes, dtype=np.int64).reshape(-1, 2).prod(axis=1) * channels
+    return sizes
 
 
 class MappedPixels:
@@ -96,14 +106,16 @@ def read_index(path: Path) -> Index | None:
     try:
         with path.open("rb") as file:
             end = file.seek(-_FOOTER.size, os.SEEK_END)
-            shapes_length, json_length, magic = _FOOTER.unpack(file.read())
-            if magic != _MAGIC or shapes_length + json_length > end:
+            *lengths, magic = _FOOTER.unpack(file.read())
+            if magic != _MAGIC or sum(lengths) > end:
                 return None
-            file.seek(end - shapes_length - json_length)
-            shapes = np.frombuffer(file.read(shapes_length), dtype="<i4").reshape(-1, 2).astype(np.int32)
-            content = json.loads(file.read(json_length))
-        index = Index(shapes, content["channels"], {int(at): why for at, why in content["unreadable"].items()})
-        if index.offsets()[-1] + shapes_length + json_length != end:
+            file.seek(end - sum(lengths))
+            starts = np.frombuffer(file.read(lengths[0]), dtype="<i8").astype(np.int64)
+            shapes = np.frombuffer(file.read(lengths[1]), dtype="<i4").reshape(-1, 2).astype(np.int32)
+            content = json.loads(file.read(lengths[2]))
+        unreadable = {int(position): reason for position, reason in content["unreadable"].items()}
+        index = Index(starts, shapes, content["channels"], unreadable)
+        if len(starts) != len(shapes) or index.sizes().sum() + sum(lengths) != end:
             return None
         with contextlib.suppress(OSError):  # a read-only cache still serves
             os.utime(path)
@@ -112,47 +124,111 @@ def read_index(path: Path) -> Index | None:
         return None
 
 
+class Stretch(NamedTuple):
+    """Pictures that lie one after the other in a file.
+
+    Attributes:
+        shapes: Heights and widths; 0 and 0 for an unreadable picture.
+        reasons: Why a picture is unreadable, by its number among these.
+        start: Where the first one begins.
+    """
+
+    shapes: Sequence[tuple[int, int]]
+    reasons: Mapping[int, str]
+    start: int
+
+
+class Space:
+    """Where threads or processes write pictures side by side: each takes the next bytes of one file.
+
+    Args:
+        path: The file.
+        file: The same, open and locked.
+        most_bytes: How many it may take.
+        processes: Whether processes write, which are forked from this one; otherwise, threads.
+    """
+
+    def __init__(self, path: Path, file: IO[bytes], most_bytes: int, *, processes: bool) -> None:
+        self._path, self._file, self._most_bytes = path, file, most_bytes
+        context = multiprocessing if processes else multiprocessing.dummy
+        self._lock, self._taken = context.Lock(), context.Value("q", 0)
+
+    @property
+    def taken(self) -> int:
+        """How many bytes are taken."""
+        return int(self._taken.value)
+
+    def write(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> int:
+        """Write pictures one after the other.
+
+        Returns:
+            Where the first one begins.
+
+        Raises:
+            DoesNotFitError: They need more bytes than there are left.
+            OSError: They cannot be written.
+        """
+        with self._lock:
+            start = self.taken
+            self._taken.value = start + sum(picture.nbytes for picture in pictures)
+            if self.taken > self._most_bytes:
+                raise DoesNotFitError
+        with self._path.open("r+b") as file:
+            file.seek(start)
+            for picture in pictures:
+                file.write(np.ascontiguousarray(picture).data)
+        return start
+
+    def leave_lock_to_the_caller(self) -> None:
+        """Let the lock end with the process that has taken it; called in those that are forked from it."""
+        self._file.close()
+
+
 def write_pictures(
-    path: Path, pictures: Iterable[npt.NDArray[np.uint8] | str], channels: int, *, most_bytes: int
+    path: Path,
+    fill: Callable[[Space], Generator[Stretch]],
+    channels: int,
+    *,
+    most_bytes: int,
+    processes: bool = False,
 ) -> Index:
     """Write pictures as they come; the file appears under its name when all are on the disk.
 
     Args:
         path: The file; what was there before is replaced.
-        pictures: uint8 arrays (H, W, channels), or the reason why one is unreadable.
+        fill: Writes uint8 arrays (H, W, channels) into the space that it is given, and tells what lies where, in the
+            pictures' order.
         channels: Of every picture.
         most_bytes: How many bytes the pixels may take.
+        processes: Whether `fill` lets forked processes write; otherwise, threads.
 
     Raises:
         DoesNotFitError: They take more.
         OSError: The disk is full, the folder cannot be written, ...
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    starts: list[npt.NDArray[np.int64]] = []
     shapes: list[tuple[int, int]] = []
     unreadable: dict[int, str] = {}
     handle, name = tempfile.mkstemp(prefix=f"{path.stem}.", suffix=_TEMPORARY_SUFFIX, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file, ThreadPoolExecutor(1) as flusher:
             lock(file, exclusive=True)
-            written = flushed = 0
+            space = Space(Path(name), file, most_bytes, processes=processes)
             flushes: list[Future[None]] = []
-            for picture in pictures:
-                if isinstance(picture, str):
-                    unreadable[len(shapes)] = picture
-                    shapes.append((0, 0))
-                    continue
-                shapes.append((picture.shape[0], picture.shape[1]))
-                written += picture.nbytes
-                if written > most_bytes:
-                    raise DoesNotFitError
-                file.write(np.ascontiguousarray(picture).data)
-                if written - flushed >= _FLUSH_EVERY:  # while the next ones are decoded
-                    flushes.append(flusher.submit(os.fsync, file.fileno()))
-                    flushed = written
-            index = Index(np.array(shapes, dtype=np.int32).reshape(-1, 2), channels, unreadable)
-            shape_bytes = index.shapes.astype("<i4").tobytes()
-            content = json.dumps({"channels": channels, "unreadable": unreadable}).encode()
-            file.write(shape_bytes + content + _FOOTER.pack(len(shape_bytes), len(content), _MAGIC))
+            flushed = 0
+            with contextlib.closing(fill(space)) as stretches:
+                for stretch in stretches:
+                    unreadable |= {len(shapes) + number: reason for number, reason in stretch.reasons.items()}
+                    sizes = sizes_of(stretch.shapes, channels)
+                    starts.append(stretch.start + np.cumsum(sizes) - sizes)
+                    shapes += stretch.shapes
+                    if space.taken - flushed >= _FLUSH_EVERY:  # while the next ones are decoded
+                        flushed = space.taken
+                        flushes.append(flusher.submit(os.fsync, file.fileno()))
+            index = Index(np.concatenate(starts), np.array(shapes, dtype=np.int32), channels, unreadable)
+            file.seek(space.taken)
+            file.write(_packed(index))
             file.flush()
             for flush in flushes:
                 flush.result()
@@ -161,6 +237,13 @@ def write_pictures(
     finally:
         Path(name).unlink(missing_ok=True)
     return index
+
+
+def _packed(index: Index) -> bytes:
+    """An index with its footer, as it lies behind the pixels."""
+    content = json.dumps({"channels": index.channels, "unreadable": index.unreadable}).encode()
+    parts = index.starts.astype("<i8").tobytes(), index.shapes.astype("<i4").tobytes(), content
+    return b"".join(parts) + _FOOTER.pack(*map(len, parts), _MAGIC)
 
 
 def make_room(folder: Path, needed: int, limit: int) -> int:

@@ -1,0 +1,218 @@
+"""Pictures tried once each, in parallel: decoded, and kept in a file where one is wanted.
+
+Threads do that, for decoders let go of Python's lock, or where there are many pictures, processes: what lies around the
+decoders does not let go of it, and of a small picture's time that is most.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hubel.data.decoding import UnreadableImage
+from hubel.data.pixels import DECODER, Decoding, Pixels
+from hubel.data.remembered import remember_verdicts, remembered_verdicts
+from hubel.data.sources import Sample
+from hubel.data.store_file import DoesNotFitError, Index, Space, Stretch, make_room, write_pictures
+from hubel.runtime import available_cpus
+
+if TYPE_CHECKING:
+    from hubel.data.workers import Held
+
+Progress = Callable[[int, int], None]
+
+_FREE_DISK_KEPT = 2**28  # bytes
+_FEWEST_FOR_PROCESSES = 1000  # pictures; forking, and waiting for the last one, takes a tenth of a second
+_MOST_PROCESSES = 16
+_TASKS = 1000  # about so many of many pictures: each is a message between processes
+_LEAST_IN_TASK, _MOST_IN_TASK, _BYTES_IN_TASK = 8, 128, 2**25  # pictures, and bytes that wait to be written
+_TASKS_AHEAD = 3  # per thread
+
+
+class Filler:
+    """Tries pictures, once each, and remembers which are unreadable.
+
+    Args:
+        samples: The pictures.
+        decoding: How they are decoded.
+        progress: Called with how many pictures are done and how many there are.
+    """
+
+    def __init__(self, samples: Sequence[Sample], decoding: Decoding, progress: Progress | None) -> None:
+        self.samples, self.decoding = samples, decoding
+        self._progress = progress or (lambda done, total: None)
+        self._verdicts: dict[str, str] = {}  # reasons by identity, empty for readable pictures
+
+    def fill(self, path: Path, needed: int, limit: int) -> Index | None:
+        """Write the pictures to a file; None if they do not fit or it cannot be written.
+
+        Args:
+            path: The file.
+            needed: About how many bytes they take.
+            limit: How many bytes all files in its folder may take.
+
+        Raises:
+            DataError: A process that decodes was killed.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(path.parent).free - _FREE_DISK_KEPT
+            room = min(make_room(path.parent, needed, limit), free)
+            if needed > room:
+                return None
+            return write_pictures(
+                path,
+                partial(self._stretches, self.samples, needed // len(self.samples)),
+                self.decoding.planes,
+                most_bytes=room,
+                processes=_processes_pay(len(self.samples)),
+            )
+        except (OSError, DoesNotFitError):
+            return None
+
+    def reasons(self) -> dict[int, str]:
+        """Why pictures are unreadable, by position; only those that were never tried are decoded.
+
+        Raises:
+            DataError: A process that decodes was killed.
+        """
+        identities = [self.decoding.identity(sample) for sample in self.samples]
+        known = remembered_verdicts(identities, DECODER) | self._verdicts
+        new = {own: sample for own, sample in zip(identities, self.samples, strict=True) if own not in known}
+        for _ in self._stretches(list(new.values())):
+            pass
+        remember_verdicts(self._verdicts, DECODER)
+        known |= self._verdicts
+        return {at: known[own] for at, own in enumerate(identities) if known[own]}
+
+    def _stretches(
+        self, samples: Sequence[Sample], bytes_of_each: int = 0, space: Space | None = None
+    ) -> Generator[Stretch]:
+        """What became of each task's pictures, in their order; they are written where there is space for them."""
+        tasks = _tasks(len(samples), bytes_of_each)
+        try_in_parallel = _try_in_processes if _processes_pay(len(samples)) else _try_in_threads
+        for task, tried in zip(tasks, try_in_parallel(_Trial(samples, self.decoding, space), tasks), strict=True):
+            for number, position in enumerate(task):
+                self._verdicts[self.decoding.identity(samples[position])] = tried.stretch.reasons.get(number, "")
+            if tried.failure is not None:
+                raise tried.failure
+            yield tried.stretch
+            self._progress(task.stop, len(samples))
+
+
+def _tasks(pictures: int, bytes_of_each: int) -> list[range]:
+    """The positions of pictures in parts that are worth a message, and do not fill the memory."""
+    length = min(max(pictures // _TASKS, _LEAST_IN_TASK), _MOST_IN_TASK)
+    if bytes_of_each:
+        length = max(1, min(length, _BYTES_IN_TASK // bytes_of_each))
+    return [range(start, min(start + length, pictures)) for start in range(0, pictures, length)]
+
+
+class _Tried(NamedTuple):
+    """What became of a task, and why its pictures could not be written, if they could not."""
+
+    stretch: Stretch
+    failure: OSError | DoesNotFitError | None
+
+
+@dataclass
+class _Trial:
+    """Tries pictures; where processes do that, each has one."""
+
+    samples: Sequence[Sample]
+    decoding: Decoding
+    space: Space | None
+    held: Held | None = None
+
+    def __getitem__(self, task: range) -> _Tried:
+        """Try the pictures at some positions."""
+        pictures: list[Pixels] = []
+        shapes: list[tuple[int, int]] = []
+        reasons: dict[int, str] = {}
+        for number, position in enumerate(task):
+            if self.held is not None:
+                self.held.hold(position)
+            try:
+                picture = self.decoding.kept(self.samples[position])
+            except UnreadableImage as error:
+                reasons[number] = error.reason
+                shapes.append((0, 0))
+            else:
+                shapes.append((picture.shape[0], picture.shape[1]))
+                if self.space is not None:
+                    pictures.append(picture)
+        if self.held is not None:
+            self.held.let_go()
+        start, failure = 0, None
+        if self.space is not None:
+            try:
+                start = self.space.write(pictures)
+            except (OSError, DoesNotFitError) as error:
+                failure = error
+        return _Tried(Stretch(shapes, reasons, start), failure)
+
+
+def _try_in_threads(trial: _Trial, tasks: Sequence[range]) -> Generator[_Tried]:
+    """Try pictures; what becomes of each task, in their order."""
+    threads = available_cpus() + 1  # one may wait for the disk
+    pool = ThreadPoolExecutor(threads)
+    try:
+        ahead: deque[Future[_Tried]] = deque()
+        coming = iter(tasks)
+        while True:
+            while len(ahead) < threads * _TASKS_AHEAD and (task := next(coming, None)) is not None:
+                ahead.append(pool.submit(trial.__getitem__, task))
+            if not ahead:
+                break
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _try_in_processes(trial: _Trial, tasks: Sequence[range]) -> Generator[_Tried]:
+    """The same in processes that are forked from this one.
+
+    Raises:
+        DataError: One of them was killed; its text names the picture that it held.
+    """
+    import torch
+    from torch.utils.data import DataLoader
+
+    from hubel.data.workers import Held, as_it_is, leave_interruptions_to_the_caller
+
+    workers = min(available_cpus(), _MOST_PROCESSES)
+    trial.held = held = Held(workers)
+
+    def begin(worker: int) -> None:
+        leave_interruptions_to_the_caller(worker)
+        if trial.space is not None:
+            trial.space.leave_lock_to_the_caller()
+
+    loader: Any = DataLoader(
+        trial,  # type: ignore[arg-type]
+        batch_size=None,
+        sampler=tasks,
+        num_workers=workers,
+        collate_fn=as_it_is,
+        worker_init_fn=begin,
+        generator=torch.Generator(),  # or it would draw from the global one
+    )
+    try:
+        yield from loader
+    except RuntimeError as error:
+        raise held.explained(error, trial.samples, "free some, or leave this picture out") from error
+
+
+def _processes_pay(pictures: int) -> bool:
+    """Whether processes are worth their start: where they can be forked, which takes milliseconds, and not seconds."""
+    method = multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]
+    if multiprocessing.current_process().daemon:  # which may have no processes of its own
+        return False
+    return method == "fork" and available_cpus() > 1 and pictures >= _FEWEST_FOR_PROCESSES

@@ -1,0 +1,34 @@
+"""Stores of small pictures: what their tests begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hubel.data.class_folders import find_class_folders
+from hubel.data.collecting import labelled_splits
+from hubel.data.sources import Sample
+from hubel.data.store import PictureStore, prepare_store
+from hubel.preprocessing import Preprocess
+
+SMALL = Preprocess(size=(8, 8), resize_to=9)
+PLENTY = 10**8
+
+
+def samples_of(root: Path) -> tuple[Sample, ...]:
+    return labelled_splits(find_class_folders(root), sorted(folder.name for folder in root.iterdir()))[0][None]
+
+
+def prepare(samples: Sequence[Sample], preprocess: Preprocess = SMALL, **options: Any) -> PictureStore:
+    settings: dict[str, Any] = {
+        "classes": ["cat", "dog"],
+        "purpose": "training",
+        "cache_bytes": PLENTY,
+        **options,
+    }
+    return prepare_store(samples, preprocess, **settings)
+
+
+def files_in(cache: Path) -> list[Path]:
+    return sorted((cache / "pictures").iterdir()) if (cache / "pictures").is_dir() else []
