@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from hubel.errors import ConfigError, DataError
 from hubel.evaluation.generated import evaluate_generator
 from hubel.models import build_model
 from hubel.preprocessing import Preprocess
+from hubel.tasks.generative.collapse import ClassCoverage
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +141,16 @@ def test_the_verb_prints_the_figures(
         cli.main()
     assert ended.value.code == 2
     assert "--tta came with --extractor" in capsys.readouterr().err
+
+
+def test_a_collapse_is_told_by_classes_and_by_diversity(generator: Path, classifier: Path, noise: Path) -> None:
+    found = evaluate_generator(generator, noise, classifier, count=20, device="cpu")
+    even, one = (ClassCoverage(np.array(counts), 0.5) for counts in ([7, 7, 6], [20, 0, 0]))
+    healthy = replace(found, diversity=0.9, coverage=even, coverage_of_pictures=even)
+    assert healthy.collapse == ()
+    assert "collapsed" not in healthy.text()
+    narrow = replace(healthy, diversity=0.2)
+    assert "the generator has collapsed: the samples differ 20% as much as real pictures" in narrow.text()
+    few = replace(healthy, coverage=one)
+    assert few.to_dict()["collapse"] == ["the classes of the samples are 33% of those of the data (below 50%)"]
+    assert replace(few, coverage_of_pictures=one).collapse == ()  # the pictures are of one class, too

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import signal
 from pathlib import Path
@@ -161,3 +162,16 @@ def test_pictures_that_are_all_the_same_are_told(tmp_path: Path) -> None:
             picture.save(tmp_path / "same" / split / f"{number}.png")
     with pytest.raises(DataError, match="has 3 pictures, none of which differs from another"):
         trained(tmp_path / "same", tmp_path / "run")
+
+
+def test_signs_of_failure_are_told(blocks: Path, tmp_path: Path) -> None:
+    """A rate that is far too high, and gradients as long as that leads to."""
+    told = Told()
+    settings = {"generative.game": "wasserstein", "model.arguments": {"width": 16, "discriminator_norm": "none"}}
+    run = trained(blocks, tmp_path / "run", epochs=2, learning_rate=0.05, settings=settings, reporter=told)
+    with (run.dir / "metrics.csv").open(newline="") as file:
+        longest = max(float(row["train_gradient_norm"]) for row in csv.DictReader(file))
+    assert longest > 100
+    (text,) = [text for text in told.messages if "gradients are not longer than 100" in text]
+    assert text.endswith(f"at most {longest:.3g}")
+    assert 'class="word failed">no</td>' in run.report.read_text()

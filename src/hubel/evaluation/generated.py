@@ -21,7 +21,7 @@ from hubel.inference.generator import Generator
 from hubel.inference.predictor import Predictor
 from hubel.models.network import ClassificationNetwork
 from hubel.tasks.classification import ClassificationTask
-from hubel.tasks.generative.collapse import CONFIDENT, ClassCoverage, class_coverage, diversity
+from hubel.tasks.generative.collapse import CONFIDENT, ClassCoverage, class_coverage, collapse_alarm, diversity
 from hubel.tasks.generative.sample_distances import (
     KID_SUBSET_SIZE,
     KernelDistance,
@@ -80,6 +80,12 @@ class GeneratorEvaluation:
     resize: str
     unreadable: tuple[str, ...] = ()
 
+    @property
+    def collapse(self) -> tuple[str, ...]:
+        """The reasons to say that the generator has collapsed; none: it has not."""
+        relative = self.coverage.coverage / self.coverage_of_pictures.coverage
+        return collapse_alarm(coverage=relative, diversity=self.diversity)
+
     def text(self) -> str:
         """The figures for people, never without what they were measured by."""
         width = max(map(len, self.classes))
@@ -97,6 +103,7 @@ class GeneratorEvaluation:
                 f"{self.coverage_of_pictures.coverage:.0%})",
                 f"confident  {self.coverage.confident:.1%} of the samples above {CONFIDENT:g} (of the pictures "
                 f"{self.coverage_of_pictures.confident:.1%})",
+                *([f"\nthe generator has collapsed: {'; '.join(self.collapse)}"] if self.collapse else []),
                 "",
                 f"{'class':<{width}}  samples  pictures",
                 *(f"{name:<{width}}  {own:>7.1%}  {real:>8.1%}" for name, own, real in shares),
@@ -117,6 +124,7 @@ class GeneratorEvaluation:
             "diversity": self.diversity,
             "coverage": self.coverage.coverage,
             "confident": self.coverage.confident,
+            "collapse": list(self.collapse),
             "classes": {
                 name: {"samples": own, "pictures": real}
                 for name, own, real in zip(

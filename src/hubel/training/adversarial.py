@@ -118,6 +118,7 @@ class AdversarialFit:
         self._discriminator_steps = game.discriminator_steps or (CRITIC_STEPS if game.game == "wasserstein" else 1)
         self._losses = LossReader(train.store, self.device)
         self._of_generator = torch.zeros(2, device=self.device)  # the epoch's summed loss, and of how many steps
+        self._longest_gradient = torch.zeros((), device=self.device)  # of the epoch, of either network
         self._real = np.stack([real.array(at) for at in range(min(len(real), COMPARED))])
         self._saved_at = self._reported_at = time.monotonic()
         self.alarms: tuple[str, ...] = ()
@@ -212,6 +213,9 @@ class AdversarialFit:
         optimizer = self._optimizers[part]
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        gradients = [weight.grad for weight in optimizer.param_groups[0]["params"] if weight.grad is not None]
+        length = torch.nn.utils.get_total_norm(gradients)
+        self._longest_gradient = torch.maximum(self._longest_gradient, length)
         optimizer.step()
 
     def _after_step(self) -> None:
@@ -239,6 +243,7 @@ class AdversarialFit:
         self._write_sheet()
         progress.start_epoch()
         self._of_generator.zero_()
+        self._longest_gradient.zero_()
         for item in self.train.newly_lost():
             self.reporter.message(f"can no longer be read, left out: {item.sample.name} ({item.reason})")
         self.save(self.kept(), row)
@@ -283,6 +288,7 @@ class AdversarialFit:
             "train_loss": progress.loss_sum / progress.images,
             "train_discriminator_accuracy": told,
             "train_generator_loss": summed / steps if steps else math.nan,
+            "train_gradient_norm": self._longest_gradient.item(),
             "validation_diversity": spread,
             "seconds": round(progress.seconds, 3),
             "images_per_second": round(progress.images / progress.seconds, 1),
@@ -308,7 +314,11 @@ class AdversarialFit:
     def _save(self) -> None:
         states: dict[str, dict[str, Any]] = {"network": self.network.state_dict()}
         states |= {name: optimizer.state_dict() for name, optimizer in self._optimizers.items()}
-        states["epoch"] = {"of_generator": self._of_generator, "alarms": list(self.alarms)}
+        states["epoch"] = {
+            "of_generator": self._of_generator,
+            "longest_gradient": self._longest_gradient,
+            "alarms": list(self.alarms),
+        }
         if self._average is not None:
             states["average"] = self._average.state_dict()
         save_checkpoint(self.settings.checkpoint, Checkpoint(self.progress, states))
@@ -320,6 +330,7 @@ class AdversarialFit:
         for name, optimizer in self._optimizers.items():
             optimizer.load_state_dict(checkpoint.states[name])
         self._of_generator = checkpoint.states["epoch"]["of_generator"].to(self.device)
+        self._longest_gradient = checkpoint.states["epoch"]["longest_gradient"].to(self.device)
         self.alarms = tuple(checkpoint.states["epoch"]["alarms"])
         if self._average is not None:
             self._average.load_state_dict(checkpoint.states["average"])

@@ -18,6 +18,7 @@ from hubel.models.generative import DCGAN
 from hubel.pages import render_page
 from hubel.results.naming import TITLES
 from hubel.tasks.generative.drawing import enlarged
+from hubel.tasks.generative.tips import Check, check_tips
 from hubel.training.adversarial import COMPARED, AdversarialFit, AdversarialSettings
 from hubel.training.charts import draw_figures
 from hubel.training.folder import RunFolder
@@ -84,7 +85,11 @@ def play_and_finish(prepared: Prepared, folder: RunFolder, log: LoggingReporter)
         "device": str(prepared.device),
     }
     log.message(f"the samples differ {last['validation_diversity']:.0%} as much as real pictures")
-    _write_page(folder, prepared, progress.history, metrics)
+    checks = check_tips(network, config.generative, progress.history)
+    for check in checks:
+        if check.measured and check.kept is False:
+            log.message(f"a sign of failure, against the tip that {check.tip}: {check.found}")
+    _write_page(folder, prepared, progress.history, metrics, checks)
     folder.write_metrics(metrics)  # last: a folder with a metrics.json is finished
 
 
@@ -103,7 +108,11 @@ def _figures(row: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _write_page(
-    folder: RunFolder, prepared: Prepared, history: Sequence[dict[str, Any]], metrics: Mapping[str, Any]
+    folder: RunFolder,
+    prepared: Prepared,
+    history: Sequence[dict[str, Any]],
+    metrics: Mapping[str, Any],
+    checks: Sequence[Check],
 ) -> None:
     samples = prepared.stores["train"].samples
     sheets = sorted((folder.path / SHEETS).glob("epoch-*.png"))
@@ -125,6 +134,7 @@ def _write_page(
         metrics=metrics,
         game=prepared.config.generative.game,
         curves=draw_figures(history, drawn),
+        checks=checks,
         sheets=[(int(path.stem.partition("-")[2]), _address(path)) for path in sheets],
         pictures=[each for sample in samples[:_TRAINING_PICTURES] if (each := thumbnail(sample))],
         size=prepared.preprocess.size,
