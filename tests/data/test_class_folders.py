@@ -135,14 +135,46 @@ def test_one_class_name_in_two_spellings(tmp_path):
         ("testing", "test"),
         ("eval", "test"),
         ("test_images", "test"),
+        ("train2017", "train"),
+        ("02_test", "test"),
         ("train_test", None),
         ("trains", None),
         ("images", None),
+        ("2017", None),
+        ("seg_train", None),
         ("", None),
     ],
 )
 def test_names_of_splits(name, split):
     assert split_called(name) == split
+
+
+@pytest.mark.parametrize(
+    ("folders", "splits"),
+    [
+        (("seg_train", "seg_test", "seg_pred"), {"train", "test"}),
+        (("clothes-train", "clothes-val", "clothes-test"), {"train", "validation", "test"}),
+        (("Train_v2", "Test_v2"), {"train", "test"}),
+        (("night_train", "day_train"), {None}),
+        (("model_train", "model_ship"), {None}),
+        (("red_train", "blue_test"), {None}),
+    ],
+)
+def test_what_folders_of_splits_have_in_common_does_not_count(tmp_path, folders, splits):
+    for folder in folders:
+        touch(tmp_path, f"{folder}/a/1.png", f"{folder}/b/1.png")
+    found = find_class_folders(tmp_path)
+    assert set(found.splits) == splits
+    assert found.classes == (("a", "b") if None not in splits else tuple(sorted(folders)))
+
+
+def test_a_split_in_a_folder_of_its_own_name(tmp_path):
+    touch(tmp_path, "train/train/a/1.png", "train/train/b/2.png", "test/test/a/3.png", "test/test/b/4.png")
+    found = find_class_folders(tmp_path)
+    assert found.classes == ("a", "b")
+    assert of_class(found, "test", "b") == ["test/test/b/4.png"]
+    touch(tmp_path, "train/bus/5.png", "test/bus/6.png")
+    assert find_class_folders(tmp_path).classes == ("bus", "test", "train")  # where there is more, it is a class
 
 
 def test_a_folder_that_holds_nothing_but_a_folder_is_looked_through(tmp_path):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hubel.data.listing import EXPECTED, IMAGE_EXTENSIONS, Listing, list_folder
-from hubel.data.sources import Container, Entry, Source, Split, split_called
+from hubel.data.sources import Container, Entry, Source, Split, split_called, splits_called
 from hubel.errors import DataError
 
 
@@ -45,7 +45,7 @@ def class_folders_in(listing: Listing, container: Container | None = None, *, pr
         beside = sorted({folder for folder, _, rest in _below(listing, prefix) if rest} - set(split_folders.values()))
         notes += [f"folder '{folder}' beside the split folders was passed over" for folder in beside]
         for split, folder in split_folders.items():
-            splits[split] = _by_class(listing, f"{prefix}{folder}/", loose)
+            splits[split] = _by_class(listing, _innermost(listing, f"{prefix}{folder}/"), loose)
     else:
         splits[None] = _by_class(listing, prefix, loose)
     classes = tuple(sorted({str(entry.label) for entries in splits.values() for entry in entries}))
@@ -83,10 +83,9 @@ def _split_folders(listing: Listing, prefix: str) -> dict[Split, str]:
     nested = {name.split("/", 1)[0] for name in names if name.count("/") >= 2}
     direct = {name.split("/", 1)[0] for name in names if name.count("/") == 1}
     found: dict[Split, str] = {}
-    for folder in (name[len(prefix) :] for name in listing.folders if name.startswith(prefix)):
-        split = split_called(folder) if "/" not in folder else None
-        if split is None or (folder in direct and folder not in nested):
-            continue
+    folders = (name[len(prefix) :] for name in listing.folders if name.startswith(prefix))
+    above = [folder for folder in folders if "/" not in folder and (folder not in direct or folder in nested)]
+    for folder, split in splits_called(above).items():
         if split in found:
             raise DataError(f"{listing.root} has two folders for {split}, '{found[split]}' and '{folder}': keep one")
         found[split] = folder
@@ -98,6 +97,13 @@ def _split_folders(listing: Listing, prefix: str) -> dict[Split, str]:
         if folder not in nested:
             raise DataError(f"the {split} folder '{folder}' has no images: put class folders into it or remove it")
     return found
+
+
+def _innermost(listing: Listing, prefix: str) -> str:
+    """The prefix of a folder, or of the one of its own name that holds all of it, as in `train/train/cat/1.jpg`."""
+    within = f"{prefix}{prefix[:-1].rpartition('/')[2]}/"
+    names = (file.name for file in listing.files if file.name.startswith(prefix))
+    return within if all(name.startswith(within) and "/" in name[len(within) :] for name in names) else prefix
 
 
 def _by_class(listing: Listing, prefix: str, loose: list[str]) -> tuple[Entry, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
@@ -42,9 +42,30 @@ _FILLERS = frozenset({"set", "split", "data", "dataset", "images", "image", "img
 
 
 def split_called(name: str) -> Split | None:
-    """The split that goes by a name, such as `Training`, `val` or `test_images`; None if none does."""
-    words = [word for word in re.split(r"[\W_]+", name.lower()) if word and word not in _FILLERS]
+    """The split that goes by a name, such as `Training`, `val2017` or `test_images`; None if none does."""
+    words = _telling_words(name)
     return SPLIT_NAMES.get(words[0]) if len(words) == 1 else None
+
+
+def splits_called(names: Iterable[str]) -> dict[str, Split]:
+    """The splits among the names of folders that lie side by side.
+
+    Where none goes by a usual name, what they have in common does not count: `seg_train` and `seg_test` are splits.
+    """
+    names = list(names)
+    if usual := {name: split for name in names if (split := split_called(name)) is not None}:
+        return usual
+    words_of = {name: words for name in names if not SPLIT_NAMES.keys().isdisjoint(words := _telling_words(name))}
+    common = set.intersection(*map(set, words_of.values())) if len(words_of) > 1 else set()
+    rest = {name: [word for word in words if word not in common] for name, words in words_of.items()}
+    if not common or any(len(words) != 1 for words in rest.values()):
+        return {}
+    return {name: SPLIT_NAMES[words[0]] for name, words in rest.items() if words[0] in SPLIT_NAMES}
+
+
+def _telling_words(name: str) -> list[str]:
+    """The words of a name, less its numbers and what is written around the names of splits."""
+    return [word for word in re.split(r"[\W\d_]+", name.lower()) if word and word not in _FILLERS]
 
 
 class UnusableBytes(OSError):  # noqa: N818 - the plain words say it
