@@ -59,6 +59,19 @@ def test_parquet_files_of_splits_with_class_labels(tmp_path, pictures):
     assert source.notes == ("pictures without a label were left out: 1",)
 
 
+def test_pictures_without_labels_count_where_none_are_wanted(tmp_path, pictures):
+    file = write(tmp_path / "bare" / "train.parquet", table(pictures[:3]))
+    with pytest.raises(DataError, match="has no column of labels"):
+        find_source(file.parent)
+    for data in (file, file.parent):
+        source = find_source(data, labelling="none")
+        assert [source.read(entry.file.name) for entry in source.splits["train"]] == pictures[:3]
+        assert {entry.label for entry in source.splits["train"]} == {None}
+    some = write(tmp_path / "some.parquet", table(pictures[:3], features(**CLASS_LABEL), label=[0, -1, 1]))
+    assert len(find_source(some).splits[None]) == 2
+    assert len(find_source(some, labelling="none").splits[None]) == 3
+
+
 def test_a_parquet_file_divides_as_its_pictures_do_in_class_folders(tmp_path, pictures):
     file = write(tmp_path / "pets.parquet", table(pictures, label=["cat"] * 8 + ["dog"] * 8))
     packed, folders = open_splits(file), open_splits(tmp_path / "photos")

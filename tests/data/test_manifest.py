@@ -53,6 +53,15 @@ def test_numbers(write):
     assert labels_of(source) == {"a.png": 3.0, "b.png": -25.0}
 
 
+def test_paths_alone_serve_where_no_labels_are_wanted(write):
+    path = write("path,split\na.png,train\nb.png,test\n")
+    source = find_source(path, labelling="none")
+    assert (source.classes, source.labelling) == ((), "none")
+    assert [labels_of(source, split) for split in ("train", "test")] == [{"a.png": None}, {"b.png": None}]
+    with pytest.raises(DataError, match="has no column label, labels or value"):
+        find_source(path)
+
+
 def test_splits_and_groups(write):
     source = read_manifest(
         write("group,path,split,label\np1,a.png,Training,x\np1,b.png,train,y\np2,c.png,VAL,x\np3,d.png,test,y\n")
@@ -106,8 +115,14 @@ def test_absolute_paths_and_backslashes(write, tmp_path):
     assert source.read(str(elsewhere)) == b"z"
 
 
-def test_file_name_is_a_path_too(write):
-    assert labels_of(read_manifest(write("file_name,label\na.png,x\nb.png,y\n"))) == {"a.png": "x", "b.png": "y"}
+@pytest.mark.parametrize("header", ["file_name,label", "filename,class", "image,class", "Image,Label"])
+def test_columns_by_the_names_that_others_give_them(write, header):
+    assert labels_of(read_manifest(write(f"{header}\na.png,x\nb.png,y\n"))) == {"a.png": "x", "b.png": "y"}
+
+
+def test_a_columns_own_name_goes_before_others(write):
+    source = read_manifest(write("image,path,class,value\n17,a.png,old,3\n18,b.png,new,4\n"))
+    assert labels_of(source) == {"a.png": 3.0, "b.png": 4.0}
 
 
 def test_a_folder_with_a_manifest_and_no_class_folders(write, tmp_path):

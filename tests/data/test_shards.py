@@ -174,6 +174,14 @@ def test_nothing_to_learn(tmp_path: Path):
         found(tmp_path)
 
 
+def test_pictures_without_labels_count_where_none_are_wanted(tmp_path: Path):
+    write_tar(tmp_path / "0.tar", {"a.png": picture(0), "b.png": picture(1), "b.cls": "cat"})
+    source = find_source(tmp_path, labelling="none")
+    assert [entry.file.name for entry in source.splits[None]] == ["0.tar/a.png", "0.tar/b.png"]
+    assert source.read("0.tar/a.png") == picture(0)
+    assert [entry.file.name for entry in find_source(tmp_path).splits[None]] == ["0.tar/b.png"]
+
+
 def test_compressed_shards_are_refused(tmp_path: Path):
     (tmp_path / "0.tar").write_bytes(b"\x1f\x8b\x08rest")
     with pytest.raises(DataError, match=r"0\.tar is compressed \(gzip\): .* unpack it to a plain \.tar"):

@@ -35,13 +35,13 @@ class _Columns:
 
     Attributes:
         image: Bytes, or a struct of bytes and a path.
-        label: The pictures' labels.
+        label: The pictures' labels; None: there are none.
         labelling: Which kind they are.
         names: The classes' names by their numbers; None where the labels themselves are the names.
     """
 
     image: str
-    label: str
+    label: str | None
     labelling: Labelling
     names: Sequence[str] | None
 
@@ -56,13 +56,16 @@ def holds_pictures(file: Path) -> bool:
     return _image_column(open_parquet(file, file).schema_arrow) is not None
 
 
-def read_hugging_face(root: Path, files: Sequence[Path], tell: Callable[[str], None]) -> Source:
+def read_hugging_face(
+    root: Path, files: Sequence[Path], tell: Callable[[str], None], wanted: Labelling | None = None
+) -> Source:
     """List the pictures in Parquet files or in a folder of `save_to_disk`.
 
     Args:
         root: What the user named.
         files: The Parquet files; none for a folder of `save_to_disk`.
         tell: Hears that this takes a while, where it is not done already.
+        wanted: The kind of labels that is wanted; `"none"`: pictures without any count, too.
 
     Raises:
         ConfigError: pyarrow is not installed.
@@ -71,12 +74,14 @@ def read_hugging_face(root: Path, files: Sequence[Path], tell: Callable[[str], N
     parts = [(file, _split_in(file, root)) for file in files] or list(_saved_parts(root))
     states = [(str(file), status.st_size, status.st_mtime_ns) for file, _ in parts for status in [file.stat()]]
     size = sum(size for _, size, _ in states)
+    every = wanted == "none"
 
     def fill(packing: Packing) -> None:
         tell(f"the pictures in {root.name} are copied from their tables into the cache, once ({size / 1e6:,.0f} MB)")
-        _fill(root, parts, packing)
+        _fill(root, parts, packing, every=every)
 
-    return source_of_pack(root, packed(root, states, fill, needed=size))
+    state = [*states, *(["unlabelled ones, too"] if every else [])]
+    return source_of_pack(root, packed(root, state, fill, needed=size))
 
 
 def source_of_pack(root: Path, pack: Pack) -> Source:
@@ -123,7 +128,8 @@ def _saved_parts(root: Path) -> Iterator[tuple[Path, Split | None]]:
         raise DataError(f"{root} is no whole data set of save_to_disk ({error}): save it again") from error
 
 
-def _fill(root: Path, parts: Sequence[tuple[Path, Split | None]], packing: Packing) -> None:
+def _fill(root: Path, parts: Sequence[tuple[Path, Split | None]], packing: Packing, *, every: bool) -> None:
+    """Copy the pictures that have a label, or every one."""
     arrow = import_pyarrow(root)
     told: dict[str, Any] = {"names": [], "labels": [], "splits": [], "notes": [], "labelling": "class"}
     known = any(split is not None for _, split in parts)
@@ -133,11 +139,11 @@ def _fill(root: Path, parts: Sequence[tuple[Path, Split | None]], packing: Packi
             told["notes"].append(f"{file.name} is of no split and was passed over")
             continue
         try:
-            columns, batches = _open(file)
+            columns, batches = _open(file, every)
             told["labelling"] = columns.labelling
             for image, value in _rows(batches, columns):
                 label = _label(value, columns, file)
-                if label is None:
+                if label is None and not every:
                     unlabelled += 1
                     continue
                 name = f"{split or 'data'}/{len(told['names']):08}{_extension(image)}"
@@ -154,24 +160,27 @@ def _fill(root: Path, parts: Sequence[tuple[Path, Split | None]], packing: Packi
     packing.told = told
 
 
-def _open(file: Path) -> tuple[_Columns, Iterator[Any]]:
+def _open(file: Path, every: bool) -> tuple[_Columns, Iterator[Any]]:
     """The columns of a file, and its record batches."""
     if file.suffix.lower() in PARQUET_EXTENSIONS:
         opened = open_parquet(file, file)
-        columns = _columns(opened.schema_arrow, file)
-        return columns, opened.iter_batches(_ROWS_AT_ONCE, columns=[columns.image, columns.label])
+        columns = _columns(opened.schema_arrow, file, every)
+        names = [name for name in (columns.image, columns.label) if name is not None]
+        return columns, opened.iter_batches(_ROWS_AT_ONCE, columns=names)
     arrow = import_pyarrow(file)
     stream = arrow.ipc.open_stream(arrow.memory_map(str(file)))
-    return _columns(stream.schema, file), iter(stream)
+    return _columns(stream.schema, file, every), iter(stream)
 
 
 def _rows(batches: Iterator[Any], columns: _Columns) -> Iterator[tuple[Any, Any]]:
     """The image and the label of each row."""
     for batch in batches:
-        images, labels = batch.column(columns.image), batch.column(columns.label)
+        images = batch.column(columns.image)
+        labels = None if columns.label is None else batch.column(columns.label)
         for start in range(0, len(images), _ROWS_AT_ONCE):
-            part = slice(start, start + _ROWS_AT_ONCE)
-            yield from zip(images[part].to_pylist(), labels[part].to_pylist(), strict=True)
+            some = images[start : start + _ROWS_AT_ONCE].to_pylist()
+            of_some = [None] * len(some) if labels is None else labels[start : start + _ROWS_AT_ONCE].to_pylist()
+            yield from zip(some, of_some, strict=True)
 
 
 def _add(packing: Packing, name: str, image: Any, file: Path) -> None:
@@ -219,8 +228,8 @@ def _named(value: Any, columns: _Columns) -> str:
     return str(columns.names[value])
 
 
-def _columns(schema: Any, file: Path) -> _Columns:
-    """Which columns of a schema are what.
+def _columns(schema: Any, file: Path, every: bool) -> _Columns:
+    """Which columns of a schema are what; pictures need no labels where every one is wanted.
 
     Raises:
         DataError: There are no pictures, or no labels.
@@ -233,6 +242,8 @@ def _columns(schema: Any, file: Path) -> _Columns:
     of_class = {name: names for name in schema.names if (names := _class_names(features.get(name))) is not None}
     candidates = [name for name in _LABEL_COLUMNS if name in of_class] or list(of_class)
     candidates += [name for name in _LABEL_COLUMNS if name in schema.names]
+    if not candidates and every:
+        return _Columns(image, None, "none", None)
     if not candidates:
         raise DataError(f"{file} has no column of labels (it has {there}): expected one called label")
     label = candidates[0]

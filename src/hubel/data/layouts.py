@@ -58,7 +58,7 @@ def find_source(
     if is_tar_pattern(str(data)):
         from hubel.data.shard_sets import shards_matching
 
-        return shards_matching(str(Path(data).expanduser()))
+        return shards_matching(str(Path(data).expanduser()), labelling)
     path = Path(data).expanduser()
     if not path.exists():
         raise DataError(f"{path} does not exist: {EXPECTED}")
@@ -67,7 +67,7 @@ def find_source(
     if path.suffix.lower() == ".tar" and is_shard(path):
         from hubel.data.shard_sets import find_shards
 
-        return find_shards(path, [path])
+        return find_shards(path, [path], labelling)
     if is_archive_name(path.name):
         return _found_in(*open_archive(path, tell), tell=tell, wanted=labelling)
     if path.suffix.lower() in (".yaml", ".yml"):
@@ -78,11 +78,11 @@ def find_source(
         from hubel.data.hugging_face import holds_pictures, read_hugging_face
 
         if holds_pictures(path):
-            return read_hugging_face(path, [path], tell)
+            return read_hugging_face(path, [path], tell, labelling)
     if is_table_name(path.name):
         if path.suffix.lower() == ".csv" and (boxes := _boxes_in(path)) is not None:
             return boxes
-        return _listed(path, tell)
+        return _listed(path, tell, labelling)
     if path.name.lower().endswith(OTHER_ARCHIVES):
         raise DataError(f"{path} is an archive that cannot be read: expected .zip or .tar; pack it again, or unpack it")
     raise DataError(f"{path} is a file: {EXPECTED}")
@@ -105,7 +105,7 @@ def title_of(data: str) -> str:
     return name[: len(name) - len(ending)] or name or "data"
 
 
-def _listed(path: Path, tell: Callable[[str], None]) -> Source:
+def _listed(path: Path, tell: Callable[[str], None], wanted: Labelling | None) -> Source:
     """What a manifest lists: files, or pictures in an archive.
 
     Raises:
@@ -114,8 +114,8 @@ def _listed(path: Path, tell: Callable[[str], None]) -> Source:
     table = manifest_table(path)
     archive = listed_archive(path, listed_names(table) if has_paths(table) else [], tell)
     if archive is None:
-        return read_manifest(path, table)
-    return source_of(table, path, archive.file, base=archive.path, container=archive.container)
+        return read_manifest(path, table, wanted)
+    return source_of(table, path, archive.file, base=archive.path, container=archive.container, wanted=wanted)
 
 
 def _boxes_in(table: Path) -> Source | None:
@@ -137,18 +137,18 @@ def _found_in_folder(folder: Path, tell: Callable[[str], None], wanted: Labellin
     if any((folder / name).is_file() for name in SAVED_DATA_SET):
         from hubel.data.hugging_face import read_hugging_face
 
-        return read_hugging_face(folder, [], tell)
+        return read_hugging_face(folder, [], tell, wanted)
     listing = list_folder(folder)
     parquet = [folder / name for name in listing.tables if name.lower().endswith(tuple(PARQUET_EXTENSIONS))]
     if parquet and not listing.files:
         from hubel.data.hugging_face import holds_pictures, read_hugging_face
 
         if holds_pictures(parquet[0]):
-            return read_hugging_face(folder, parquet, tell)
+            return read_hugging_face(folder, parquet, tell, wanted)
     if not listing.files and (shards := sorted(path for path in folder.rglob("*.tar") if path.is_file())):
         from hubel.data.shard_sets import find_shards
 
-        return find_shards(folder, shards)
+        return find_shards(folder, shards, wanted)
     return _found_in(listing, tell=tell, wanted=wanted)
 
 

@@ -2,7 +2,8 @@
 
 A manifest is a CSV or Parquet file with the columns `path` (relative to the manifest's folder, or absolute), one of
 `label` (a class), `labels` (several, `beach|night`, or a list in Parquet) and `value` (a number), and optionally
-`split` and `group`. Other columns are passed over. `file_name` will do for `path`.
+`split` and `group`. Other columns are passed over. `file_name`, `filename` and `image` will do for `path`, `class` for
+`label`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,15 @@ from hubel.errors import DataError
 
 MISSING = -1  # the size of a file that is not there
 
-_PATH_COLUMNS = ("path", "file_name")
 _LABELLINGS: tuple[Labelling, ...] = ("class", "classes", "number")
 _LABEL_COLUMNS = tuple(COLUMN_OF[labelling] for labelling in _LABELLINGS)
-_KNOWN_COLUMNS = frozenset({*_PATH_COLUMNS, *_LABEL_COLUMNS, "split", "group"})
+_PATHS, _CLASSES = ("file_name", "filename", "image"), ("class",)  # other names of `path` and `label`
+_KNOWN_COLUMNS = frozenset({"path", *_PATHS, *_LABEL_COLUMNS, *_CLASSES, "split", "group"})
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _NEAR = 0.8  # how alike a column's name must be to one that means something
 
 
-def read_manifest(path: Path, table: Table | None = None) -> Source:
+def read_manifest(path: Path, table: Table | None = None, wanted: Labelling | None = None) -> Source:
     """Read a manifest that lies on the disk.
 
     Pictures that do not exist are listed all the same: they count as unreadable ones.
@@ -41,13 +42,14 @@ def read_manifest(path: Path, table: Table | None = None) -> Source:
     Args:
         path: The manifest.
         table: Its cells, where they were read before.
+        wanted: The kind of labels that is wanted; `"none"`: it need not have any.
 
     Raises:
         ConfigError: It is a Parquet file, and pyarrow is not installed.
         DataError: It is no manifest; the text says which line is at fault.
     """
     base = path.parent
-    source = source_of(table or manifest_table(path), path, lambda name: file_at(base, name))
+    source = source_of(table or manifest_table(path), path, lambda name: file_at(base, name), wanted=wanted)
     if all(entry.file.size == MISSING for entries in source.splits.values() for entry in entries):
         first = next(entry.file.name for entries in source.splits.values() for entry in entries)
         raise DataError(
@@ -70,15 +72,25 @@ def manifest_table(path: Path, file: Any = None) -> Table:
     """
     try:
         if path.suffix.lower() in PARQUET_EXTENSIONS:
-            return read_parquet(file or path, path, _KNOWN_COLUMNS)
-        return read_csv(path, file.read() if file else path.read_bytes(), _KNOWN_COLUMNS)
+            return _renamed(read_parquet(file or path, path, _KNOWN_COLUMNS))
+        return _renamed(read_csv(path, file.read() if file else path.read_bytes(), _KNOWN_COLUMNS))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
 
 
+def _renamed(table: Table) -> Table:
+    """The table with the usual names of its columns."""
+    columns = dict(table.columns)
+    for usual, others, instead in (("path", _PATHS, ("path",)), ("label", _CLASSES, _LABEL_COLUMNS)):
+        other = next((name for name in others if name in columns), None)
+        if other is not None and columns.keys().isdisjoint(instead):
+            columns[usual] = columns.pop(other)
+    return replace(table, columns=columns) if "path" in columns else table
+
+
 def has_paths(table: Table) -> bool:
     """Whether a table has a column of paths, and so is a manifest, if maybe a faulty one."""
-    return any(name in table.columns for name in _PATH_COLUMNS)
+    return "path" in table.columns
 
 
 def listed_names(table: Table) -> list[str]:
@@ -87,10 +99,9 @@ def listed_names(table: Table) -> list[str]:
     Raises:
         DataError: There is no column of paths, or one of them is empty or an address.
     """
-    column = next((name for name in _PATH_COLUMNS if name in table.columns), None)
-    if column is None:
+    if "path" not in table.columns:
         raise _missing_column(table, "path", ("path",))
-    names = [str(cell if cell is not None else "").strip() for cell in table.columns[column]]
+    names = [str(cell if cell is not None else "").strip() for cell in table.columns["path"]]
     for name, line in zip(names, table.lines, strict=True):
         if not name or "\n" in name or "\r" in name:
             what = "a line break in the path" if name else "no path"
@@ -110,6 +121,7 @@ def source_of(
     *,
     base: Path | None = None,
     container: Container | None = None,
+    wanted: Labelling | None = None,
 ) -> Source:
     """The data set that a manifest lists.
 
@@ -119,6 +131,7 @@ def source_of(
         find: The file of a path that the manifest has.
         base: The folder that files' names are relative to; None: the manifest's.
         container: What holds the pictures, where they are no files.
+        wanted: The kind of labels that is wanted; `"none"`: it need not have any.
 
     Raises:
         DataError: It is no manifest; the text says which line is at fault.
@@ -126,7 +139,7 @@ def source_of(
     names = listed_names(table)
     if not names:
         raise DataError(f"{table.path} has no rows: expected one for every picture")
-    labelling = _labelling(table)
+    labelling = _labelling(table, wanted)
     _check_other_columns(table)
     reader = _Cells(table, labelling)
     labels, splits, groups = reader.labels(), reader.splits(), reader.groups()
@@ -174,8 +187,10 @@ def file_at(base: Path, name: str) -> File:
     return File(name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _labelling(table: Table) -> Labelling:
+def _labelling(table: Table, wanted: Labelling | None) -> Labelling:
     found = [labelling for labelling in _LABELLINGS if COLUMN_OF[labelling] in table.columns]
+    if not found and wanted == "none":
+        return "none"
     if not found:
         raise _missing_column(table, "label, labels or value", _LABEL_COLUMNS)
     if len(found) > 1:
@@ -214,6 +229,8 @@ class _Cells:
     labelling: Labelling
 
     def labels(self) -> list[NamedLabel]:
+        if self.labelling == "none":
+            return [None] * len(self.table.lines)
         reads: dict[Labelling, Callable[[Any, int], NamedLabel]]
         reads = {"class": self._class, "classes": self._classes, "number": self._number}
         read, cells = reads[self.labelling], self.table.columns[COLUMN_OF[self.labelling]]
@@ -221,7 +238,7 @@ class _Cells:
 
     def classes(self, labels: Sequence[NamedLabel]) -> tuple[str, ...]:
         """All class names, sorted."""
-        if self.labelling == "number":
+        if self.labelling in ("number", "none"):
             return ()
         classes = {label for label in labels if isinstance(label, str)}
         classes = classes.union(*(label for label in labels if isinstance(label, tuple)))

@@ -20,8 +20,12 @@ from hubel.errors import DataError
 _CLASS_LISTS = ("classes.txt", "dataset.json")
 
 
-def shards_matching(pattern: str) -> Source:
+def shards_matching(pattern: str, wanted: Labelling | None = None) -> Source:
     """The data set in the shards that a pattern names: `shards/{train,val}-{000..099}.tar`, `shards/*.tar`.
+
+    Args:
+        pattern: It.
+        wanted: The kind of labels that is wanted; `"none"`: pictures without any count, too.
 
     Raises:
         DataError: A shard is missing or cannot be read, or there is nothing to learn.
@@ -37,21 +41,22 @@ def shards_matching(pattern: str) -> Source:
             "mend the pattern or add them"
         )
     paths = [_absolute(path) for path in paths]
-    return _source(Path(pattern), Path(os.path.commonpath([path.parent for path in paths])), paths)
+    return _source(Path(pattern), Path(os.path.commonpath([path.parent for path in paths])), paths, wanted)
 
 
-def find_shards(root: Path, paths: Sequence[Path]) -> Source:
+def find_shards(root: Path, paths: Sequence[Path], wanted: Labelling | None = None) -> Source:
     """The data set in the shards of a folder, or in a single shard.
 
     Args:
         root: What the user named.
         paths: The shards, in it or itself.
+        wanted: The kind of labels that is wanted; `"none"`: pictures without any count, too.
 
     Raises:
         DataError: A shard cannot be read, or there is nothing to learn.
     """
     base = _absolute(root if root.is_dir() else root.parent)
-    return _source(root, base, [_absolute(path) for path in paths])
+    return _source(root, base, [_absolute(path) for path in paths], wanted)
 
 
 def _absolute(path: Path) -> Path:
@@ -59,7 +64,7 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
 
 
-def _source(root: Path, base: Path, paths: Sequence[Path]) -> Source:
+def _source(root: Path, base: Path, paths: Sequence[Path], wanted: Labelling | None) -> Source:
     indices = index_shards(paths)
     notes = [f"shard {path.name}: {note}" for path, index in zip(paths, indices, strict=True) for note in index.notes]
     named = [path.relative_to(base).as_posix() for path in paths]
@@ -71,12 +76,13 @@ def _source(root: Path, base: Path, paths: Sequence[Path]) -> Source:
         split = _split_of(shard)
         for member in index.members:
             name = f"{shard}/{member.name}"
-            if member.label is None:
+            if member.label is None and wanted != "none":
                 unlabelled.append(name)
                 continue
             pictures[name] = number, member
             file = File(name, member.size, index.file.modified, index.file.changed)
-            entries.setdefault(split, []).append(Entry(file, labels.meant(member.label, name)))
+            label = None if member.label is None else labels.meant(member.label, name)
+            entries.setdefault(split, []).append(Entry(file, label))
     if not pictures:
         seen = notes or [f"{len(unlabelled)} pictures without a label"] * bool(unlabelled) or ["no pictures"]
         raise DataError(
