@@ -59,6 +59,20 @@ def test_the_page_opens_without_a_network_and_shows_the_pairs(hubel: Hubel, defe
         assert name in page
 
 
+def test_pages_without_classes_show_pictures(hubel: Hubel, coloured_squares: Path, tmp_path: Path) -> None:
+    rows = "".join(f"squares/red/{number:02}.png,{20 - number}\n" for number in range(20))
+    (tmp_path / "ages.csv").write_text(f"path,value\n{rows}")
+    assert hubel("data", "ages.csv").status == 0
+    page = (tmp_path / "data.html").read_text()
+    assert "Some pictures, from the least number to the greatest" in page
+    assert "1.0 to 8.0</span>" in page
+    assert page.count('<img src="data:image/jpeg;base64,') == 20
+    assert hubel("data", coloured_squares / "red", "--task", "generation", "--out", "plain").status == 0
+    page = (tmp_path / "plain" / "data.html").read_text()
+    assert "<span>labels</span><b>none</b>" in page
+    assert page.count('<img src="data:image/jpeg;base64,') == 20
+
+
 def test_a_clean_set(hubel: Hubel, coloured_squares: Path, tmp_path: Path) -> None:
     outcome = hubel("data", coloured_squares)
     assert "nothing is wrong with this data set" in outcome.out

@@ -84,7 +84,7 @@ def test_right_labels_are_not_doubted(coloured_squares, model):
 def test_numbers_cannot_be_doubted(coloured_squares, model, tmp_path):
     rows = [f"squares/red/{number:02}.png,{number}" for number in range(20)]
     (tmp_path / "ages.csv").write_text("path,value\n" + "\n".join(rows))
-    with pytest.raises(DataError, match="numbers for labels: --model looks for errors where every picture has one"):
+    with pytest.raises(DataError, match="a number for each picture: --model looks for errors where every picture has"):
         find_label_errors(examine(tmp_path / "ages.csv"), model)
 
 

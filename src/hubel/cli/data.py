@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from hubel.data.doctor.diagnosis import Diagnosis
+    from hubel.data.doctor.examination import Examination, Picture
 
 _CASES_PRINTED = 3
 _INDENT = 9
@@ -170,13 +171,18 @@ def _print(diagnosis: Diagnosis, console: Console) -> None:
         console.print(f"\n{finding.level:<{_INDENT}}{finding.title}", style=_STYLES[finding.level])
         console.print(Padding(finding.advice, (0, 0, 0, _INDENT), expand=False))
         for case in finding.cases[:_CASES_PRINTED]:
-            names = " and ".join(f"{p.name} ({examination.label_of(p)})" for p in case.pictures[:_CASES_PRINTED])
+            names = " and ".join(_named(examination, picture) for picture in case.pictures[:_CASES_PRINTED])
             remark = f": {case.remark}" if case.remark else ""
             console.print(f"{'':{_INDENT}}- {names}{remark}".replace("- : ", "- "), soft_wrap=True)
         if (more := len(finding.cases) - _CASES_PRINTED) > 0:
             console.print(f"{'':{_INDENT}}  and {more:,} more")
     if not diagnosis.findings:
         console.print("\nnothing is wrong with this data set")
+
+
+def _named(examination: Examination, picture: Picture) -> str:
+    label = examination.label_of(picture)
+    return f"{picture.name} ({label})" if label else picture.name
 
 
 def _print_places(diagnosis: Diagnosis, console: Console) -> None:

@@ -10,7 +10,8 @@ from hubel.data.labels import Labelling, NamedLabel
 from hubel.data.sources import Entry, Source
 from hubel.errors import DataError
 
-_KINDS: Mapping[Labelling, str] = {
+# What each picture has, for people.
+KINDS: Mapping[Labelling, str] = {
     "class": "one class",
     "classes": "labels",
     "number": "a number",
@@ -40,7 +41,7 @@ def relabelled(source: Source, wanted: Labelling | None) -> Source:
         return _without_labels(source)
     if wanted in ("boxes", "mask") or source.labelling in ("mask", "none"):
         raise DataError(
-            f"{source.root} has {_KINDS[source.labelling]} for each picture, and {_KINDS[wanted]} was expected for "
+            f"{source.root} has {KINDS[source.labelling]} for each picture, and {KINDS[wanted]} was expected for "
             "this task: leave the task out, or give data that has them"
         )
     read = _READERS[wanted]
@@ -50,7 +51,7 @@ def relabelled(source: Source, wanted: Labelling | None) -> Source:
             return entry._replace(label=read(entry.label))
         except ValueError as reason:
             raise DataError(
-                f"{source.root} has {_KINDS[source.labelling]} for each picture, and {_KINDS[wanted]} was expected for "
+                f"{source.root} has {KINDS[source.labelling]} for each picture, and {KINDS[wanted]} was expected for "
                 f"this task: {reason} (picture {entry.file.name}); leave the task out, or change the labels"
             ) from None
 

@@ -22,6 +22,7 @@ from hubel.data.doctor.examination import Examination, Picture
 from hubel.data.doctor.findings import Case, Finding, count_of
 from hubel.data.loading import Loader, default_workers
 from hubel.data.near_duplicates import near_duplicate_units
+from hubel.data.relabelling import KINDS
 from hubel.data.store import prepare_store
 from hubel.errors import ConfigError, DataError
 from hubel.models.network import ClassificationNetwork
@@ -103,8 +104,8 @@ def find_label_errors(
     """
     if examination.labelling != "class":
         raise DataError(
-            f"{examination.root} has {'several labels a picture' if examination.classes else 'numbers for labels'}: "
-            "--model looks for errors where every picture has one class; leave it out"
+            f"{examination.root} has {KINDS[examination.labelling]} for each picture: --model looks for errors where "
+            "every picture has one class; leave it out"
         )
     bundle, network = published_bundle(model, weights=weights) if weights else load_bundle(Path(model))
     if not isinstance(network, ClassificationNetwork):

@@ -128,3 +128,15 @@ def test_pictures_with_boxes_in_an_archive_have_no_paths(tmp_path):
     with pytest.raises(DataError, match=r"but the pictures lie inside .*set\.zip: unpack it, and give the folder"):
         cleaned(tmp_path / "set.zip", tmp_path / "cleaned.csv")
     assert not (tmp_path / "cleaned.csv").exists()
+
+
+def test_pictures_without_labels_are_listed_by_their_paths_alone(tmp_path):
+    for number in range(4):
+        (tmp_path / "set").mkdir(exist_ok=True)
+        scene(number).save(tmp_path / "set" / f"{number}.png")
+    (tmp_path / "set" / "broken.png").write_bytes(b"no picture")
+    examination = examine(tmp_path / "set", labelling="none")
+    write_manifest(tmp_path / "cleaned.csv", examination, clean(examination))
+    assert (tmp_path / "cleaned.csv").read_text() == "path\nset/0.png\nset/1.png\nset/2.png\nset/3.png\n"
+    again = examine(tmp_path / "cleaned.csv", labelling="none")
+    assert [again.label_of(picture) for picture in again.pictures] == [""] * 4

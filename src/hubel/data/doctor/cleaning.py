@@ -103,16 +103,17 @@ def write_manifest(path: Path, examination: Examination, cleaning: Cleaning) -> 
     if examination.labelling == "boxes":
         write_whole(path, _boxes_table(path, examination, cleaning))
         return
-    divided, column = examination.splits != (None,), COLUMN_OF[examination.labelling]
-    columns = ["path", column, *(["split"] * divided), *(["group"] * examination.grouped)]
+    divided = examination.splits != (None,)
+    labels = [] if examination.labelling == "none" else [COLUMN_OF[examination.labelling]]
+    columns = ["path", *labels, *(["split"] * divided), *(["group"] * examination.grouped)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     folder = path.resolve().parent
     for picture, split in sorted(cleaning.rows, key=lambda row: row[0].name):
         relative = _relative(picture, folder, examination)
-        label = label_text(picture.sample.label, examination.classes)
-        writer.writerow([relative, label, *([split or ""] * divided), *([picture.group or ""] * examination.grouped)])
+        label = [label_text(picture.sample.label, examination.classes)] * len(labels)
+        writer.writerow([relative, *label, *([split or ""] * divided), *([picture.group or ""] * examination.grouped)])
     write_whole(path, text.getvalue())
 
 

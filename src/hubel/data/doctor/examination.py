@@ -109,8 +109,8 @@ class Examination:
         return pixel_counts([mask for mask in masks if isinstance(mask, MaskLabel)], len(self.classes))
 
     def label_of(self, picture: Picture) -> str:
-        """A picture's label as text: the names of its classes, its number, how many objects it has of each class."""
-        return label_summary(picture.sample.label, self.classes) or "no class"
+        """A picture's label as text: the names of its classes, its number, its objects; empty if no picture has any."""
+        return label_summary(picture.sample.label, self.classes) or ("" if self.labelling == "none" else "no class")
 
     @cached_property
     def copies(self) -> tuple[tuple[Picture, ...], ...]:

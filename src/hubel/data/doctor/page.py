@@ -22,6 +22,7 @@ from hubel.version import __version__
 _CASES_SHOWN = 24
 _PICTURES_OF_A_CASE = 4
 _SAMPLES_PER_CLASS, _SAMPLES_WITH_PLACES = 8, 3
+_ROWS_WITHOUT_CLASSES = 3
 _MOST_CLASSES_WITH_SAMPLES = 30
 _MOST_CLASSES_COUNTED = 200
 _MOST_SIZES = 400
@@ -151,6 +152,8 @@ def _sizes(pictures: Sequence[Picture]) -> dict[str, Any]:
 
 def _samples(examination: Examination) -> list[tuple[str, list[str]]]:
     """A few pictures of each class, evenly spaced."""
+    if not examination.classes:
+        return _samples_without_classes(examination)
     rows = []
     shown: set[str] = set()
     places = examination.labelling in ("boxes", "mask")
@@ -162,4 +165,20 @@ def _samples(examination: Examination) -> list[tuple[str, list[str]]]:
         chosen = np.linspace(0, len(of_class) - 1, min(wanted, len(of_class))).astype(int)
         shown.update(of_class[at].name for at in chosen)
         rows.append((name, [address for at in chosen if (address := _shown(examination, of_class[at]))]))
+    return rows
+
+
+def _samples_without_classes(examination: Examination) -> list[tuple[str, list[str]]]:
+    """Some pictures, evenly spaced; those that have numbers from the least to the greatest."""
+    pictures = list(examination.readable)
+    numbers = examination.labelling == "number"
+    if numbers:
+        pictures.sort(key=lambda picture: float(picture.sample.label))  # type: ignore[arg-type]
+    places = np.linspace(0, len(pictures) - 1, min(_ROWS_WITHOUT_CLASSES * _SAMPLES_PER_CLASS, len(pictures)))
+    chosen = [pictures[at] for at in places.astype(int)]
+    rows = []
+    for start in range(0, len(chosen), _SAMPLES_PER_CLASS):
+        row = chosen[start : start + _SAMPLES_PER_CLASS]
+        title = " to ".join(examination.label_of(picture) for picture in (row[0], row[-1])) if numbers else ""
+        rows.append((title, [address for picture in row if (address := _shown(examination, picture))]))
     return rows
