@@ -133,6 +133,21 @@ def test_the_quiz_has_as_many_real_pictures_and_keeps_them_as_they_are(
     assert "http" not in page  # nothing is fetched
 
 
+def test_a_quiz_passes_over_what_cannot_be_read(
+    gan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "real").mkdir()
+    for number in range(4):
+        Image.fromarray(np.full((32, 32), 40 * number, np.uint8)).save(tmp_path / "real" / f"{number}.png")
+    (tmp_path / "real" / "broken.png").write_bytes((tmp_path / "real" / "0.png").read_bytes()[:50])
+    for seed in range(4):
+        options = ("--count", 4, "--seed", seed, "--out", tmp_path / "quiz.html")
+        assert run(monkeypatch, gan, "--quiz", tmp_path / "real", *options) == 0
+    assert "left out" in capsys.readouterr().err
+    assert run(monkeypatch, gan, "--quiz", tmp_path / "real", "--count", 5, "--out", tmp_path / "quiz.html") == 2
+    assert "has 4 readable pictures, the quiz shows 5 real ones" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -157,7 +172,7 @@ def test_a_quiz_asks_for_enough_pictures(
     (tmp_path / "real").mkdir()
     Image.new("L", (32, 32)).save(tmp_path / "real" / "one.png")
     assert run(monkeypatch, gan, "--quiz", tmp_path / "real", "--out", tmp_path / "quiz.html") == 2
-    assert "has 1 pictures, the quiz shows 20 real ones" in capsys.readouterr().err
+    assert "has 1 readable picture, the quiz shows 20 real ones" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("verb", ["predict", "evaluate"])

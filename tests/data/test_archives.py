@@ -302,6 +302,16 @@ def test_a_damaged_archive(tmp_path, contents, suffix):
         find_source(path)
 
 
+@pytest.mark.parametrize("suffix", [".tar.bz2", ".tar.xz"])
+def test_damage_in_a_compressed_tar_is_not_taken_for_a_full_disk(tmp_path, contents, suffix):
+    path = pack(tmp_path / f"pets{suffix}", contents)
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2 : len(raw) // 2 + 50] = b"x" * 50
+    path.write_bytes(raw)
+    with pytest.raises(DataError, match=r"is no tar archive, or is cut off .*copy or pack it again"):
+        find_source(path)
+
+
 def test_one_damaged_picture_in_a_zip(tmp_path, contents):
     path = pack(tmp_path / "pets.zip", contents)
     with zipfile.ZipFile(path) as file:
@@ -363,7 +373,7 @@ def test_a_damaged_manifest_in_an_archive(tmp_path, contents):
         open_splits(path)
 
 
-@pytest.mark.parametrize("suffix", [".zip", ".tar", ".tgz", ".tar.xz"])
+@pytest.mark.parametrize("suffix", [".zip", ".tar", ".tgz", ".tar.bz2", ".tar.xz"])
 def test_whatever_the_damage_it_is_told_in_one_line_or_harms_one_picture(tmp_path, contents, suffix, monkeypatch):
     monkeypatch.setattr("hubel.data.digests.remember_digests", lambda *arguments, **options: None)
     whole = pack(tmp_path / f"whole{suffix}", contents).read_bytes()
@@ -385,7 +395,7 @@ def test_whatever_the_damage_it_is_told_in_one_line_or_harms_one_picture(tmp_pat
         path.unlink()
     assert outcomes["in several lines"] == 0
     assert outcomes["refused"] > 0
-    assert outcomes["usable"] > 0 or suffix in (".tgz", ".tar.xz")
+    assert outcomes["usable"] > 0 or suffix in (".tgz", ".tar.bz2", ".tar.xz")
 
 
 def test_a_tar_lists_what_tarfile_lists(tmp_path, contents):

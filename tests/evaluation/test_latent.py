@@ -90,3 +90,16 @@ def test_what_has_no_codes_is_refused(pictures: Path, model: Path, tmp_path: Pat
     Image.new("L", (16, 16)).save(tmp_path / "few" / "one.png")
     with pytest.raises(DataError, match="1 readable pictures: expected at least 4"):
         latent_map(model, tmp_path / "few", device="cpu")
+
+
+@pytest.mark.parametrize("method", ["pca", "t-sne"])
+def test_a_code_of_one_value_has_a_map(pictures: Path, tmp_path: Path, method: str) -> None:
+    arguments = {"size": 16, "widths": [4], "code_size": 1}
+    preprocess = Preprocess(channels=1, size=(16, 16), resize_to=16, mean=(0.0,), std=(1.0,))
+    network = build_model("conv_autoencoder", in_channels=1, **arguments)
+    bundle = Bundle("reconstruction", "conv_autoencoder", arguments=arguments, preprocess=preprocess, classes=())
+    save_bundle(tmp_path / "one.safetensors", bundle, network.state_dict())
+    found = latent_map(tmp_path / "one.safetensors", pictures, method=method, device="cpu")
+    assert found.codes.shape == (16, 1)
+    assert found.places.shape == (16, 2)
+    assert np.isfinite(found.places).all()

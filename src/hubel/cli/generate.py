@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,19 +91,26 @@ def _write(pictures: npt.NDArray[np.uint8], out: Path, columns: int | None = Non
 def _write_quiz(generator: Generator, data: str, count: int, seed: int, out: Path) -> None:
     import numpy as np
 
-    from hubel.data.decoding import read_array
+    from hubel.data.decoding import UnreadableImage, read_array
     from hubel.data.inputs import list_images
     from hubel.errors import DataError
     from hubel.files import write_whole
     from hubel.inference.quiz import quiz_page
 
-    files = list_images([data])
-    if len(files) < count:
+    files = list_images([data], tell=lambda text: print(text, file=sys.stderr))
+    real: list[npt.NDArray[np.uint8]] = []
+    for at in np.random.default_rng(seed).permutation(len(files)).tolist():
+        if len(real) == count:
+            break
+        try:
+            real.append(read_array(files[at], generator.preprocess))
+        except UnreadableImage as error:
+            print(f"left out {error}", file=sys.stderr)
+    if len(real) < count:
         raise DataError(
-            f"{data} has {len(files)} pictures, the quiz shows {count} real ones: give more, or a lower --count"
+            f"{data} has {len(real)} readable picture{'s' * (len(real) != 1)}, the quiz shows {count} real ones: give "
+            "more, or a lower --count"
         )
-    chosen = np.random.default_rng(seed).choice(len(files), count, replace=False).tolist()
-    real = [read_array(files[at], generator.preprocess) for at in chosen]
     page = quiz_page(real, list(generator.sample(count, seed)), title=Path(data).name, seed=seed)
     write_whole(out, page)
     typer.echo(f"{2 * count} pictures, half of them real, in {out}")

@@ -67,7 +67,9 @@ def _fill(path: Path, packing: Packing) -> None:
                     packing.leave_out(name, f"it would unpack to {info.size:,} bytes (an archive bomb?)")
                 elif (content := tar.extractfile(info)) is not None:
                     packing.add(name, content.read())
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error, ValueError) as error:
+    except (tarfile.TarError, EOFError, OSError, lzma.LZMAError, zlib.error, ValueError) as error:
+        if getattr(error, "errno", None) is not None:  # of the disk; what is wrong with the archive has no number
+            raise
         raise DataError(f"{path} is no tar archive, or is cut off ({error}): copy or pack it again") from error
     packing.told = {"folders": sorted(names.folders), "notes": names.notes()}
 

@@ -140,7 +140,8 @@ def _laid_out(codes: Floats, method: str, seed: int) -> tuple[Floats, tuple[floa
         from sklearn.manifold import TSNE
 
         perplexity = min(_PERPLEXITY, (len(codes) - 1) / 3)
-        found = TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(centred.astype(np.float32))
+        start = "pca" if codes.shape[1] > 1 else "random"
+        found = TSNE(init=start, perplexity=perplexity, random_state=seed).fit_transform(centred.astype(np.float32))
         return np.asarray(found, np.float64), ()
     left, values, axes = np.linalg.svd(centred, full_matrices=False)
     places = left[:, :2] * values[:2]
