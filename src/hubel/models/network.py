@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 from torch import Tensor, nn
 
 
+@runtime_checkable
 class OutputLayer(Protocol):
-    """What a last layer that is no `nn.Linear` offers, so that `replace_out` can make another one."""
+    """What a last layer that is neither dense nor a 1×1 convolution offers, so that `replace_out` can make another."""
 
     def for_classes(self, num_classes: int) -> nn.Module:
         """A new layer of the same kind for `num_classes` classes."""
@@ -77,14 +78,11 @@ class ClassificationNetwork(nn.Module):
         aux_weight: float = 0.0,
     ) -> None:
         super().__init__()
-        if not len(stages) == len(strides) == len(out_channels):
-            raise ValueError(f"{len(stages)} stages, {len(strides)} strides and {len(out_channels)} channels came")
+        check_stages(stages, strides, out_channels, aux_heads or {})
         self.stages = nn.Sequential(OrderedDict(stages))
         self.head = head
         self.aux_heads = nn.ModuleDict(aux_heads or {})
         self.aux_weight = aux_weight
-        if unknown := [name for name in self.aux_heads if name not in stages]:
-            raise ValueError(f"auxiliary heads came for {', '.join(unknown)}: expected names of stages")
         self.in_channels = in_channels
         self.strides = tuple(strides)
         self.out_channels = tuple(out_channels)
@@ -164,14 +162,26 @@ class ClassificationNetwork(nn.Module):
             replace_last_layer(head, num_classes)
 
 
+def check_stages(
+    stages: Collection[str], strides: Sequence[int], out_channels: Sequence[int], aux_heads: Collection[str]
+) -> None:
+    """Raise a ValueError where a network's stages and what is told of each do not belong together."""
+    if not len(stages) == len(strides) == len(out_channels):
+        raise ValueError(f"{len(stages)} stages, {len(strides)} strides and {len(out_channels)} channels came")
+    if unknown := [name for name in aux_heads if name not in stages]:
+        raise ValueError(f"auxiliary heads came for {', '.join(unknown)}: expected names of stages")
+
+
 def replace_last_layer(head: nn.Module, num_classes: int) -> None:
     """Give a head a new `out` of the same kind for another number of classes; see `ClassificationNetwork`."""
     old = cast(nn.Module, head.out)
-    new = (
-        nn.Linear(old.in_features, num_classes, bias=old.bias is not None)
-        if isinstance(old, nn.Linear)
-        else cast(OutputLayer, old).for_classes(num_classes)
-    )
+    if isinstance(old, OutputLayer):
+        new = old.for_classes(num_classes)
+    elif isinstance(old, nn.Conv2d):  # 1×1, for maps
+        new = nn.Conv2d(old.in_channels, num_classes, 1, bias=old.bias is not None)
+    else:
+        dense = cast(nn.Linear, old)
+        new = nn.Linear(dense.in_features, num_classes, bias=dense.bias is not None)
     tensor = [*old.parameters(), *old.buffers()][0]
     head.out = new.to(device=tensor.device, dtype=tensor.dtype).train(old.training)
 

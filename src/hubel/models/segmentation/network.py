@@ -9,7 +9,7 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hubel.models.network import LogitsWithAux, OutputLayer, check_images
+from hubel.models.network import LogitsWithAux, check_images, check_stages, replace_last_layer
 
 
 class SegmentationNetwork(nn.Module):
@@ -51,8 +51,7 @@ class SegmentationNetwork(nn.Module):
         aux_weight: float = 0.0,
     ) -> None:
         super().__init__()
-        if not len(stages) == len(strides) == len(out_channels):
-            raise ValueError(f"{len(stages)} stages, {len(strides)} strides and {len(out_channels)} channels came")
+        check_stages(stages, strides, out_channels, aux_heads or {})
         self.stages = nn.ModuleDict(stages)
         self.head = head
         self.aux_heads = nn.ModuleDict(aux_heads or {})
@@ -115,14 +114,7 @@ class SegmentationNetwork(nn.Module):
         A new layer starts as a fresh network's does, on the old one's device and in its dtype.
         """
         for head in (self.head, *self.aux_heads.values()):
-            old = cast(nn.Module, head.out)
-            new = (
-                nn.Conv2d(old.in_channels, num_classes, 1)
-                if isinstance(old, nn.Conv2d)
-                else cast(OutputLayer, old).for_classes(num_classes)
-            )
-            tensor = next(old.parameters())
-            head.out = new.to(device=tensor.device, dtype=tensor.dtype).train(old.training)
+            replace_last_layer(head, num_classes)
 
 
 def pixel_classifier(channels: int, num_classes: int) -> nn.Sequential:
