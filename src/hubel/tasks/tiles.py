@@ -20,13 +20,14 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 import torch
 
 from hubel.errors import ConfigError
 from hubel.models.complexity import output_field
+from hubel.models.evaluating import evaluating
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -36,14 +37,23 @@ if TYPE_CHECKING:
 Prepare = Callable[[torch.Tensor], torch.Tensor]
 
 
+class Tiling(TypedDict, total=False):
+    """How a picture is cut; all functions here take it as keywords.
+
+    Attributes:
+        tile: The greatest height and width that the network is fed at once; None: the whole picture is.
+        overlap: How many pixels around the kept part of a tile the network is fed; None: as many as make tiles
+            seamless, see `seamless_overlap`. Fewer are faster, and leave seams.
+        batch_size: Tiles computed together; 1 where nothing is said.
+    """
+
+    tile: int | None
+    overlap: int | None
+    batch_size: int
+
+
 def predict_logits(
-    network: SegmentationNetwork,
-    picture: npt.NDArray[Any],
-    prepare: Prepare,
-    *,
-    tile: int | None = None,
-    overlap: int | None = None,
-    batch_size: int = 1,
+    network: SegmentationNetwork, picture: npt.NDArray[Any], prepare: Prepare, **tiling: Unpack[Tiling]
 ) -> torch.Tensor:
     """The logits of every pixel of a picture.
 
@@ -52,10 +62,7 @@ def predict_logits(
         picture: (H, W, C), of any type that `prepare` takes; may be a memory map, of which a tile at a time is read.
         prepare: From tiles (N, h, w, C) of the picture's type to the network's input (N, C, h, w) in float on any
             device, such as `Preprocess.normalise`; pixel by pixel.
-        tile: The greatest height and width that the network is fed at once; None: the whole picture is.
-        overlap: How many pixels around the kept part of a tile the network is fed; None: as many as make tiles
-            seamless, see `seamless_overlap`. Fewer are faster, and leave seams.
-        batch_size: Tiles computed together.
+        tiling: How the picture is cut; see `Tiling`.
 
     Returns:
         float32 (num_classes, H, W) on the CPU.
@@ -64,36 +71,24 @@ def predict_logits(
         ConfigError: The tile is too small for the overlap, or the network can have no seamless tiles.
     """
     result = torch.empty(network.num_classes, *picture.shape[:2])
-    for (rows, columns), logits in _computed(network, picture, prepare, tile, overlap, batch_size):
+    for (rows, columns), logits in _computed(network, picture, prepare, **tiling):
         result[:, rows, columns] = logits
     return result
 
 
 def logit_strips(
-    network: SegmentationNetwork,
-    picture: npt.NDArray[Any],
-    prepare: Prepare,
-    *,
-    tile: int | None = None,
-    overlap: int | None = None,
-    batch_size: int = 1,
+    network: SegmentationNetwork, picture: npt.NDArray[Any], prepare: Prepare, **tiling: Unpack[Tiling]
 ) -> Iterator[torch.Tensor]:
     """The logits of every pixel of a picture, some rows at a time: no more than a row of tiles is held.
 
-    Args:
-        network: As for `predict_logits`, and so are the others.
-        picture: The picture.
-        prepare: From the picture's pixels to the network's input.
-        tile: The greatest height and width that is fed at once.
-        overlap: Around the kept part of a tile.
-        batch_size: Tiles computed together.
+    The arguments are those of `predict_logits`.
 
     Yields:
         float32 (num_classes, rows, W) on the CPU, from the top.
     """
     width = picture.shape[1]
     strip = torch.empty(0)
-    for (rows, columns), logits in _computed(network, picture, prepare, tile, overlap, batch_size):
+    for (rows, columns), logits in _computed(network, picture, prepare, **tiling):
         if columns.start == 0:
             strip = logits.new_empty(len(logits), rows.stop - rows.start, width)
         strip[:, :, columns] = logits
@@ -106,10 +101,8 @@ def predict_mask(
     picture: npt.NDArray[Any],
     prepare: Prepare,
     *,
-    tile: int | None = None,
-    overlap: int | None = None,
-    batch_size: int = 1,
     out: npt.NDArray[np.uint8] | None = None,
+    **tiling: Unpack[Tiling],
 ) -> npt.NDArray[np.uint8]:
     """The most probable class of every pixel of a picture.
 
@@ -120,10 +113,8 @@ def predict_mask(
         network: As for `predict_logits`, and so are the others; it has at most 256 classes.
         picture: The picture.
         prepare: From the picture's pixels to the network's input.
-        tile: The greatest height and width that is fed at once.
-        overlap: Around the kept part of a tile.
-        batch_size: Tiles computed together.
         out: uint8 (H, W) to write into; None: a new array.
+        tiling: How the picture is cut.
 
     Returns:
         uint8 (H, W), `out` where that came.
@@ -131,7 +122,7 @@ def predict_mask(
     if network.num_classes > 256:
         raise ValueError(f"the network has {network.num_classes} classes: a mask of uint8 holds 256")
     mask = np.empty(picture.shape[:2], np.uint8) if out is None else out
-    for (rows, columns), logits in _computed(network, picture, prepare, tile, overlap, batch_size):
+    for (rows, columns), logits in _computed(network, picture, prepare, **tiling):
         mask[rows, columns] = logits.argmax(dim=0).to(torch.uint8).numpy()
     return mask
 
@@ -246,9 +237,10 @@ def _computed(
     network: SegmentationNetwork,
     picture: npt.NDArray[Any],
     prepare: Prepare,
-    tile: int | None,
-    overlap: int | None,
-    batch_size: int,
+    *,
+    tile: int | None = None,
+    overlap: int | None = None,
+    batch_size: int = 1,
 ) -> Iterator[tuple[tuple[slice, slice], torch.Tensor]]:
     """Where each tile's kept part lies in the picture, and its logits (num_classes, h, w), float32 on the CPU."""
     if picture.ndim != 3 or 0 in picture.shape:
@@ -263,9 +255,7 @@ def _computed(
     high, wide = (_axis(network, length, tile, overlap) for length in picture.shape[:2])
     inside = overlap - network.margin
     device = next(network.parameters()).device
-    mode = network.training
-    network.eval()
-    try:
+    with evaluating(network):
         corners = list(product(high.starts(), wide.starts()))
         for number in range(0, len(corners), batch_size):
             places = corners[number : number + batch_size]
@@ -276,5 +266,3 @@ def _computed(
                 rows, columns = high.part(y), wide.part(x)
                 bottom, right = (inside + part.stop - part.start for part in (rows, columns))
                 yield (rows, columns), each[:, inside:bottom, inside:right]
-    finally:
-        network.train(mode)
