@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -50,8 +51,8 @@ class Autoencoder(AutoencodingNetwork):
         in_channels: As for `AutoencodingNetwork`, and so are `size` and `output`.
         size: See there.
         output: See there.
-        noise: Standard deviation of normal noise on the input, of a range of 1.
-        input_dropout: Probability to black out a value of the input; the others are scaled up.
+        noise: Standard deviation of normal noise on the input in training, of a range of 1.
+        input_dropout: Probability to black out a value of the input in training; the others are scaled up.
         code_components: Of the distribution of codes; see `AutoencodingNetwork`. Of a code that is a map there is none.
 
     Raises:
@@ -106,6 +107,15 @@ class Autoencoder(AutoencodingNetwork):
         return self.code_distribution.draw(count, generator)
 
 
+class Options(TypedDict, total=False):
+    """What both builders below hand on; see `Autoencoder`."""
+
+    output: Output
+    noise: float
+    input_dropout: float
+    code_components: int
+
+
 @register(
     "autoencoder",
     source="Hinton and Salakhutdinov 2006, doi:10.1126/science.1127647, supporting text",
@@ -122,11 +132,8 @@ def autoencoder(
     code_size: int = 30,
     activation: Activation = "relu",
     code_activation: Activation = "linear",
-    output: Output = "sigmoid",
     tied: bool = False,
-    noise: float = 0.0,
-    input_dropout: float = 0.0,
-    code_components: int = 1,
+    **options: Unpack[Options],
 ) -> Autoencoder:
     """A deep symmetric autoencoder of dense layers: 2,837,314 parameters for 28×28 grey pictures.
 
@@ -140,11 +147,8 @@ def autoencoder(
         code_size: Units of the code.
         activation: Of the hidden layers: relu, selu, tanh, sigmoid or linear.
         code_activation: Of the code.
-        output: `"sigmoid"`, or `"linear"`.
         tied: Whether the decoder uses the encoder's weights, transposed.
-        noise: Standard deviation of normal noise on the input, in training.
-        input_dropout: Probability to black out a value of the input, in training.
-        code_components: Normal distributions in the mixture that samples' codes are drawn from.
+        options: See `Options`.
     """
     sides = height_and_width(size)
     layers = dense_layers(
@@ -155,15 +159,7 @@ def autoencoder(
         code_activation=code_activation,
         tied=tied,
     )
-    return Autoencoder(
-        layers,
-        in_channels=in_channels,
-        size=sides,
-        output=output,
-        noise=noise,
-        input_dropout=input_dropout,
-        code_components=code_components,
-    )
+    return Autoencoder(layers, in_channels=in_channels, size=sides, **options)
 
 
 @register(
@@ -185,11 +181,8 @@ def conv_autoencoder(
     batch_norm: bool = True,
     activation: Activation = "relu",
     code_activation: Activation = "linear",
-    output: Output = "sigmoid",
     tied: bool = False,
-    noise: float = 0.0,
-    input_dropout: float = 0.0,
-    code_components: int = 1,
+    **options: Unpack[Options],
 ) -> Autoencoder:
     """A convolutional autoencoder: 595,907 parameters for 32×32 colour pictures.
 
@@ -204,11 +197,8 @@ def conv_autoencoder(
         batch_norm: Whether BatchNorm follows every convolution but the last.
         activation: As for `autoencoder`, and so are the others.
         code_activation: See there.
-        output: See there.
         tied: See there; for a strided encoder and a transposed decoder.
-        noise: See there.
-        input_dropout: See there.
-        code_components: See there.
+        options: See `Options`.
     """
     layers = convolutional_layers(
         in_channels,
@@ -223,12 +213,4 @@ def conv_autoencoder(
         tied=tied,
     )
     fixed = None if code_size is None else height_and_width(size)
-    return Autoencoder(
-        layers,
-        in_channels=in_channels,
-        size=fixed,
-        output=output,
-        noise=noise,
-        input_dropout=input_dropout,
-        code_components=code_components,
-    )
+    return Autoencoder(layers, in_channels=in_channels, size=fixed, **options)
