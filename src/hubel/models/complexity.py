@@ -7,16 +7,16 @@ and belongs to the innermost layer that runs it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from hubel.models.dry_run import dry_run, empty_image
 from hubel.models.evaluating import evaluating
 from hubel.models.network import Staged
 from hubel.models.receptive_field import Field, Span, propagate
@@ -119,14 +119,11 @@ def output_field(model: nn.Module, input_size: tuple[int, int, int]) -> Field:
 def _observe(model: nn.Module, input_size: tuple[int, int, int]) -> tuple[_Tally, Any]:
     """One forward pass without arithmetic: what was seen, and what came out."""
     tally = _Tally()
-    dtype = next((parameter.dtype for parameter in model.parameters()), None)
-    image = torch.empty(1, *input_size, device="meta", dtype=dtype)
+    image = empty_image(model, input_size)
     height, width = input_size[1:]
     tally.follow(image, (Span(0, 0, 1, height), Span(0, 0, 1, width)))
-    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-    nothing = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
-    with evaluating(model), tally.watching(model), tally:
-        output = functional_call(model, nothing, (image,))
+    with evaluating(model), tally.watching(model):
+        output = dry_run(model, image, tally)
     return tally, output
 
 
@@ -184,16 +181,12 @@ class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
     @contextmanager
     def watching(self, model: nn.Module) -> Iterator[None]:
         """Follow which module runs, and what each returns."""
-        handles = []
-        for name, module in model.named_modules():
-            self.records[name] = _Record()
-            handles.append(module.register_forward_pre_hook(partial(self.enter, name)))
-            handles.append(module.register_forward_hook(partial(self.leave, name)))
-        try:
+        with ExitStack() as hooks:
+            for name, module in model.named_modules():
+                self.records[name] = _Record()
+                hooks.enter_context(module.register_forward_pre_hook(partial(self.enter, name)))
+                hooks.enter_context(module.register_forward_hook(partial(self.leave, name)))
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
 
     def enter(self, name: str, module: nn.Module, given: Any) -> None:
         """Note that a module begins."""

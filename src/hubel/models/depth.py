@@ -9,6 +9,7 @@ counts them.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -29,17 +30,12 @@ def weight_layers(model: nn.Module, input_size: tuple[int, int, int]) -> int:
         ValueError: The network does not take this input.
     """
     tally = _Tally()
-    handles = []
-    for module in model.modules():
-        if _has_weights(module):
-            handles.append(module.register_forward_pre_hook(tally.enter))
-            handles.append(module.register_forward_hook(tally.leave))
-    try:
+    with ExitStack() as hooks:
+        for module in filter(_has_weights, model.modules()):
+            hooks.enter_context(module.register_forward_pre_hook(tally.enter))
+            hooks.enter_context(module.register_forward_hook(tally.leave))
         with torch.no_grad(), tally:
             output = model(torch.empty(1, *input_size, device="meta"))
-    finally:
-        for handle in handles:
-            handle.remove()
     return tally.depth_of([output])
 
 

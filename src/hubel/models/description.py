@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -178,15 +178,11 @@ class _Observer(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @contextmanager
     def watching(self, network: nn.Module) -> Iterator[None]:
-        handles = []
-        for module in network.modules():
-            handles.append(module.register_forward_pre_hook(self.enter))
-            handles.append(module.register_forward_hook(self.leave))
-        try:
+        with ExitStack() as hooks:
+            for module in network.modules():
+                hooks.enter_context(module.register_forward_pre_hook(self.enter))
+                hooks.enter_context(module.register_forward_hook(self.leave))
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
 
     def enter(self, module: nn.Module, given: tuple[Any, ...]) -> None:
         self.frames.append(_Frame(takes=self.frames[-1].origin(given)))

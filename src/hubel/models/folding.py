@@ -8,12 +8,14 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from hubel.models.dry_run import dry_run, empty_image
 
 Layer = TypeVar("Layer", bound=nn.Module)
 
@@ -57,19 +59,13 @@ def fold_batch_norm(network: nn.Module, input_size: Sequence[int]) -> nn.Module:
 def foldable_pairs(network: nn.Module, input_size: Sequence[int]) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
     """The convolutions and BatchNorms of a network in evaluation mode that can become one layer each."""
     watch = _Watch()
-    handles = [
-        *(module.register_forward_hook(watch.convolved) for module in _layers(network, nn.Conv2d)),
-        *(module.register_forward_pre_hook(watch.normalising) for module in _layers(network, nn.BatchNorm2d)),
-    ]
-    tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-    shapes = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
-    dtype = next(network.parameters()).dtype
-    try:
-        with torch.no_grad(), watch:
-            functional_call(network, shapes, (torch.empty(1, *input_size, device="meta", dtype=dtype),))
-    finally:
-        for handle in handles:
-            handle.remove()
+    with ExitStack() as hooks:
+        for convolution in _layers(network, nn.Conv2d):
+            hooks.enter_context(convolution.register_forward_hook(watch.convolved))
+        for norm in _layers(network, nn.BatchNorm2d):
+            hooks.enter_context(norm.register_forward_pre_hook(watch.normalising))
+        with torch.no_grad():
+            dry_run(network, empty_image(network, input_size), watch)
     return [
         (convolution, norm)
         for convolution, norm in watch.pairs()

@@ -28,10 +28,10 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional as F
 
 from hubel.models.complexity import output_field
+from hubel.models.dry_run import dry_run, empty_image
 from hubel.models.network import ClassificationNetwork
 from hubel.models.receptive_field import Field
 from hubel.nn import LocalResponseNorm, SideBySide
@@ -199,12 +199,8 @@ def _check_reach(network: ClassificationNetwork, window: Size) -> None:
 
 def _map_size(network: ClassificationNetwork, window: Size) -> Size:
     """Height and width of the last map, without arithmetic."""
-    tensors = {**dict(network.stages.named_parameters()), **dict(network.stages.named_buffers())}
-    shapes = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
-    dtype = next(network.parameters()).dtype
     with torch.no_grad():
-        image = torch.empty(1, network.in_channels, *window, device="meta", dtype=dtype)
-        map_ = functional_call(network.stages, shapes, (image,))
+        map_ = dry_run(network.stages, empty_image(network, (network.in_channels, *window)))
     if map_.ndim != 4 or map_.shape[1] != network.out_channels[-1]:  # tokens, or a map with its channels last
         raise ValueError(f"the last stage gives {tuple(map_.shape)}: expected a map (N, C, H, W) to slide a head over")
     return int(map_.shape[2]), int(map_.shape[3])

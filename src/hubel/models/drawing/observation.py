@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from hubel.models.dry_run import dry_run, empty_image
 from hubel.models.evaluating import evaluating
 from hubel.models.network import ClassificationNetwork
 
@@ -68,13 +68,11 @@ def observe(network: nn.Module, input_size: tuple[int, int, int]) -> Flow:
         ValueError, RuntimeError: The network does not take this input.
     """
     watch = _Watch()
-    image = torch.empty(1, *input_size, device="meta")
+    image = empty_image(network, input_size)
     watch.came_from(Operation(IMAGE, "image", (), input_size), [image])
     everything = _Everything(network)
-    tensors = {**dict(everything.named_parameters()), **dict(everything.named_buffers())}
-    nothing = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
-    with torch.no_grad(), evaluating(everything), watch.watching(network), watch:
-        output = functional_call(everything, nothing, (image,))
+    with torch.no_grad(), evaluating(everything), watch.watching(network):
+        output = dry_run(everything, image, watch)
     first = next(iter(_tensors_in([output])), None)
     if first is None or id(first) not in watch.producers:
         raise ValueError("the network's output does not depend on the image")
@@ -156,15 +154,11 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     @contextmanager
     def watching(self, model: nn.Module) -> Iterator[None]:
         """Follow which module runs, and what each takes and returns."""
-        handles = []
-        for name, module in model.named_modules():
-            handles.append(module.register_forward_pre_hook(partial(self.enter, name)))
-            handles.append(module.register_forward_hook(partial(self.leave, name)))
-        try:
+        with ExitStack() as hooks:
+            for name, module in model.named_modules():
+                hooks.enter_context(module.register_forward_pre_hook(partial(self.enter, name)))
+                hooks.enter_context(module.register_forward_hook(partial(self.leave, name)))
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
 
     def enter(self, path: str, module: nn.Module, given: Any) -> None:
         """Note that a module begins, and where its input comes from before it can be changed in place."""
