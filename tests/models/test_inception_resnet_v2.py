@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from hubel.errors import ConfigError
 from hubel.models import build_model
 from hubel.models.classification.inception_resnet_v2 import ScaledResidual, inception_resnet_b, inception_resnet_c
-from hubel.models.classification.inception_v4 import convolution
+from hubel.nn import normalized_convolution as convolution
 from hubel.weights.names import namings
 from hubel.weights.names.inception_v4 import timm_inception_resnet_v2
 

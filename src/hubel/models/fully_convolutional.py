@@ -34,7 +34,7 @@ from hubel.models.complexity import output_field
 from hubel.models.dry_run import dry_run, empty_image
 from hubel.models.network import ClassificationNetwork
 from hubel.models.receptive_field import Field
-from hubel.nn import LocalResponseNorm, SideBySide
+from hubel.nn import Concatenation, LocalResponseNorm
 
 Size = tuple[int, int]
 
@@ -208,8 +208,8 @@ def _map_size(network: ClassificationNetwork, window: Size) -> Size:
 
 def _on_any_map(head: nn.Module, map_: Size) -> nn.Module:
     """A head for maps of this size as one for maps of any size."""
-    if isinstance(head, SideBySide):
-        return SideBySide({name: _on_any_map(part, map_) for name, part in head.named_children()})
+    if isinstance(head, Concatenation):
+        return Concatenation(**{name: _on_any_map(part, map_) for name, part in head.named_children()})
     converted = _as_convolutions(head, map_)
     return SlidHead(head, map_) if converted is None else converted
 

@@ -6,7 +6,8 @@ from hubel.nn.arithmetic import (
     output_size,
     transposed_output_size,
 )
-from hubel.nn.heads import SideBySide, pooled_linear_head
+from hubel.nn.heads import pooled_linear_head
+from hubel.nn.inception import Concatenation, normalized_convolution
 from hubel.nn.initialisation import kaiming_normal_convolutions
 from hubel.nn.mlpconv import mlpconv
 from hubel.nn.noise import GaussianNoise
@@ -15,15 +16,16 @@ from hubel.nn.separable import DepthwiseSeparableConv2d
 from hubel.nn.upsampling import bilinear_upsampling
 
 __all__ = [
+    "Concatenation",
     "DepthwiseSeparableConv2d",
     "GaussianNoise",
     "LocalResponseNorm",
-    "SideBySide",
     "bilinear_upsampling",
     "convolution_parameters",
     "dense_parameters",
     "kaiming_normal_convolutions",
     "mlpconv",
+    "normalized_convolution",
     "output_size",
     "pooled_linear_head",
     "transposed_output_size",

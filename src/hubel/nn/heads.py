@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 
 def pooled_linear_head(channels: int, num_classes: int) -> nn.Sequential:
@@ -26,20 +24,3 @@ def pooled_linear_head(channels: int, num_classes: int) -> nn.Sequential:
         ("out", nn.Linear(channels, num_classes)),
     ]
     return nn.Sequential(OrderedDict(layers))
-
-
-class SideBySide(nn.Module):
-    """Heads that take the same map; their outputs lie side by side.
-
-    Args:
-        heads: By name, each from a map (N, C, H, W) to (N, outputs), or to (N, outputs, H_out, W_out).
-    """
-
-    def __init__(self, heads: Mapping[str, nn.Module]) -> None:
-        super().__init__()
-        for name, head in heads.items():
-            self.add_module(name, head)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, the sum of all outputs), in the order of the heads."""
-        return torch.cat([head(x) for head in self.children()], dim=1)

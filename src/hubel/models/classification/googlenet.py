@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import register
-from hubel.nn import LocalResponseNorm
+from hubel.nn import LocalResponseNorm, normalized_convolution
 
 SOURCE = "Szegedy et al. 2014, arXiv:1409.4842, table 1"
 
@@ -88,17 +88,6 @@ def biased_convolution(in_channels: int, out_channels: int, kernel_size: int, st
     """A convolution with bias, and ReLU: the paper's."""
     layers: list[tuple[str, nn.Module]] = [
         ("conv", nn.Conv2d(in_channels, out_channels, kernel_size, stride=stride, padding=kernel_size // 2)),
-        ("relu", nn.ReLU(inplace=True)),
-    ]
-    return nn.Sequential(OrderedDict(layers))
-
-
-def normalized_convolution(in_channels: int, out_channels: int, kernel_size: int, stride: int = 1) -> nn.Sequential:
-    """A convolution without bias, BatchNorm and ReLU: torchvision's."""
-    padding = kernel_size // 2
-    layers: list[tuple[str, nn.Module]] = [
-        ("conv", nn.Conv2d(in_channels, out_channels, kernel_size, stride=stride, padding=padding, bias=False)),
-        ("norm", nn.BatchNorm2d(out_channels, eps=0.001)),
         ("relu", nn.ReLU(inplace=True)),
     ]
     return nn.Sequential(OrderedDict(layers))

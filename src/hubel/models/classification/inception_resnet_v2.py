@@ -44,16 +44,17 @@ from torch.nn import functional as F
 
 from hubel.models.classification import inception_v4
 from hubel.models.classification.inception_v4 import (
-    Concatenation,
     blocks,
     classifier,
-    convolution,
+    concatenation,
     halving_pool,
     pooled_convolution,
     reduction_a,
 )
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import register
+from hubel.nn import Concatenation
+from hubel.nn import normalized_convolution as convolution
 
 Layout = Literal["released", "paper"]
 
@@ -87,7 +88,7 @@ class ScaledResidual(nn.Module):
 
 def released_stem(in_channels: int) -> nn.Sequential:
     """From the image to (N, 320, 35, 35): the stem of Inception-v3 and a first inception module."""
-    first_module = Concatenation(
+    first_module = concatenation(
         convolution(192, 96, 1),
         nn.Sequential(convolution(192, 48, 1), convolution(48, 64, 5)),
         nn.Sequential(convolution(192, 64, 1), convolution(64, 96, 3), convolution(96, 96, 3)),
@@ -108,7 +109,7 @@ def released_stem(in_channels: int) -> nn.Sequential:
 
 def inception_resnet_a(channels: int) -> ScaledResidual:
     """(N, channels, H, W) to the same shape (figure 16)."""
-    branches = Concatenation(
+    branches = concatenation(
         convolution(channels, 32, 1),
         nn.Sequential(convolution(channels, 32, 1), convolution(32, 32, 3)),
         nn.Sequential(convolution(channels, 32, 1), convolution(32, 48, 3), convolution(48, 64, 3)),
@@ -118,7 +119,7 @@ def inception_resnet_a(channels: int) -> ScaledResidual:
 
 def inception_resnet_b(channels: int) -> ScaledResidual:
     """(N, channels, H, W) to the same shape (figure 17)."""
-    branches = Concatenation(
+    branches = concatenation(
         convolution(channels, 192, 1),
         nn.Sequential(convolution(channels, 128, 1), convolution(128, 160, (1, 7)), convolution(160, 192, (7, 1))),
     )
@@ -127,7 +128,7 @@ def inception_resnet_b(channels: int) -> ScaledResidual:
 
 def reduction_b(in_channels: int) -> Concatenation:
     """(N, C_in, H, W) to (N, 992 + C_in, (H - 1) / 2, (W - 1) / 2) (figure 18)."""
-    return Concatenation(
+    return concatenation(
         nn.Sequential(convolution(in_channels, 256, 1), convolution(256, 384, 3, stride=2, valid=True)),
         nn.Sequential(convolution(in_channels, 256, 1), convolution(256, 288, 3, stride=2, valid=True)),
         nn.Sequential(
@@ -139,7 +140,7 @@ def reduction_b(in_channels: int) -> Concatenation:
 
 def inception_resnet_c(channels: int, *, scale: float = 0.20, relu: bool = True) -> ScaledResidual:
     """(N, channels, H, W) to the same shape (figure 19)."""
-    branches = Concatenation(
+    branches = concatenation(
         convolution(channels, 192, 1),
         nn.Sequential(convolution(channels, 192, 1), convolution(192, 224, (1, 3)), convolution(224, 256, (3, 1))),
     )

@@ -31,43 +31,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import register
+from hubel.nn import Concatenation
+from hubel.nn import normalized_convolution as convolution
 
 SOURCE = "Szegedy et al. 2015, arXiv:1512.00567, table 1"
-
-KernelSize = int | tuple[int, int]
-
-
-def convolution(
-    in_channels: int, out_channels: int, kernel_size: KernelSize, *, stride: int = 1, valid: bool = False
-) -> nn.Sequential:
-    """A convolution without bias, BatchNorm and ReLU; padded to keep the size, or valid."""
-    height, width = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
-    padding = (0, 0) if valid else (height // 2, width // 2)
-    layers: list[tuple[str, nn.Module]] = [
-        ("conv", nn.Conv2d(in_channels, out_channels, (height, width), stride=stride, padding=padding, bias=False)),
-        ("norm", nn.BatchNorm2d(out_channels, eps=0.001)),
-        ("relu", nn.ReLU(inplace=True)),
-    ]
-    return nn.Sequential(OrderedDict(layers))
-
-
-class Concatenation(nn.Module):
-    """Branches side by side, by name; their maps are concatenated in order."""
-
-    def __init__(self, **branches: nn.Module) -> None:
-        super().__init__()
-        for name, branch in branches.items():
-            self.add_module(name, branch)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C_in, H, W) to (N, the sum of the branches' channels, H', W')."""
-        return torch.cat([branch(x) for branch in self.children()], dim=1)
 
 
 def pool_projection(in_channels: int, out_channels: int) -> nn.Sequential:

@@ -31,50 +31,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import register
+from hubel.nn import Concatenation
+from hubel.nn import normalized_convolution as convolution
 
 
-def convolution(
-    in_channels: int, out_channels: int, kernel: int | tuple[int, int], *, stride: int = 1, valid: bool = False
-) -> nn.Sequential:
-    """A convolution without bias, BatchNorm and ReLU: the box "Conv" of the figures.
-
-    Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
-        kernel: Its side, or height and width.
-        stride: Of the convolution.
-        valid: Without padding ("V"); else the map keeps its size.
-    """
-    height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
-    padding = (0, 0) if valid else (height // 2, width // 2)
-    layers: list[tuple[str, nn.Module]] = [
-        ("conv", nn.Conv2d(in_channels, out_channels, (height, width), stride=stride, padding=padding, bias=False)),
-        ("norm", nn.BatchNorm2d(out_channels, eps=0.001)),
-        ("relu", nn.ReLU(inplace=True)),
-    ]
-    return nn.Sequential(OrderedDict(layers))
-
-
-class Concatenation(nn.Module):
-    """Branches that see the same map, and whose maps become one: the box "Filter concat" and all below it.
-
-    Args:
-        branches: In the order of the channels of the result; they are named `branch1` and on.
-    """
-
-    def __init__(self, *branches: nn.Module) -> None:
-        super().__init__()
-        for number, branch in enumerate(branches, start=1):
-            self.add_module(f"branch{number}", branch)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C_in, H, W) to (N, sum of the branches' C_out, H_out, W_out)."""
-        return torch.cat([branch(x) for branch in self.children()], dim=1)
+def concatenation(*branches: nn.Module) -> Concatenation:
+    """Branches of the same map, named `branch1` and on: the box "Filter concat" and all below it."""
+    return Concatenation(**{f"branch{number}": branch for number, branch in enumerate(branches, start=1)})
 
 
 def halving_pool() -> nn.MaxPool2d:
@@ -95,10 +62,10 @@ def stem(in_channels: int) -> nn.Sequential:
         ("conv1", convolution(in_channels, 32, 3, stride=2, valid=True)),  # (N, 32, 149, 149)
         ("conv2", convolution(32, 32, 3, valid=True)),  # (N, 32, 147, 147)
         ("conv3", convolution(32, 64, 3)),  # (N, 64, 147, 147)
-        ("concat1", Concatenation(halving_pool(), convolution(64, 96, 3, stride=2, valid=True))),  # (N, 160, 73, 73)
+        ("concat1", concatenation(halving_pool(), convolution(64, 96, 3, stride=2, valid=True))),  # (N, 160, 73, 73)
         (
             "concat2",  # (N, 192, 71, 71)
-            Concatenation(
+            concatenation(
                 nn.Sequential(convolution(160, 64, 1), convolution(64, 96, 3, valid=True)),
                 nn.Sequential(
                     convolution(160, 64, 1),
@@ -108,14 +75,14 @@ def stem(in_channels: int) -> nn.Sequential:
                 ),
             ),
         ),
-        ("concat3", Concatenation(convolution(192, 192, 3, stride=2, valid=True), halving_pool())),  # (N, 384, 35, 35)
+        ("concat3", concatenation(convolution(192, 192, 3, stride=2, valid=True), halving_pool())),  # (N, 384, 35, 35)
     ]
     return nn.Sequential(OrderedDict(layers))
 
 
 def inception_a() -> Concatenation:
     """(N, 384, H, W) to the same shape (figure 4)."""
-    return Concatenation(
+    return concatenation(
         convolution(384, 96, 1),
         nn.Sequential(convolution(384, 64, 1), convolution(64, 96, 3)),
         nn.Sequential(convolution(384, 64, 1), convolution(64, 96, 3), convolution(96, 96, 3)),
@@ -125,7 +92,7 @@ def inception_a() -> Concatenation:
 
 def reduction_a(in_channels: int, k: int, l: int, m: int, n: int) -> Concatenation:  # noqa: E741
     """(N, C_in, H, W) to (N, n + m + C_in, (H - 1) / 2, (W - 1) / 2) (figure 7; k, l, m and n as in table 1)."""
-    return Concatenation(
+    return concatenation(
         convolution(in_channels, n, 3, stride=2, valid=True),
         nn.Sequential(convolution(in_channels, k, 1), convolution(k, l, 3), convolution(l, m, 3, stride=2, valid=True)),
         halving_pool(),
@@ -134,7 +101,7 @@ def reduction_a(in_channels: int, k: int, l: int, m: int, n: int) -> Concatenati
 
 def inception_b() -> Concatenation:
     """(N, 1024, H, W) to the same shape (figure 5)."""
-    return Concatenation(
+    return concatenation(
         convolution(1024, 384, 1),
         nn.Sequential(convolution(1024, 192, 1), convolution(192, 224, (1, 7)), convolution(224, 256, (7, 1))),
         nn.Sequential(
@@ -150,7 +117,7 @@ def inception_b() -> Concatenation:
 
 def reduction_b() -> Concatenation:
     """(N, 1024, H, W) to (N, 1536, (H - 1) / 2, (W - 1) / 2) (figure 8)."""
-    return Concatenation(
+    return concatenation(
         nn.Sequential(convolution(1024, 192, 1), convolution(192, 192, 3, stride=2, valid=True)),
         nn.Sequential(
             convolution(1024, 256, 1),
@@ -164,17 +131,17 @@ def reduction_b() -> Concatenation:
 
 def inception_c() -> Concatenation:
     """(N, 1536, H, W) to the same shape (figure 6)."""
-    return Concatenation(
+    return concatenation(
         convolution(1536, 256, 1),
         nn.Sequential(
             convolution(1536, 384, 1),
-            Concatenation(convolution(384, 256, (1, 3)), convolution(384, 256, (3, 1))),
+            concatenation(convolution(384, 256, (1, 3)), convolution(384, 256, (3, 1))),
         ),
         nn.Sequential(
             convolution(1536, 384, 1),
             convolution(384, 448, (3, 1)),
             convolution(448, 512, (1, 3)),
-            Concatenation(convolution(512, 256, (1, 3)), convolution(512, 256, (3, 1))),
+            concatenation(convolution(512, 256, (1, 3)), convolution(512, 256, (3, 1))),
         ),
         pooled_convolution(1536, 256),
     )

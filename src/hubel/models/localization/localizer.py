@@ -27,7 +27,7 @@ from torch import nn
 
 from hubel.models.network import ClassificationNetwork, replace_last_layer
 from hubel.models.registry import build_model, register_family
-from hubel.nn import SideBySide
+from hubel.nn import Concatenation
 
 BOX_CHANNELS = 64
 BOX_PLACES = 7
@@ -69,9 +69,7 @@ class LocalizationNetwork(ClassificationNetwork):
     def __init__(self, network: ClassificationNetwork, *, objectness: bool = False) -> None:
         super().__init__(
             dict(network.stages.named_children()),
-            SideBySide(
-                OrderedDict(classes=network.head, box=box_head(network.out_channels[-1], 5 if objectness else 4))
-            ),
+            Concatenation(classes=network.head, box=box_head(network.out_channels[-1], 5 if objectness else 4)),
             in_channels=network.in_channels,
             strides=network.strides,
             out_channels=network.out_channels,
