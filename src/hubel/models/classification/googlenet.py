@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import register
-from hubel.nn import LocalResponseNorm, normalized_convolution
+from hubel.nn import LocalResponseNorm, normalized_convolution, pooled_linear_head
 
 SOURCE = "Szegedy et al. 2014, arXiv:1409.4842, table 1"
 
@@ -196,17 +196,6 @@ def inception_stages(convolution: Convolution, kernel_size: int, last_pool: int)
     return stages
 
 
-def classifier(num_classes: int, dropout: float) -> nn.Sequential:
-    """The head: from a map (N, 1024, H, W) of any size to logits (N, num_classes)."""
-    layers: list[tuple[str, nn.Module]] = [
-        ("pool", nn.AdaptiveAvgPool2d(1)),
-        ("flatten", nn.Flatten(1)),
-        ("dropout", nn.Dropout(dropout)),
-        ("out", nn.Linear(1024, num_classes)),
-    ]
-    return nn.Sequential(OrderedDict(layers))
-
-
 def auxiliary_classifiers(
     num_classes: int, convolution: Convolution, pool: Callable[[], nn.Module], dropout: float
 ) -> dict[str, nn.Module]:
@@ -255,7 +244,7 @@ class GoogLeNet(ClassificationNetwork):
         heads = auxiliary_classifiers(num_classes, biased_convolution, auxiliary_pool, aux_dropout) if aux_heads else {}
         super().__init__(
             stem(in_channels, biased_convolution, norms) | inception_stages(biased_convolution, 5, 3),
-            classifier(num_classes, dropout),
+            pooled_linear_head(1024, num_classes, dropout=dropout),
             in_channels=in_channels,
             strides=STRIDES,
             out_channels=OUT_CHANNELS,
@@ -305,7 +294,7 @@ class BatchNormGoogLeNet(ClassificationNetwork):
         heads = auxiliary_classifiers(num_classes, normalized_convolution, pool, aux_dropout) if aux_heads else {}
         super().__init__(
             stem(in_channels, normalized_convolution, norms) | inception_stages(normalized_convolution, 3, 2),
-            classifier(num_classes, dropout),
+            pooled_linear_head(1024, num_classes, dropout=dropout),
             in_channels=in_channels,
             strides=STRIDES,
             out_channels=OUT_CHANNELS,

@@ -45,7 +45,6 @@ from torch.nn import functional as F
 from hubel.models.classification import inception_v4
 from hubel.models.classification.inception_v4 import (
     blocks,
-    classifier,
     concatenation,
     halving_pool,
     pooled_convolution,
@@ -53,7 +52,7 @@ from hubel.models.classification.inception_v4 import (
 )
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import register
-from hubel.nn import Concatenation
+from hubel.nn import Concatenation, pooled_linear_head
 from hubel.nn import normalized_convolution as convolution
 
 Layout = Literal["released", "paper"]
@@ -184,7 +183,7 @@ class InceptionResNetV2(ClassificationNetwork):
             out_channels.append(1536)
         super().__init__(
             stages,
-            classifier(out_channels[-1], num_classes, dropout),
+            pooled_linear_head(out_channels[-1], num_classes, dropout=dropout),
             in_channels=in_channels,
             strides=strides,
             out_channels=out_channels,

@@ -36,7 +36,7 @@ from torch.nn import functional as F
 
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import register
-from hubel.nn import Concatenation
+from hubel.nn import Concatenation, pooled_linear_head
 from hubel.nn import normalized_convolution as convolution
 
 SOURCE = "Szegedy et al. 2015, arXiv:1512.00567, table 1"
@@ -167,15 +167,9 @@ class InceptionV3(ClassificationNetwork):
             "mixed7b": module_of_figure_7(1280),  # (N, 2048, 8, 8)
             "mixed7c": module_of_figure_7(2048),
         }
-        head: list[tuple[str, nn.Module]] = [
-            ("pool", nn.AdaptiveAvgPool2d(1)),
-            ("flatten", nn.Flatten(1)),
-            ("dropout", nn.Dropout(dropout)),
-            ("out", nn.Linear(2048, num_classes)),
-        ]
         super().__init__(
             stages,
-            nn.Sequential(OrderedDict(head)),
+            pooled_linear_head(2048, num_classes, dropout=dropout),
             in_channels=in_channels,
             strides=(2, 2, 2, 4, 4, 8, 8, 8, 16, 16, 16, 16, 16, 32, 32, 32),
             out_channels=(32, 32, 64, 80, 192, 256, 288, 288, 768, 768, 768, 768, 768, 1280, 2048, 2048),

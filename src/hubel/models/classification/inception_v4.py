@@ -35,7 +35,7 @@ from torch import nn
 
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import register
-from hubel.nn import Concatenation
+from hubel.nn import Concatenation, pooled_linear_head
 from hubel.nn import normalized_convolution as convolution
 
 
@@ -152,23 +152,6 @@ def blocks(*modules: nn.Module) -> nn.Sequential:
     return nn.Sequential(OrderedDict((f"block{number}", module) for number, module in enumerate(modules, start=1)))
 
 
-def classifier(in_channels: int, num_classes: int, dropout: float) -> nn.Sequential:
-    """Global average pooling, dropout and a linear layer (figures 9 and 15).
-
-    Raises:
-        ValueError: `dropout` is no probability below 1.
-    """
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout is {dropout}: expected at least 0 and less than 1")
-    layers: list[tuple[str, nn.Module]] = [
-        ("pool", nn.AdaptiveAvgPool2d(1)),
-        ("flatten", nn.Flatten(1)),
-        ("dropout", nn.Dropout(dropout)),
-        ("out", nn.Linear(in_channels, num_classes)),
-    ]
-    return nn.Sequential(OrderedDict(layers))
-
-
 class InceptionV4(ClassificationNetwork):
     """The network of figure 9.
 
@@ -191,7 +174,7 @@ class InceptionV4(ClassificationNetwork):
                 "reduction_b": reduction_b(),
                 "inception_c": blocks(*(inception_c() for _ in range(3))),
             },
-            classifier(1536, num_classes, dropout),
+            pooled_linear_head(1536, num_classes, dropout=dropout),
             in_channels=in_channels,
             strides=(8, 8, 16, 16, 32, 32),
             out_channels=(384, 384, 1024, 1024, 1536, 1536),

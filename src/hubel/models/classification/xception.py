@@ -37,6 +37,7 @@ from torch import Tensor, nn
 
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import register
+from hubel.nn import pooled_linear_head
 
 
 class SeparableConv(nn.Module):
@@ -137,17 +138,9 @@ class Xception(ClassificationNetwork):
     """
 
     def __init__(self, *, num_classes: int = 1000, in_channels: int = 3, dropout: float = 0.5) -> None:
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout is {dropout}: expected at least 0 and less than 1")
         middle: OrderedDict[str, nn.Module] = OrderedDict()
         for number in range(1, 9):
             middle[f"block{number}"] = Block(728, (728, 728, 728), halve=False)
-        head: list[tuple[str, nn.Module]] = [
-            ("pool", nn.AdaptiveAvgPool2d(1)),
-            ("flatten", nn.Flatten(1)),
-            ("dropout", nn.Dropout(dropout)),
-            ("out", nn.Linear(2048, num_classes)),
-        ]
         super().__init__(
             {
                 "entry_conv": entry_convolutions(in_channels),
@@ -158,7 +151,7 @@ class Xception(ClassificationNetwork):
                 "exit_block": Block(728, (728, 1024)),
                 "exit_conv": exit_convolutions(),
             },
-            nn.Sequential(OrderedDict(head)),
+            pooled_linear_head(2048, num_classes, dropout=dropout),
             in_channels=in_channels,
             strides=(2, 4, 8, 16, 16, 32, 32),
             out_channels=(64, 128, 256, 728, 728, 1024, 2048),
