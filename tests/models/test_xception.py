@@ -11,9 +11,10 @@ from tests.models.parity import assert_equal_networks
 from torch import nn
 
 from hubel.models import build_model
-from hubel.models.classification.xception import Block, SeparableConv
+from hubel.models.classification.xception import Block, separable_convolution
 from hubel.models.complexity import complexity
 from hubel.models.depth import weight_layers
+from hubel.nn import DepthwiseSeparableConv2d
 from hubel.weights.names.xception import timm_xception
 
 
@@ -27,7 +28,7 @@ def test_equal_to_timm():
 @pytest.mark.parametrize(("before", "after"), [(64, 128), (728, 728), (3, 32), (16, 1), (1, 1), (5, 2)])
 def test_a_separable_convolution_costs_one_over_channels_plus_one_over_window(before: int, after: int):
     """So it saves much where there are many channels, and nothing where there is one."""
-    separable = complexity(SeparableConv(before, after), (before, 10, 12))
+    separable = complexity(separable_convolution(before, after), (before, 10, 12))
     plain = complexity(nn.Conv2d(before, after, 3, padding=1, bias=False), (before, 10, 12))
     ratio = Fraction(1, after) + Fraction(1, 9)
     assert Fraction(separable.macs, plain.macs) == ratio
@@ -38,13 +39,13 @@ def test_a_separable_convolution_costs_one_over_channels_plus_one_over_window(be
 def test_nothing_lies_between_the_steps_of_a_separable_convolution():
     """A composition of linear maps is linear; with BatchNorm's shift or an activation it would not be."""
     torch.manual_seed(0)
-    layer = SeparableConv(4, 6).double()
+    layer = separable_convolution(4, 6).double()
     x, y = torch.randn(2, 2, 4, 5, 5, dtype=torch.float64)
     torch.testing.assert_close(layer(2 * x - 3 * y), 2 * layer(x) - 3 * layer(y), rtol=0, atol=1e-12)
 
 
 def test_each_channel_is_filtered_by_itself_before_channels_mix():
-    layer = SeparableConv(3, 5)
+    layer = separable_convolution(3, 5)
     x = torch.randn(1, 3, 6, 6)
     changed = x.clone()
     changed[:, 1] += 1
@@ -59,7 +60,7 @@ def test_flows_have_the_blocks_of_the_figure():
     assert len(blocks) == 3 + 8 + 1
     identities = [name for name, block in blocks.items() if isinstance(block.shortcut, nn.Identity)]
     assert identities == [f"stages.middle.block{number}" for number in range(1, 9)]
-    assert sum(isinstance(module, SeparableConv) for module in network.modules()) == 2 * 4 + 3 * 8 + 2
+    assert sum(isinstance(module, DepthwiseSeparableConv2d) for module in network.modules()) == 2 * 4 + 3 * 8 + 2
     assert weight_layers(network.eval(), (3, 299, 299)) == 36 + 1  # section 3: 36 convolutional layers; the last linear
 
 
