@@ -13,6 +13,7 @@ from hubel.data.archives import ARCHIVE_EXTENSIONS, OTHER_ARCHIVES, is_archive_n
 from hubel.data.class_folders import class_folders_in, wrapping
 from hubel.data.labels import Labelling
 from hubel.data.listing import (
+    CSV_EXTENSIONS,
     EXPECTED,
     PARQUET_EXTENSIONS,
     TABLE_EXTENSIONS,
@@ -80,7 +81,7 @@ def find_source(
         if holds_pictures(path):
             return read_hugging_face(path, [path], tell, labelling)
     if is_table_name(path.name):
-        if path.suffix.lower() == ".csv" and (boxes := _boxes_in(path)) is not None:
+        if path.suffix.lower() in CSV_EXTENSIONS and (boxes := _boxes_in(path)) is not None:
             return boxes
         return _listed(path, tell, labelling)
     if path.name.lower().endswith(OTHER_ARCHIVES):
@@ -200,7 +201,7 @@ def _may_be_annotated(listing: Listing) -> bool:
     """Whether there is anything beside images that may tell what is in them, or a folder called as those of masks."""
     from hubel.data.annotated_layouts.folder_names import MASKS
 
-    tables = any(name.lower().endswith(".csv") for name in listing.tables)
+    tables = any(name.lower().endswith(tuple(CSV_EXTENSIONS)) for name in listing.tables)
     return (
         bool(listing.documents) or tables or any(name.rpartition("/")[2].lower() in MASKS for name in listing.folders)
     )

@@ -19,6 +19,7 @@ _DELIMITERS = ",;\t"
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # all but tabs and line breaks
 _SPREADSHEET_HINT = "sep="  # the first line of some spreadsheets' CSV names the delimiter
+_BEGINNING = 2**12  # bytes, in which the columns are named
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,14 @@ def read_csv(path: Path, content: bytes, known: frozenset[str]) -> Table:
     except csv.Error as error:
         raise DataError(f"cannot read {path}: line {reader.line_num + offset} is no CSV ({error})") from error
     return Table(path, columns, lines, decimal_comma=delimiter == ";", notes=notes)
+
+
+def columns_in(content: bytes) -> frozenset[str]:
+    """The names of the columns of a CSV file, in lower case, whatever parts them; nothing else is read."""
+    text = content[:_BEGINNING].decode(_BYTE_ORDER_MARKS.get(content[:2], "utf-8-sig"), errors="replace")
+    first, _, rest = text.partition("\n")
+    named = rest.partition("\n")[0] if first.lower().startswith(_SPREADSHEET_HINT) else first
+    return frozenset[str]().union(*(_header(named, mark) for mark in _DELIMITERS))
 
 
 def _decoded(path: Path, content: bytes) -> tuple[str, tuple[str, ...]]:

@@ -242,6 +242,50 @@ def test_pictures_without_objects_are_good_data(tmp_path: Path) -> None:
     assert len(labels) == 5
 
 
+def test_pictures_without_objects_may_come_first(tmp_path: Path) -> None:
+    root = write_yolo(tmp_path, {"train": 30, "val": 3}, data_yaml=False)
+    for path in sorted((root / "labels" / "train").iterdir())[:25]:
+        path.write_text("")
+    source = find_source(root)
+    assert source.labelling == "boxes"
+    assert [len(entry.label.boxes) > 0 for entry in source.splits["train"]] == [False] * 25 + [True] * 5
+
+
+def test_labels_that_are_no_text_are_named_and_their_picture_left_out(tmp_path: Path) -> None:
+    root = write_yolo(tmp_path, {"train": 5, "val": 3})
+    (root / "labels" / "train" / "0001.txt").write_bytes("0 0.5 0.5 0.1 0.1 café".encode("latin-1"))
+    splits = open_splits(root)
+    assert len(splits.train) == 4
+    (left_out,) = splits.excluded
+    assert left_out.sample.name == "images/train/0001.png"
+    assert left_out.reason.startswith("its labels labels/train/0001.txt cannot be read ('utf-8' codec can't decode")
+
+
+def test_class_folders_with_captions_in_any_encoding_stay_what_they_are(class_folders: Callable[..., Path]) -> None:
+    root = class_folders(cat=3, dog=3)
+    for picture in list(root.rglob("*.png")):
+        picture.with_suffix(".txt").write_bytes("une photo d'un café".encode("latin-1"))
+    assert find_source(root).labelling == "class"
+
+
+@pytest.mark.parametrize("first", ["images", "annotations"])
+def test_a_list_of_coco_may_be_longer_than_what_is_looked_at(tmp_path: Path, first: str) -> None:
+    file = write_coco(tmp_path, 3) / "annotations" / "instances.json"
+    content = json.loads(file.read_text())
+    for entry in content[first]:
+        entry["note"] = 70_000 * "x"
+    file.write_text(json.dumps({first: content.pop(first), **content}))
+    assert find_source(tmp_path).classes == CLASSES
+
+
+def test_tables_of_boxes_parted_by_tabs(tmp_path: Path) -> None:
+    table = write_csv(tmp_path, COUNTS) / "boxes.csv"
+    expected = open_splits(tmp_path).train
+    table.with_suffix(".tsv").write_text(table.read_text().replace(",", "\t"), encoding="utf-16")
+    table.unlink()
+    assert open_splits(tmp_path).train == open_splits(tmp_path / "boxes.tsv").train == expected
+
+
 def test_annotations_that_change_change_the_fingerprint(tmp_path: Path) -> None:
     root = write_voc(tmp_path / "boxes", COUNTS)
     before = open_splits(root)

@@ -21,6 +21,7 @@ from hubel.data.annotations import (
     read_voc,
     read_yolo,
 )
+from hubel.data.annotations.boxes_in_csv import has_boxes
 from hubel.data.annotations.upright import turned_upright
 from hubel.errors import DataError
 
@@ -82,6 +83,11 @@ class TestVOC:
             ("<annotation><object>", "no XML (no element found: line 1, column 20); left out"),
             ("", "no XML (no element found: line 1, column 0); left out"),
             ("<html></html>", "its outermost element is <html>, not <annotation>; left out"),
+            ('<?xml version="1.0" encoding="klingon"?><annotation/>', "no XML (unknown encoding: klingon); left out"),
+            (
+                '<?xml version="1.0" encoding="gb2312"?><annotation/>',
+                "no XML (multi-byte encodings are not supported); left out",
+            ),
         ],
     )
     def test_a_malformed_file_is_named_and_left_out(self, tmp_path: Path, content: str, message: str):
@@ -183,12 +189,28 @@ class TestCOCO:
                 '{"images": [], "annotations": [], "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]}',
                 "several categories named a: expected each name once",
             ),
+            (
+                '{"images":[{"id":1,"file_name":"a"},{"id":1,"file_name":"b"}],"annotations":[],"categories":[]}',
+                "several images with the id 1: expected another one for each",
+            ),
+            (
+                '{"images":[{"id":1,"file_name":"a"},{"id":2,"file_name":"a"}],"annotations":[],"categories":[]}',
+                "lists a under several ids: expected each picture once, with all its annotations",
+            ),
         ],
     )
     def test_a_malformed_file_is_an_error(self, tmp_path: Path, content: str, message: str):
         (tmp_path / "all.json").write_text(content)
         with pytest.raises(DataError, match=message):
             read_coco(tmp_path / "all.json")
+
+    def test_ids_may_be_text_and_an_entry_may_come_twice(self, tmp_path: Path):
+        categories = [{"id": "b", "name": "cat"}, {"id": 18, "name": "dog"}, {"id": 1, "name": "person"}]
+        found = self.read(
+            tmp_path, categories=[*categories, categories[0]], images=[*COCO["images"], COCO["images"][0]]
+        )
+        assert found.classes == ("person", "dog", "cat")
+        assert [len(picture.boxes) for picture in found.pictures] == [2, 0]
 
     def test_a_missing_file_is_an_error(self, tmp_path: Path):
         with pytest.raises(DataError, match=r"cannot read .*none.json: No such file"):
@@ -296,6 +318,12 @@ class TestCSV:
         found = self.read(tmp_path, "path;label;x1;y1;x2;y2\na.jpg;dog;1,5;2;3;4\n")
         assert found.pictures[0].boxes[0].box == (1.5, 2, 3, 4)
         assert found.pictures[0].size is None
+
+    @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+    def test_as_spreadsheets_save_it(self, encoding: str):
+        for text in ("sep=;\r\npath;label;X1;y1;x2;y2\r\n", '"path"\tlabel\txmin\tymin\txmax\tymax\n'):
+            assert has_boxes(text.encode(encoding))
+        assert not has_boxes("path,label\na.jpg,x1 y1 x2 y2\n".encode(encoding))
 
     def test_what_is_wrong_is_named_and_left_out(self, tmp_path: Path):
         found = self.read(

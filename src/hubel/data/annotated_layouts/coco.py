@@ -20,6 +20,7 @@ BACKGROUND = "background"
 
 _BEGINNING = 2**16  # bytes, in which a file of COCO's kind tells what it is
 _KEY = re.compile(rb'"(images|annotations|categories|info|licenses)"\s*:')
+_ENTRY = re.compile(rb'"(file_name|category_id)"\s*:')  # of a list that may be longer than the beginning
 _WORD = re.compile(r"[a-z]+")
 
 
@@ -59,7 +60,7 @@ def _is_coco(place: Place, name: str) -> bool:
     except OSError:
         return False
     keys = set(_KEY.findall(beginning))
-    return len(keys) > 1 and not keys.isdisjoint({b"images", b"annotations"})
+    return not keys.isdisjoint({b"images", b"annotations"}) and (len(keys) > 1 or _ENTRY.search(beginning) is not None)
 
 
 def _parsed(place: Place, name: str) -> COCOFile:

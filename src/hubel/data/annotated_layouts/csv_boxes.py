@@ -9,6 +9,7 @@ from hubel.data.annotated_layouts.boxes import Listed, source_with_boxes
 from hubel.data.annotated_layouts.place import Place
 from hubel.data.annotated_pictures import BoxReader
 from hubel.data.annotations.boxes_in_csv import box_table, has_boxes, parse_boxes, split_cells
+from hubel.data.listing import CSV_EXTENSIONS
 from hubel.data.sources import Source, Split, split_called
 from hubel.errors import DataError
 
@@ -21,7 +22,8 @@ def find_csv(place: Place, tell: Callable[[str], None]) -> Source | None:
     Raises:
         DataError: A file cannot be read, or there is nothing in it.
     """
-    names = [name for name in place.listing.tables if name.lower().endswith(".csv") and has_boxes(_read(place, name))]
+    tables = [name for name in place.listing.tables if name.lower().endswith(tuple(CSV_EXTENSIONS))]
+    names = [name for name in tables if has_boxes(_read(place, name))]
     return source_in_tables(place, names) if names else None
 
 

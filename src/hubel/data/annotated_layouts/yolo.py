@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from hubel.errors import DataError
 
 _NAMES = ("classes.txt", "obj.names", "classes.names", "labels.names")  # a class a line
 _NO_LABELS = frozenset({*_NAMES, "train.txt", "val.txt", "test.txt", "readme.txt", "license.txt", "notes.txt"})
+_LOOKED_AT = 20  # files of labels that are not empty, to tell them from other texts
 
 
 def find_yolo(place: Place, tell: Callable[[str], None]) -> Source | None:
@@ -41,7 +43,8 @@ def find_yolo(place: Place, tell: Callable[[str], None]) -> Source | None:
     split_of: dict[str, Split | None] = {name: _split_of(name) for name in every}
     if None in split_of.values():
         split_of = dict.fromkeys(every)
-    if not any(_looks_right(place.text(labels[_labels_stem(name)])) for name in pictures[:20]):
+    texts = (_some_text(place, labels[_labels_stem(name)]) for name in pictures)
+    if not any(map(_looks_right, islice((text for text in texts if text.strip()), _LOOKED_AT))):
         return None
     return _read(place, split_of, _listed_classes(place))
 
@@ -102,12 +105,23 @@ def _read(place: Place, split_of: Mapping[str, Split | None], classes: Sequence[
     """The pictures with the objects in their files of labels."""
     documents = set(place.listing.documents)
     headers = place.headers([name for name in split_of if name in place.images])
-    texts = {name: place.text(labels) for name in split_of if (labels := f"{_labels_stem(name)}.txt") in documents}
+    texts: dict[str, str] = {}
+    unread: dict[str, str] = {}
+    for name in split_of:
+        if (labels := f"{_labels_stem(name)}.txt") in documents:
+            try:
+                texts[name] = place.read(labels).decode("utf-8-sig")
+            except (OSError, UnicodeDecodeError) as error:
+                unread[name] = f"its labels {labels} cannot be read ({getattr(error, 'strerror', None) or error})"
     if classes is None:
         classes = _numbered(texts.values())
     reader, listed = BoxReader(classes), Listed()
     for name, split in split_of.items():
         header = headers.get(name)
+        if name in unread:
+            reader.report(str(place.where(name)), "unreadable", f"{unread[name]}; left out")
+            listed.add(name, None, split, unread[name])
+            continue
         if not isinstance(header, Header):  # missing, or damaged, which is told with the reason
             listed.add(name, AnnotatedPicture(name, None, ()), split)
             continue
@@ -130,6 +144,14 @@ def _labels_stem(picture: str) -> str:
 
 def _may_be_labels(name: str) -> bool:
     return name.lower().endswith(".txt") and posixpath.basename(name).lower() not in _NO_LABELS
+
+
+def _some_text(place: Place, name: str) -> str:
+    """A text that need not be one, as far as it can be read."""
+    try:
+        return place.read(name).decode("utf-8-sig", errors="replace")
+    except OSError:
+        return ""
 
 
 def _looks_right(text: str) -> bool:

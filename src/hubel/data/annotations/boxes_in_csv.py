@@ -7,12 +7,11 @@ is a picture without objects. `split` may name the split of each. Other columns 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from hubel.data.annotated_pictures import AnnotatedPicture, Annotations, BoxReader, LabelledBox
-from hubel.data.tables import Table, read_csv
+from hubel.data.tables import Table, columns_in, read_csv
 from hubel.errors import DataError
 
 _PATHS = ("path", "file_name", "filename", "image")
@@ -20,9 +19,6 @@ _LABELS = ("label", "class", "name")
 _CORNERS = (("x1", "xmin"), ("y1", "ymin"), ("x2", "xmax"), ("y2", "ymax"))
 _SIZE = ("width", "height")
 _KNOWN = frozenset({"split", *_PATHS, *_LABELS, *_SIZE, *(name for names in _CORNERS for name in names)})
-
-_BEGINNING = 2**12  # bytes
-_DELIMITER = re.compile(r"[,;\t]")
 
 
 def read_boxes_csv(file: Path, classes: Sequence[str] | None = None) -> Annotations:
@@ -44,9 +40,8 @@ def read_boxes_csv(file: Path, classes: Sequence[str] | None = None) -> Annotati
 
 
 def has_boxes(content: bytes) -> bool:
-    """Whether the first line of a CSV file names the columns of a box."""
-    first = content[:_BEGINNING].decode("utf-8-sig", errors="replace").partition("\n")[0]
-    columns = {name.strip().strip('"').lower() for name in _DELIMITER.split(first)}
+    """Whether the columns of a CSV file are those of a box."""
+    columns = columns_in(content)
     return all(columns & set(names) for names in _CORNERS)
 
 

@@ -6,7 +6,8 @@ T.-Y. Lin et al., Microsoft COCO, 2014, arXiv:1405.0312; cocodataset.org/#format
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ class COCOFile:
     @property
     def classes(self) -> tuple[str, ...]:
         """The names of the categories, by their ids."""
-        return tuple(self.categories[number] for number in sorted(self.categories))
+        return tuple(self.categories[number] for number in sorted(self.categories, key=_by_number))
 
     def size_of(self, image: Any) -> tuple[int, int] | None:
         """Width and height of a picture, where the file tells them."""
@@ -68,10 +69,13 @@ def parse_coco(content: bytes, file: Path) -> COCOFile:
     """
     lists = _loaded(content, file)
     categories = {each["id"]: str(each["name"]) for each in _entries(file, lists, "categories", ("id", "name"))}
-    names = list(categories.values())
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
+    if repeated := _repeated(categories.values()):
         raise DataError(f"{file} has several categories named {', '.join(repeated)}: expected each name once")
     images = {each["id"]: each for each in _entries(file, lists, "images", ("id", "file_name"))}
+    if repeated := _repeated(str(image["file_name"]) for image in images.values()):
+        raise DataError(
+            f"{file} lists {repeated[0]} under several ids: expected each picture once, with all its annotations"
+        )
     annotations: dict[Any, list[Mapping[str, Any]]] = {number: [] for number in images}
     strays = []
     for place, each in enumerate(_entries(file, lists, "annotations", ("image_id", "category_id"))):
@@ -137,7 +141,21 @@ def _entries(file: Path, content: Mapping[str, Any], part: str, needed: tuple[st
             if not isinstance(entry, dict) or not isinstance(entry.get(key), int | str):
                 raise DataError(f"{file} has no {key} in entry {place} of {part}: expected one in every entry")
     entries: list[dict[str, Any]] = content[part]
+    if "id" in needed:
+        first: dict[Any, dict[str, Any]] = {}
+        if different := [each["id"] for each in entries if first.setdefault(each["id"], each) != each]:
+            raise DataError(f"{file} has several {part} with the id {different[0]}: expected another one for each")
     return entries
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    """Those that come several times, sorted."""
+    return sorted(name for name, count in Counter(names).items() if count > 1)
+
+
+def _by_number(number: int | str) -> tuple[bool, int | str]:
+    """Sort key of ids, which may be text."""
+    return isinstance(number, str), number
 
 
 def _size(image: Mapping[str, Any]) -> tuple[int, int] | None:

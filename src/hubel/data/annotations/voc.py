@@ -48,7 +48,7 @@ def parse_voc(content: bytes, file: Path, reader: BoxReader) -> AnnotatedPicture
     """
     try:
         root = ElementTree.fromstring(content)
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # an encoding that expat has not
         reader.report(str(file), "malformed", f"no XML ({error}); left out")
         return None
     if root.tag != "annotation":
