@@ -134,3 +134,12 @@ def test_the_map_of_the_error_goes_from_black_to_white() -> None:
     assert heat[1, 0] == 255
     assert heat[1, 2] == 0
     assert heat[2].tolist() == [255, 255, 255]
+
+
+def test_models_of_grey_and_of_colour_pictures_are_not_averaged() -> None:
+    grey, colour = (
+        [Reconstructed(np.zeros((4, 4, channels), np.uint8), np.zeros((4, 4, channels), np.uint8), {})]
+        for channels in (1, 3)
+    )
+    with pytest.raises(ConfigError, match=r"inputs are of 4×4×1 and 4×4×3 values \(height, width, channels\)"):
+        ReconstructionTask(GenerativeConfig()).average([grey, colour])

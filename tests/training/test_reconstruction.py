@@ -55,6 +55,7 @@ def test_pictures_without_labels_become_a_model_that_gives_them_back(strokes: Pa
     assert "restored_psnr" not in test
     assert "elbo" not in test
     assert "gives back" in run.report.read_text()
+    assert not (run.dir / "samples").exists()
     model = hubel.load(run.bundle)
     result = model.predict(strokes / "03.png")
     assert isinstance(result, Reconstruction)
@@ -95,7 +96,11 @@ def test_a_variational_autoencoder_is_told_in_nats_and_bits(strokes: Path, tmp_p
     test = run.metrics["test"]
     assert test["elbo"] < test["importance_weighted_bound"] < 0
     assert test["bits_per_dimension"] == pytest.approx(-test["elbo"] / 256 / np.log(2), rel=1e-5)
-    assert 'alt="samples of the model"' in run.report.read_text()
+    page = run.report.read_text()
+    assert 'alt="samples of the model"' in page
+    assert 'alt="samples after epoch 1"' in page
+    with Image.open(run.dir / "samples" / "epoch-0001.png") as drawn:
+        assert drawn.size == (8 * 18 - 2, 8 * 18 - 2)
     header = (run.dir / "metrics.csv").read_text().splitlines()[0]
     assert "validation_elbo" in header
     assert "importance_weighted_bound" not in header  # of the end alone

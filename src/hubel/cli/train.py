@@ -192,6 +192,8 @@ def _print_end(run: Any, as_json: bool) -> None:
         return
     typer.echo(f"  hubel predict {run.bundle} PICTURES...")
     typer.echo(f"  hubel evaluate {run.bundle} OTHER-PICTURES")
+    if "elbo" in run.metrics.get("validation", {}):  # of a variational autoencoder
+        typer.echo(f"  hubel generate {run.bundle} --out samples.png")
 
 
 def _print_folds(run: Any) -> None:

@@ -274,7 +274,7 @@ def autoencoding(network: nn.Module) -> AutoencodingNetwork:
     if not isinstance(network, AutoencodingNetwork):
         raise ConfigError(
             f"{type(network).__name__} gives no picture back: expected an autoencoder, such as conv_autoencoder or "
-            "conv_vae (what a GAN has learnt, hubel generate shows)"
+            "conv_vae (what a GAN has learnt, hubel generate shows and hubel evaluate --extractor measures)"
         )
     return network
 
@@ -307,8 +307,11 @@ def _corrupted(network: Autoencoder, images: Tensor) -> Tensor | None:
 def _mean_of(of_models: Sequence[Reconstructed]) -> Reconstructed:
     given = of_models[0].input
     if any(each.input.shape != given.shape for each in of_models):
-        sizes = sorted({f"{each.input.shape[0]}×{each.input.shape[1]}" for each in of_models})
-        raise ConfigError(f"the models' inputs are of {' and '.join(sizes)}: expected one size to average pictures of")
+        shapes = sorted({"×".join(map(str, each.input.shape)) for each in of_models})
+        raise ConfigError(
+            f"the models' inputs are of {' and '.join(shapes)} values (height, width, channels): expected the same "
+            "to average pictures of"
+        )
     mean = np.mean([each.picture for each in of_models], axis=0)
     error = float(np.square((mean - given) / 255).mean())
     return Reconstructed(np.rint(mean).astype(np.uint8), given, {"mean_squared_error": error})

@@ -22,7 +22,6 @@ from hubel import runtime
 from hubel.config import GenerativeConfig, Phase
 from hubel.data.loading import Batch, Loader
 from hubel.data.store import PictureStore
-from hubel.inference.drawn import save_picture
 from hubel.models.evaluating import evaluating
 from hubel.models.generative import DCGAN
 from hubel.models.generative.dcgan import ADAM
@@ -36,17 +35,16 @@ from hubel.tasks.generative.adversarial import (
 )
 from hubel.tasks.generative.collapse import collapse_alarm, diversity
 from hubel.tasks.generative.diffaugment import diffaugment
-from hubel.tasks.generative.drawing import pixels_of, sheet
+from hubel.tasks.generative.drawing import pixels_of
 from hubel.training.averaging import moving_average
 from hubel.training.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
 from hubel.training.interruption import Interrupted, StopRequest
 from hubel.training.loss_reader import LossReader
 from hubel.training.progress import Reporter, StepReport
+from hubel.training.sheets import ON_A_SHEET, is_due, write_sheet
 from hubel.training.steps import take_steps
 
 _SECONDS_PER_REPORT = 0.2
-_SHEETS = 8  # through training
-_ON_A_SHEET = 64
 COMPARED = 128  # samples and real pictures whose diversity is compared
 # Before this share of the training a generator has seen too little to speak of a collapse.
 _BEFORE_ALARMS = 0.5
@@ -160,7 +158,7 @@ class AdversarialFit:
         generator = self.network.generator if self._average is None else self._average.module
         codes = self.network.sample_codes(count, torch.Generator().manual_seed(seed)).to(self.device)
         with torch.no_grad(), evaluating(generator):
-            pictures = torch.cat([generator(part) for part in torch.split(codes, _ON_A_SHEET)])
+            pictures = torch.cat([generator(part) for part in torch.split(codes, ON_A_SHEET)])
         return pixels_of(pictures.float().cpu().numpy(), self.network.value_range)
 
     def _train_epoch(self) -> None:
@@ -266,17 +264,17 @@ class AdversarialFit:
         if self.alarms and not before:
             self.reporter.message(
                 f"the generator has collapsed: {'; '.join(self.alarms)}. Look at the sheets in {self.settings.sheets}; "
-                "a lower learning rate, generative.smoothing=0.1 or generative.game=hinge with "
+                "more epochs, a lower learning rate, generative.smoothing=0.1 or generative.game=hinge with "
                 "model.arguments.discriminator_norm=spectral may help"
             )
         elif before and not self.alarms:
-            self.reporter.message(f"the samples differ {spread:.0%} as much as real pictures again")
+            how = "more than in any epoch before" if grows else "again"
+            self.reporter.message(f"the samples differ {spread:.0%} as much as real pictures, {how}")
 
     def _write_sheet(self) -> None:
         epoch, epochs = self.progress.epoch, self.settings.phase.epochs
-        if epoch * _SHEETS // epochs > (epoch - 1) * _SHEETS // epochs:
-            path = self.settings.sheets / f"epoch-{epoch:04}.png"
-            save_picture(path, sheet(self.samples(_ON_A_SHEET, self.settings.seed)))
+        if is_due(epoch, epochs):
+            write_sheet(self.settings.sheets, epoch, self.samples(ON_A_SHEET, self.settings.seed))
 
     def _row(self, told: float, spread: float) -> dict[str, Any]:
         progress = self.progress

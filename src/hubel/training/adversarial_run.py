@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from PIL import Image
+import numpy as np
 from torch import Tensor
 
 from hubel.bundle import save_bundle
+from hubel.data.sources import Sample
 from hubel.data.store import PictureStore
-from hubel.data.thumbnails import as_address, thumbnail
+from hubel.data.thumbnails import thumbnail
 from hubel.errors import DataError
 from hubel.files import write_whole
 from hubel.models.generative import DCGAN
 from hubel.pages import render_page
 from hubel.results.naming import TITLES
-from hubel.tasks.generative.drawing import enlarged
 from hubel.tasks.generative.tips import Check, check_tips
 from hubel.training.adversarial import COMPARED, AdversarialFit, AdversarialSettings
 from hubel.training.charts import draw_figures
@@ -25,8 +24,8 @@ from hubel.training.folder import RunFolder
 from hubel.training.interruption import Interrupted, StopRequest
 from hubel.training.preparation import Prepared, bundle_of
 from hubel.training.run_log import LoggingReporter
+from hubel.training.sheets import FOLDER, read_sheets
 
-SHEETS = "samples"
 _TRAINING_PICTURES = 16
 
 
@@ -56,7 +55,7 @@ def play_and_finish(prepared: Prepared, folder: RunFolder, log: LoggingReporter)
         checkpoint=folder.checkpoint,
         checkpoint_seconds=config.checkpoint_seconds,
         bfloat16=config.precision == "bfloat16",
-        sheets=folder.path / SHEETS,
+        sheets=folder.path / FOLDER,
     )
     with StopRequest() as stop:
         fit = AdversarialFit(
@@ -114,8 +113,6 @@ def _write_page(
     metrics: Mapping[str, Any],
     checks: Sequence[Check],
 ) -> None:
-    samples = prepared.stores["train"].samples
-    sheets = sorted((folder.path / SHEETS).glob("epoch-*.png"))
     drawn = {
         "Losses": {
             TITLES["loss"]: "train_loss",
@@ -135,14 +132,15 @@ def _write_page(
         game=prepared.config.generative.game,
         curves=draw_figures(history, drawn),
         checks=checks,
-        sheets=[(int(path.stem.partition("-")[2]), _address(path)) for path in sheets],
-        pictures=[each for sample in samples[:_TRAINING_PICTURES] if (each := thumbnail(sample))],
+        sheets=read_sheets(folder.path / FOLDER),
+        pictures=_some(prepared.stores["train"].samples),
         size=prepared.preprocess.size,
         config=prepared.config.to_yaml(),
     )
     write_whole(folder.report, text)
 
 
-def _address(path: Path) -> str:
-    with Image.open(path) as image:
-        return as_address(enlarged(image))
+def _some(samples: Sequence[Sample]) -> list[str]:
+    """Some pictures, evenly spaced, for those of a class lie side by side."""
+    places = np.linspace(0, len(samples) - 1, min(_TRAINING_PICTURES, len(samples))).astype(int)
+    return [shown for at in places if (shown := thumbnail(samples[at]))]

@@ -91,6 +91,7 @@ def draw_figures(history: Sequence[dict[str, Any]], drawings: Mapping[str, Mappi
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     epochs = [row["epoch"] for row in history]
     svgs = {}
@@ -102,6 +103,7 @@ def draw_figures(history: Sequence[dict[str, Any]], drawings: Mapping[str, Mappi
                 values = [row[column] for row in history]
                 axes.plot(epochs, values, label=label, color=colour, marker="o" if len(epochs) < 4 else None, ms=4)
             axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(axis="y")
             axes.legend(frameon=False, fontsize=9)
             svgs[title] = _svg(figure)

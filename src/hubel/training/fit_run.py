@@ -15,7 +15,7 @@ from hubel.inference.generator import Generator
 from hubel.models.generative import DCGAN
 from hubel.results import Metrics
 from hubel.tasks.generative.drawing import enlarged, sheet
-from hubel.tasks.reconstruction import GenerationTask
+from hubel.tasks.reconstruction import GenerationTask, autoencoding
 from hubel.tasks.task import PlaceTask
 from hubel.training.adversarial_run import play_and_finish
 from hubel.training.codes import check_codes, fit_codes
@@ -28,9 +28,8 @@ from hubel.training.plan import PlannedPhase, TrialLoss, make_plan
 from hubel.training.preparation import Prepared, bundle_of
 from hubel.training.report import Report, write_report
 from hubel.training.run_log import LoggingReporter
+from hubel.training.sheets import FOLDER, ON_A_SHEET, is_due, read_sheets, samples_of_prior, write_sheet
 from hubel.training.step_loss import step_loss_of, targets_on
-
-_ON_A_SHEET = 64
 
 
 def fit_and_finish(prepared: Prepared, folder: RunFolder, log: LoggingReporter) -> None:
@@ -91,6 +90,7 @@ def fit_and_finish(prepared: Prepared, folder: RunFolder, log: LoggingReporter) 
         rate_search=read_table(folder.rates) if folder.rates.is_file() else (),
         learning_rate=(config.phases or ())[0].learning_rate,
         samples=_samples(prepared, folder) if isinstance(task, GenerationTask) else None,
+        sheets=read_sheets(folder.path / FOLDER),
     )
     write_report(folder.report, report)
     metrics |= {
@@ -107,7 +107,7 @@ def fit_and_finish(prepared: Prepared, folder: RunFolder, log: LoggingReporter) 
 def _samples(prepared: Prepared, folder: RunFolder) -> str:
     """A sheet of samples of the written model."""
     generator = Generator.load(folder.bundle, device=str(prepared.device))
-    return as_address(enlarged(sheet(generator.sample(_ON_A_SHEET, prepared.config.seed))))
+    return as_address(enlarged(sheet(generator.sample(ON_A_SHEET, prepared.config.seed))))
 
 
 def wait_share(history: Sequence[Mapping[str, Any]]) -> float:
@@ -153,10 +153,17 @@ def _loss_of_first_batch(prepared: Prepared) -> TrialLoss:
 
 def _fit(prepared: Prepared, folder: RunFolder, log: LoggingReporter, stop: StopRequest) -> Fit:
     config = prepared.config
+    phases = config.phases or ()
 
     def save_best(tensors: Mapping[str, torch.Tensor], validation: Metrics | None) -> None:
         known = {} if validation is None else {"validation": validation.to_dict()}
         save_bundle(folder.bundle, bundle_of(prepared, known, prepared.task), tensors)
+
+    def write_history(rows: list[dict[str, Any]]) -> None:
+        folder.write_history(rows)
+        if isinstance(prepared.task, GenerationTask) and is_due(len(rows), sum(phase.epochs for phase in phases)):
+            pictures = samples_of_prior(autoencoding(prepared.network), config.seed)
+            write_sheet(folder.path / FOLDER, len(rows), pictures)
 
     return Fit(
         prepared.network,
@@ -165,7 +172,7 @@ def _fit(prepared: Prepared, folder: RunFolder, log: LoggingReporter, stop: Stop
         prepared.loader("train"),
         prepared.loader("validation") if "validation" in prepared.stores else None,
         FitSettings(
-            phases=config.phases or (),
+            phases=phases,
             optimizer=config.optimizer,
             transfer=config.transfer,
             seed=config.seed,
@@ -179,7 +186,7 @@ def _fit(prepared: Prepared, folder: RunFolder, log: LoggingReporter, stop: Stop
         ),
         save_best=save_best,
         load_best=lambda: load_tensors(folder.bundle),
-        write_history=folder.write_history,
+        write_history=write_history,
         reporter=log,
         stop=stop,
     )

@@ -40,6 +40,7 @@ class Report:
         rate_search: The rows of `rates.csv`; empty where no learning rate was searched for.
         learning_rate: The head's in the first phase.
         samples: A sheet of what a generator makes, as a `data:` address; None where the model is none.
+        sheets: Those that were drawn through training, each with its epoch.
     """
 
     bundle: Bundle
@@ -58,6 +59,7 @@ class Report:
     rate_search: Sequence[dict[str, float]] = ()
     learning_rate: float = 0.0
     samples: str | None = None
+    sheets: Sequence[tuple[int, str]] = ()
 
 
 def write_report(path: Path, report: Report) -> None:
