@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hubel.data.inputs import list_images
 from hubel.data.layouts import find_source
 from hubel.data.splits import open_splits
 from hubel.errors import DataError
@@ -67,6 +68,7 @@ def test_pictures_without_labels_count_where_none_are_wanted(tmp_path, pictures)
         source = find_source(data, labelling="none")
         assert [source.read(entry.file.name) for entry in source.splits["train"]] == pictures[:3]
         assert {entry.label for entry in source.splits["train"]} == {None}
+    assert [image.read() for image in list_images([str(file.parent)])] == pictures[:3]
     some = write(tmp_path / "some.parquet", table(pictures[:3], features(**CLASS_LABEL), label=[0, -1, 1]))
     assert len(find_source(some).splits[None]) == 2
     assert len(find_source(some, labelling="none").splits[None]) == 3

@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from tests.data.shard_files import picture, write_shards, write_tar
 
 from hubel.data.inputs import list_images
 from hubel.data.sources import Sample
@@ -97,3 +98,13 @@ def test_an_archive_without_images(tmp_path):
         packed.writestr("notes.txt", "x")
     with pytest.raises(DataError, match=r"a\.zip has no images: expected files such as \.jpg"):
         list_images([str(tmp_path / "a.zip")])
+
+
+def test_list_images_takes_shards(tmp_path):
+    write_shards(tmp_path / "shards", shards=2, pictures=2)
+    expected = [f"train-{shard:06}.tar/{number:06}.png" for shard, number in ((0, 0), (0, 1), (1, 2), (1, 3))]
+    for named in (tmp_path / "shards", f"{tmp_path}/shards/train-{{000000..000001}}.tar"):
+        images = list_images([str(named)])
+        assert [image.name for image in images if isinstance(image, Sample)] == expected
+    write_tar(tmp_path / "bare" / "0.tar", {"a.png": picture(0)})  # without labels, which are not looked at
+    assert list_images([str(tmp_path / "bare")])[0].read() == picture(0)

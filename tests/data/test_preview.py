@@ -61,6 +61,11 @@ def test_pictures_that_cannot_be_read_are_passed_over(samples, tmp_path):
         preview_sheet([], [], Augment.preset("light"), USUAL)
 
 
+def test_pictures_of_several_labels_and_of_none_are_ordered(samples):
+    labelled = [replace(sample, label=((), (0,), (0, 1), (1,))[at % 4]) for at, sample in enumerate(samples)]
+    assert preview_sheet(labelled, ["a", "b"], Augment.preset("light"), USUAL, rows=4, variants=1).size[0] > 0
+
+
 @pytest.mark.parametrize("kind", ["boxes", "mask"])
 def test_boxes_and_masks_are_drawn(tmp_path, kind):
     """In the first column every box or mask is where `hubel.data.label_drawing` draws it; varied ones differ."""

@@ -13,6 +13,7 @@ from hubel.data.archives import is_archive_name, open_archive
 from hubel.data.layouts import TORCHVISION, find_source
 from hubel.data.listing import PARQUET_EXTENSIONS, File, is_image_name, is_table_name, list_folder
 from hubel.data.manifest import file_at, listed_names, manifest_table
+from hubel.data.patterns import is_tar_pattern
 from hubel.data.sources import SPLITS, Container, Sample
 from hubel.errors import DataError
 
@@ -23,7 +24,8 @@ def list_images(patterns: Sequence[str], tell: Callable[[str], None] = lambda te
     Args:
         patterns: A file counts whatever its extension; in folders and globs an image's extension is needed. Of a zip
             or tar archive, all images in it count; of a manifest, whose labels are not looked at, all that it lists;
-            of `torchvision:NAME` or a Parquet file with pictures in it, the pictures of all splits.
+            of `torchvision:NAME`, a Parquet file with pictures in it, tar shards and a Hugging Face data set, the
+            pictures of all splits.
         tell: Hears of what takes a while.
 
     Returns:
@@ -46,14 +48,23 @@ def list_images(patterns: Sequence[str], tell: Callable[[str], None] = lambda te
 
 def _named(pattern: str, tell: Callable[[str], None]) -> list[Path | Sample]:
     path = Path(pattern).expanduser()
-    if pattern.startswith(TORCHVISION) or _is_table_of_pictures(path):
+    if pattern.startswith(TORCHVISION) or is_tar_pattern(pattern) or _is_table_of_pictures(path):
         return _in_source(pattern, tell)
     if path.is_file() and is_archive_name(path.name):
         listing, archive = open_archive(path, tell)
         return [_inside(file, archive) for file in sorted(listing.files, key=lambda file: natural_order(file.name))]
     if path.is_file() and is_table_name(path.name):
         return _listed(path, tell)
-    return sorted(_matching(pattern), key=lambda image: natural_order(str(image)))
+    if found := list(_matching(pattern)):
+        return sorted(found, key=lambda image: natural_order(str(image)))
+    return _in_containers(path, tell) if path.is_dir() else []
+
+
+def _in_containers(folder: Path, tell: Callable[[str], None]) -> list[Path | Sample]:
+    """The pictures of a folder of tar shards, or of a Hugging Face data set; none where it is neither."""
+    if not any(folder.rglob("*.tar")) and not any(folder.rglob("*.parquet")) and not any(folder.rglob("*.arrow")):
+        return []
+    return _in_source(str(folder), tell)
 
 
 def _listed(manifest: Path, tell: Callable[[str], None]) -> list[Path | Sample]:
@@ -74,7 +85,7 @@ def _is_table_of_pictures(path: Path) -> bool:
 
 def _in_source(data: str, tell: Callable[[str], None]) -> list[Path | Sample]:
     """The pictures of all splits of a data set."""
-    source = find_source(data, tell)
+    source = find_source(data, tell, "none")
     files = [entry.file for split in (*SPLITS, None) for entry in source.splits.get(split, ())]
     if source.container is None:
         return [source.base / file.name for file in files]

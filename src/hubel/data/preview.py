@@ -139,7 +139,7 @@ class _Readable(NamedTuple):
 
 def _readable(samples: Sequence[Sample], preprocess: Preprocess, count: int) -> list[_Readable]:
     """Up to `count` pictures, evenly over all in the order of their labels."""
-    order = sorted(range(len(samples)), key=lambda index: (*_rank(samples[index]), samples[index].name))
+    order = sorted(range(len(samples)), key=lambda index: (_rank(samples[index]), samples[index].name))
     tried = dict.fromkeys(np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int).tolist())
     tried |= dict.fromkeys(range(len(order)))  # then any, where one of those cannot be read
     found: list[_Readable] = []
