@@ -196,6 +196,14 @@ class PlaceTask(Task, Protocol):
         """The upright picture with a result drawn on it."""
 
 
+@runtime_checkable
+class ScheduledTask(Protocol):
+    """A `PlaceTask` whose loss changes in the course of training."""
+
+    def at_step(self, step: int) -> PlaceTask:
+        """The task at a step of training, from 0."""
+
+
 AnyTask = LabelTask | PlaceTask
 
 

@@ -11,8 +11,7 @@ import torch
 from hubel import runtime
 from hubel.data.mixing import mix
 from hubel.models.network import ClassificationNetwork
-from hubel.tasks.reconstruction import ReconstructionTask
-from hubel.tasks.task import AnyTask, LabelTask, PlaceTask
+from hubel.tasks.task import AnyTask, LabelTask, PlaceTask, ScheduledTask
 
 # Of a network, normalised pictures (N, C, H, W), their targets, and a seed whose last number is the step: the mean
 # loss, and the summed score.
@@ -43,7 +42,7 @@ def targets_on(targets: Any, device: torch.device) -> Any:
 def _of_places(
     task: PlaceTask, network: Any, images: torch.Tensor, targets: Any, seed: tuple[int, ...]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    if isinstance(task, ReconstructionTask):
+    if isinstance(task, ScheduledTask):
         task = task.at_step(seed[-1])
     return task.loss(network, images, targets)
 
