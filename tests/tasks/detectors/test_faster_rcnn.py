@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ import torch
 from hubel.models.detection.faster_rcnn import FasterRCNNOutput
 from hubel.nn.boxes import pairwise_iou
 from hubel.tasks.detectors import Objects
-from hubel.tasks.detectors.faster_rcnn import decode, losses, region_sampler
+from hubel.tasks.detectors.faster_rcnn import USUAL, decode, losses, region_sampler
 
 CAT = Objects(torch.tensor([[10.0, 10, 50, 50]]), torch.tensor([1]))
 
@@ -73,9 +74,9 @@ def test_decoding_is_class_by_class():
     assert found.labels.tolist() == [0, 1]
     torch.testing.assert_close(found.scores, torch.tensor([0.7, 0.6]))
     assert found.boxes.tolist() == [[12, 10, 50, 50], [10, 10, 50, 50]]
-    (all_,) = decode(outputs([regions], logits), least_score=0.0)
+    (all_,) = decode(outputs([regions], logits), replace(USUAL, least_score=0.0))
     assert all_.boxes[:, 2].max() == 100  # cut off at the picture's border
-    assert len(decode(outputs([regions], logits), least_score=0.0, most=2)[0].scores) == 2
+    assert len(decode(outputs([regions], logits), replace(USUAL, least_score=0.0, most=2))[0].scores) == 2
 
 
 def test_no_regions_and_no_objects():

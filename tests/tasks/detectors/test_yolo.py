@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from hubel.models import build_model
 from hubel.models.detection.yolo import YOLOOutput
 from hubel.nn.boxes import ciou, iou
 from hubel.tasks.detectors import Objects
-from hubel.tasks.detectors.yolo import POINTS_PER_OBJECT, assign, boxes_of, decode, losses
+from hubel.tasks.detectors.yolo import POINTS_PER_OBJECT, USUAL, assign, boxes_of, decode, losses
 
 
 def by_loop(
@@ -145,7 +146,7 @@ def test_decoding_keeps_the_best_of_overlapping_boxes_class_by_class():
     assert found.labels.tolist() == [0, 1, 1]
     torch.testing.assert_close(found.scores, torch.tensor([2.0, 0.0, -0.5]).sigmoid())
     torch.testing.assert_close(found.boxes, torch.tensor([[8.0, 8, 24, 24], [40, 40, 56, 52], [8, 8, 24, 24]]))
-    (few,) = decode(output, (52, 64), least_score=0.4, most=1)
+    (few,) = decode(output, (52, 64), replace(USUAL, least_score=0.4, most=1))
     assert few.labels.tolist() == [0]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from hubel.tasks.detectors import Objects
-from hubel.tasks.detectors.yolov1 import decode, losses, taken_apart
+from hubel.tasks.detectors.yolov1 import USUAL, decode, losses, taken_apart
 
 CLASSES = 3
 SIZE = (448, 448)
@@ -69,7 +71,7 @@ def test_pictures_are_averaged():
 
 
 def test_decoding_multiplies_class_and_confidence():
-    (found,) = decode(grid(), num_classes=CLASSES, size=SIZE, least_score=0.05)
+    (found,) = decode(grid(), num_classes=CLASSES, size=SIZE, how=replace(USUAL, least_score=0.05))
     # Boxes overlap by a quarter only, so both remain, with the classes whose product is above the least score.
     assert [
         (round(score, 2), label) for score, label in zip(found.scores.tolist(), found.labels.tolist(), strict=True)

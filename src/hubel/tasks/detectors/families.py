@@ -6,7 +6,7 @@ A new family is a module with `losses` and `decode`, and an entry here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import torch
@@ -63,7 +63,7 @@ def _faster_rcnn_loss(network: nn.Module, images: Tensor, objects: list[Objects]
 
 
 def _detected_by_faster_rcnn(network: nn.Module, images: Tensor, how: Suppression) -> list[Detections]:
-    return faster_rcnn.decode(_wide(network(images)), **asdict(how))
+    return faster_rcnn.decode(_wide(network(images)), how)
 
 
 def _yolo_loss(network: nn.Module, images: Tensor, objects: list[Objects]) -> tuple[Tensor, Tensor]:
@@ -74,7 +74,7 @@ def _yolo_loss(network: nn.Module, images: Tensor, objects: list[Objects]) -> tu
 
 
 def _detected_by_yolo(network: nn.Module, images: Tensor, how: Suppression) -> list[Detections]:
-    return yolo.decode(_wide(network(images)), _size(images), **asdict(how))
+    return yolo.decode(_wide(network(images)), _size(images), how)
 
 
 def _yolov1_loss(network: nn.Module, images: Tensor, objects: list[Objects]) -> tuple[Tensor, Tensor]:
@@ -87,22 +87,13 @@ def _yolov1_loss(network: nn.Module, images: Tensor, objects: list[Objects]) -> 
 
 def _detected_by_yolov1(network: nn.Module, images: Tensor, how: Suppression) -> list[Detections]:
     classes = cast(YOLOv1, network).num_classes
-    return yolov1.decode(_wide(network(images)), num_classes=classes, size=_size(images), **asdict(how))
+    return yolov1.decode(_wide(network(images)), num_classes=classes, size=_size(images), how=how)
 
 
 FAMILIES: Mapping[type[nn.Module], Detector] = {
-    FasterRCNN: Detector(
-        _faster_rcnn_loss,
-        _detected_by_faster_rcnn,
-        Suppression(least_score=0.05, iou_threshold=0.5, most=100),
-    ),
-    YOLO: Detector(_yolo_loss, _detected_by_yolo, Suppression(least_score=0.25, iou_threshold=0.6, most=300)),
-    YOLOv1: Detector(
-        _yolov1_loss,
-        _detected_by_yolov1,
-        Suppression(least_score=0.2, iou_threshold=0.5, most=100),
-        any_size=False,
-    ),
+    FasterRCNN: Detector(_faster_rcnn_loss, _detected_by_faster_rcnn, faster_rcnn.USUAL),
+    YOLO: Detector(_yolo_loss, _detected_by_yolo, yolo.USUAL),
+    YOLOv1: Detector(_yolov1_loss, _detected_by_yolov1, yolov1.USUAL, any_size=False),
 }
 
 

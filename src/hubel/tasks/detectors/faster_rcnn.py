@@ -28,6 +28,9 @@ BETA = 1 / 9
 
 LEAST_SIDE = 1e-2  # of a detection, in pixels
 
+# How it is usually read.
+USUAL = Suppression(least_score=0.05, iou_threshold=0.5, most=100)
+
 # Candidates of a picture that come to non-maximum suppression at most, the best ones.
 CANDIDATES = 10_000
 
@@ -174,31 +177,16 @@ def _some(positions: Tensor, count: int, generator: torch.Generator | None) -> T
     return positions[drawn.to(positions.device)]
 
 
-def decode(
-    output: FasterRCNNOutput,
-    *,
-    least_score: float = 0.05,
-    iou_threshold: float = 0.5,
-    most: int = 100,
-    class_aware: bool = True,
-    soft: bool = False,
-) -> list[Detections]:
+def decode(output: FasterRCNNOutput, how: Suppression = USUAL) -> list[Detections]:
     """Each picture's detections.
 
-    Every region is scored for every class by itself, and boxes of one class that overlap more than `iou_threshold`
+    Every region is scored for every class by itself, and boxes of one class that overlap more than `how` allows
     count once.
 
     Args:
         output: Of the network in evaluation mode, for the images.
-        least_score: Detections with no greater score are dropped.
-        iou_threshold: Of non-maximum suppression.
-        most: The most detections of a picture.
-        class_aware: See `Suppression`.
-        soft: See `Suppression`.
+        how: Which candidates are reported; a least score of 0.001 where precision and recall are to be measured.
     """
-    how = Suppression(
-        least_score=least_score, iou_threshold=iou_threshold, most=most, class_aware=class_aware, soft=soft
-    )
     counts = [len(regions) for regions in output.regions]
     scores = output.class_logits.softmax(dim=1)[:, 1:]  # (R, C)
     parts = zip(
@@ -206,7 +194,7 @@ def decode(
     )
     results = []
     for regions, of_class, deltas in parts:
-        region, label = (of_class > least_score).nonzero(as_tuple=True)
+        region, label = (of_class > how.least_score).nonzero(as_tuple=True)
         boxes = decode_deltas(deltas[region, label], regions[region], REGION_WEIGHTS)
         boxes = clip(boxes, output.size)
         large = ((boxes[:, 2:] - boxes[:, :2]) >= LEAST_SIDE).all(dim=1)

@@ -29,6 +29,9 @@ CLASS_WEIGHT = 0.5
 BOX_WEIGHT = 7.5
 DISTRIBUTION_WEIGHT = 1.5
 
+# How it is usually read.
+USUAL = Suppression(least_score=0.25, iou_threshold=0.6, most=300)
+
 # Candidates of a picture that come to non-maximum suppression at most, the best ones.
 CANDIDATES = 1000
 
@@ -194,34 +197,18 @@ def _distribution_loss(raw: Tensor, wanted: Tensor) -> Tensor:
     return -((1 - share) * low + share * high).mean(dim=-1)
 
 
-def decode(
-    output: YOLOOutput,
-    size: tuple[int, int],
-    *,
-    least_score: float = 0.25,
-    iou_threshold: float = 0.6,
-    most: int = 300,
-    class_aware: bool = True,
-    soft: bool = False,
-) -> list[Detections]:
+def decode(output: YOLOOutput, size: tuple[int, int], how: Suppression = USUAL) -> list[Detections]:
     """Each picture's detections.
 
     Args:
         output: Of the network.
         size: Height and width of the images; boxes are cut off there.
-        least_score: Detections with no greater score are dropped. To measure precision and recall, take 0.001.
-        iou_threshold: Of non-maximum suppression.
-        most: The most detections of a picture.
-        class_aware: See `Suppression`.
-        soft: See `Suppression`.
+        how: Which candidates are reported; a least score of 0.001 where precision and recall are to be measured.
     """
-    how = Suppression(
-        least_score=least_score, iou_threshold=iou_threshold, most=most, class_aware=class_aware, soft=soft
-    )
     results = []
     for number, logits in enumerate(output.class_logits):
         scores = logits.sigmoid()
-        point, label = (scores > least_score).nonzero(as_tuple=True)
+        point, label = (scores > how.least_score).nonzero(as_tuple=True)
         score = scores[point, label]
         if len(score) > CANDIDATES:  # the best ones alone are worth their boxes
             score, order = score.topk(CANDIDATES)

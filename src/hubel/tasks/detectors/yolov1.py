@@ -14,6 +14,9 @@ from hubel.tasks.detectors.suppression import Suppression, suppressed
 COORD_WEIGHT = 5.0  # λ_coord
 NO_OBJECT_WEIGHT = 0.5  # λ_noobj
 
+# How it is usually read.
+USUAL = Suppression(least_score=0.2, iou_threshold=0.5, most=100)
+
 
 class YOLOv1Losses(NamedTuple):
     """The five sums of equation 3, each with its weight, as means over the pictures.
@@ -138,17 +141,7 @@ def _cells_with_objects(
     return picture[kept], cells[kept, 0], cells[kept, 1], codes[kept], labels[kept], boxes[kept]
 
 
-def decode(
-    output: Tensor,
-    *,
-    num_classes: int,
-    size: tuple[int, int],
-    least_score: float = 0.2,
-    iou_threshold: float = 0.5,
-    most: int = 100,
-    class_aware: bool = True,
-    soft: bool = False,
-) -> list[Detections]:
+def decode(output: Tensor, *, num_classes: int, size: tuple[int, int], how: Suppression = USUAL) -> list[Detections]:
     """Each picture's detections.
 
     A box's score for a class is the cell's value of the class times the box's confidence (equation 1), kept in 0 to 1.
@@ -157,21 +150,14 @@ def decode(
         output: Raw outputs (N, S, S, 5 B + C).
         num_classes: C.
         size: Height and width of the input.
-        least_score: Detections with no greater score are dropped.
-        iou_threshold: Of non-maximum suppression.
-        most: The most detections of a picture.
-        class_aware: See `Suppression`.
-        soft: See `Suppression`.
+        how: Which candidates are reported; a least score of 0.001 where precision and recall are to be measured.
     """
-    how = Suppression(
-        least_score=least_score, iou_threshold=iou_threshold, most=most, class_aware=class_aware, soft=soft
-    )
     grid = taken_apart(output, num_classes)
     boxes = grid.boxes(size).flatten(1, 3)  # (N, S S B, 4)
     both = grid.confidences[..., None].clamp(0, 1) * grid.classes[:, :, :, None].clamp(0, 1)  # (N, S, S, B, C)
     results = []
     for of_picture, scores in zip(boxes, both.flatten(1, 3), strict=True):
-        place, label = (scores > least_score).nonzero(as_tuple=True)
+        place, label = (scores > how.least_score).nonzero(as_tuple=True)
         candidates, score = of_picture[place], scores[place, label]
         results.append(suppressed(candidates, label, score, how, candidates=len(score)))
     return results
