@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from hubel.errors import WeightsError
-from hubel.weights import hub
+from hubel.weights import downloading
 from hubel.weights.hub import Download
 
 from .server import (
@@ -49,7 +49,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, str(tmp_path / value))
     for name in ("HUBEL_OFFLINE", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(hub, "BACKOFF", 0.0)
+    monkeypatch.setattr(downloading, "BACKOFF", 0.0)
     return tmp_path / "cache" / "weights"
 
 
@@ -178,8 +178,8 @@ def test_a_passing_no_is_asked_again(server: FileServer, cache: Path, code: int)
 
 def test_what_the_server_asks_for_is_waited(server: FileServer, cache: Path, monkeypatch: pytest.MonkeyPatch):
     pauses: list[float] = []
-    monkeypatch.setattr(hub.time, "sleep", pauses.append)
-    monkeypatch.setattr(hub, "BACKOFF", 1.0)
+    monkeypatch.setattr(downloading.time, "sleep", pauses.append)
+    monkeypatch.setattr(downloading, "BACKOFF", 1.0)
     retry_after = {"Retry-After": "7"}
     a_date = {"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}
     server.answers = [refuses(503, **retry_after), refuses(503), refuses(503, **a_date), refuses(429, **retry_after)]
@@ -202,7 +202,7 @@ def test_endless_trouble_ends(server: FileServer, cache: Path):
 
 
 def test_attempts_that_bring_something_do_not_count(server: FileServer, cache: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(hub, "_CHUNK", 10_000)
+    monkeypatch.setattr(downloading, "_CHUNK", 10_000)
     server.answers = [truncates(20_000)] * 14
     check_whole(wanted(server).path(), cache)
     assert server.ranges == [None, *(f"bytes={20_000 * k}-" for k in range(1, 15))]
@@ -314,7 +314,7 @@ def test_offline_means_no_request(server: FileServer, cache: Path, monkeypatch: 
 
 
 def test_no_way_to_the_server_is_told_at_once(cache: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(hub.time, "sleep", lambda seconds: pytest.fail("it waited"))
+    monkeypatch.setattr(downloading.time, "sleep", lambda seconds: pytest.fail("it waited"))
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with pytest.raises(WeightsError, match=rf"from http://127.0.0.1:{port}/a.pth: Connection refused; get it"):
@@ -347,7 +347,7 @@ def test_a_network_that_goes_away_in_between_is_tried_again(
 
 
 def test_silence_is_not_waited_for_for_ever(server: FileServer, cache: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(hub, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(downloading, "_TIMEOUT", 0.2)
     go_on = threading.Event()
     server.answers = [waits_after(100_000, go_on)]
     check_whole(wanted(server).path(), cache)
@@ -407,7 +407,7 @@ def test_a_cache_that_cannot_be_written(server: FileServer, cache: Path, tmp_pat
 def test_a_disk_without_room_is_told_before(server: FileServer, cache: Path, monkeypatch: pytest.MonkeyPatch):
     usage = shutil.disk_usage(cache.parent.parent)
     free = iter([10**9, 150_000, 10**9])
-    monkeypatch.setattr(hub.shutil, "disk_usage", lambda folder: usage._replace(free=next(free)))
+    monkeypatch.setattr(downloading.shutil, "disk_usage", lambda folder: usage._replace(free=next(free)))
     server.answers = [truncates(100_000)]
     message = r"no room for net\.pth in .*: 200,000 bytes are to come, 150,000 are free; make room, or choose"
     with pytest.raises(WeightsError, match=message):

@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 
 from hubel.errors import WeightsError, unknown_name
+from hubel.files import sha256_of
 from hubel.models.registry import TIMM, list_models
 from hubel.preprocessing import Preprocess
 from hubel.weights.cifar_weights import cifar_weights
 from hubel.weights.entry import IMAGENET, PackageFile, WeightsEntry
-from hubel.weights.hub import Download, sha256_of
+from hubel.weights.hub import Download
 from hubel.weights.timm_weights import own_networks_weights, timm_weights
 from hubel.weights.torchvision_weights import imagenet_labels, torchvision_weights
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from hubel.errors import WeightsError
+from hubel.files import sha256_of
 from hubel.preprocessing import Preprocess
-from hubel.weights.hub import Download, Progress, sha256_of
+from hubel.weights.hub import Download, Progress
 
 IMAGENET = "ImageNet-1k"
 
