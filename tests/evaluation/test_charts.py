@@ -13,7 +13,7 @@ from tests.models.facts import FACTS
 from hubel.errors import ConfigError
 from hubel.evaluation import charts
 from hubel.evaluation.comparison import Accuracy, ComparedNetwork, compare, published_accuracy
-from hubel.evaluation.labels import Box
+from hubel.evaluation.label_places import Box
 from hubel.models import list_models
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hubel.errors import ConfigError
 from hubel.evaluation.comparison import ComparedNetwork
-from hubel.evaluation.labels import Box, Disc, place_labels
+from hubel.evaluation.label_places import Box, Disc, place_labels
 from hubel.files import write_whole
 from hubel.models.depth import weight_layers
 from hubel.models.published import HUMAN_TOP5_ERROR, ILSVRC_RESULTS

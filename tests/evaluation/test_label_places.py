@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubel.evaluation.labels import Box, Disc, place_labels
+from hubel.evaluation.label_places import Box, Disc, place_labels
 
 FRAME = Box(400, 300, 800, 600)
 
