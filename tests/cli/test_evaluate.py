@@ -307,7 +307,7 @@ def test_mistakes_are_told_in_one_line(hubel: Hubel, trained: Path) -> None:
         ("--positive", "dark", "--threshold", "1.5"): ("threshold is '1.5': expected a probability",),
         ("--positive", "dark", "--threshold", "sensitivity=2"): ("threshold is 'sensitivity=2'",),
         ("--curves", "out.svg"): ("--curves are of one class", "add --positive"),
-        ("--calibration", "out.xyz"): ("'out.xyz' is no name for a drawing", ".png, .svg, .pdf"),
+        ("--calibration", "out.xyz"): ("'out.xyz' came for a picture", ".png, .svg or .pdf"),
         ("--calibrate", "--tta", "flip"): ("--calibrate came with --tta",),
         ("--positive", "dark", "--threshold", "youden", "--split", "validation"): (
             "of the measured pictures are among those that the threshold would be chosen on",

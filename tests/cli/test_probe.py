@@ -80,7 +80,7 @@ def test_one_class(hubel: Hubel, coloured_squares: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("--plot", "depth.gif"), "'depth.gif' came for a picture: expected a name that ends in .png or .svg"),
+        (("--plot", "depth.gif"), "'depth.gif' came for a picture: expected a name that ends in .png, .svg or .pdf"),
         (("--set", "data.sise=32"), "unknown setting 'data.sise': did you mean data.size"),
         (("--weights", "nowhere.pth"), "nowhere.pth"),
     ],

@@ -38,8 +38,10 @@ def networks() -> list[ComparedNetwork]:
 def figures(monkeypatch: pytest.MonkeyPatch) -> list:
     """The figures that are saved."""
     kept: list = []
-    save = charts._save
-    monkeypatch.setattr(charts, "_save", lambda figure, path: (kept.append(figure), save(figure, path)))
+    write = charts.write_chart
+    monkeypatch.setattr(
+        charts, "write_chart", lambda figure, path, dpi: (kept.append(figure), write(figure, path, dpi=dpi))
+    )
     return kept
 
 
@@ -116,5 +118,5 @@ def test_depth_by_year(figures: list, tmp_path: Path):
 
 @pytest.mark.parametrize("name", ["picture.gif", "picture", "picture.svg.txt"])
 def test_other_endings_are_said(name: str, tmp_path: Path):
-    with pytest.raises(ConfigError, match=r"expected a name that ends in \.png, \.svg, \.pdf"):
+    with pytest.raises(ConfigError, match=r"expected a name that ends in \.png, \.svg or \.pdf"):
         charts.draw_depth_by_year(tmp_path / name)

@@ -202,12 +202,12 @@ def _check_drawings(model: Path, calibration: Path | None, curves: Path | None, 
     if not asked:
         return
     from hubel.bundle import inspect_bundle
-    from hubel.evaluation.curves import check_suffix
+    from hubel.charts import check_chart_name
     from hubel.tasks.registry import task_of
     from hubel.tasks.task import label_task
 
     for path in asked.values():
-        check_suffix(path)
+        check_chart_name(path)
     bundle = inspect_bundle(model)
     label_task(task_of(bundle), next(iter(asked)))
     if curves is None or positive is not None:

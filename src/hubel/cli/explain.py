@@ -21,12 +21,12 @@ def explain(
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")] = "auto",
 ) -> None:
     """Draw what a model that learnt without labels makes of pictures."""
+    from hubel.charts import check_chart_name
     from hubel.errors import ConfigError
 
     if not latent:
         raise ConfigError("nothing to explain was named: expected --latent, for a map of the codes")
-    if out.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise ConfigError(f"--out is {out}: expected a name such as latent.png, .svg or .pdf")
+    check_chart_name(out)
     from hubel import runtime
     from hubel.cli.progress import evaluation_progress
     from hubel.evaluation.latent import latent_map

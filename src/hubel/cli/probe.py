@@ -35,7 +35,7 @@ def probe(
         str | None, typer.Option("--weights", help="Its weights: a name in the catalogue, or a file. [random]")
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="Also draw the figure by depth: a .png or .svg file.")
+        Path | None, typer.Option("--plot", help="Also draw the figure by depth: a .png, .svg or .pdf file.")
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     set_: Annotated[
@@ -52,13 +52,14 @@ def probe(
 
     with progress_reporter() as reporter:
         reporter.message("loading torch")
+        from hubel.charts import check_chart_name
         from hubel.config import TrainConfig, merge, parse_settings
         from hubel.training.auto import probe_prepared
         from hubel.training.preparation import prepare
-        from hubel.transfer.chart import check_picture, draw_probe
+        from hubel.transfer.chart import draw_probe
 
         if plot is not None:
-            check_picture(plot)
+            check_chart_name(plot)
         named = {"data": {"path": data}, "model": {"name": model, "weights": weights}, "device": device}
         prepared = prepare(TrainConfig.from_values(merge(parse_settings(set_ or []), named)), reporter)
         result = probe_prepared(prepared, reporter)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from hubel.charts import STYLE, check_chart_name, write_chart
 from hubel.errors import ConfigError
 from hubel.evaluation.comparison import ComparedNetwork
 from hubel.evaluation.label_places import Box, Disc, place_labels
-from hubel.files import write_whole
 from hubel.models.depth import weight_layers
 from hubel.models.published import HUMAN_TOP5_ERROR, ILSVRC_RESULTS
 from hubel.models.registry import model_entry
@@ -21,21 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
-SUFFIXES = (".png", ".svg", ".pdf")
-
-_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "path",  # the labels' places hold for this type face alone
-    "svg.hashsalt": "hubel",  # the same figures give the same bytes
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#9ca3af",
-    "axes.labelcolor": "#374151",
-    "xtick.color": "#4b5563",
-    "ytick.color": "#4b5563",
-    "grid.color": "#e5e7eb",
-}
+# The labels' places hold for this type face alone.
+_STYLE = STYLE | {"svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 9}
 _INK, _FAINT = "#111827", "#6b7280"
 _DEPTH, _ERROR = "#0072B2", "#D55E00"
 
@@ -66,12 +52,6 @@ _NETWORKS_OF_ENTRIES = {
 }
 
 
-def check_picture(path: Path) -> None:
-    """Raise a ConfigError where a picture cannot have this name."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"'{path}' came for a picture: expected a name that ends in {', '.join(SUFFIXES)}")
-
-
 def draw_accuracy_over_operations(networks: Sequence[ComparedNetwork], path: Path) -> list[str]:
     """Draw top-1 accuracy over multiply-accumulates, each network a disc whose area is its parameters.
 
@@ -89,7 +69,7 @@ def draw_accuracy_over_operations(networks: Sequence[ComparedNetwork], path: Pat
     Raises:
         ConfigError: The name has another ending, or no network has a published top-1 accuracy.
     """
-    check_picture(path)
+    check_chart_name(path)
     drawn = [n for n in networks if n.accuracy is not None and n.accuracy.top1 is not None]
     left_out = [n.name for n in networks if n not in drawn]
     if not drawn:
@@ -103,7 +83,7 @@ def draw_accuracy_over_operations(networks: Sequence[ComparedNetwork], path: Pat
         _draw_discs(axes, drawn)
         _draw_legends(figure, drawn)
         _label_discs(figure, axes, drawn)
-        _save(figure, path)
+        write_chart(figure, path, dpi=figure.dpi)
     return left_out
 
 
@@ -245,7 +225,7 @@ def draw_depth_by_year(path: Path) -> None:
     Raises:
         ConfigError: The name has another ending.
     """
-    check_picture(path)
+    check_chart_name(path)
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -261,7 +241,7 @@ def draw_depth_by_year(path: Path) -> None:
             "Errors on test images, of several networks averaged; AlexNet's with extra data (16.4 % without)",
             color=_FAINT,
         )
-        _save(figure, path)
+        write_chart(figure, path, dpi=figure.dpi)
 
 
 def _draw_depths(axes: Axes) -> None:
@@ -316,11 +296,3 @@ def _draw_errors(axes: Axes) -> None:
     axes.grid(axis="y")
     axes.set_axisbelow(True)
     axes.set_ylabel("ILSVRC classification: top-5 error, %")
-
-
-def _save(figure: Figure, path: Path) -> None:
-    kind = path.suffix.lower().removeprefix(".")
-    metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
-    content = io.BytesIO()
-    figure.savefig(content, format=kind, metadata=metadata)
-    write_whole(path, content.getvalue())

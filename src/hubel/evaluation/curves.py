@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hubel.errors import ConfigError
+from hubel.charts import STYLE, check_chart_name, write_chart
 from hubel.evaluation.binary import BinaryReading
 from hubel.files import write_whole
 from hubel.tasks.calibration import Reliability
 from hubel.tasks.reliability_chart import reliability_figure
-from hubel.training.charts import STYLE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SUFFIXES = (".png", ".svg", ".pdf")
 _MODEL, _CHANCE, _THRESHOLD = "#0f766e", "#9ca3af", "#c2410c"
-
-
-def check_suffix(path: Path) -> None:
-    """Make sure that a drawing can be written under this name.
-
-    Raises:
-        ConfigError: Its ending names no format of pictures.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"'{path}' is no name for a drawing: expected one that ends in {', '.join(SUFFIXES)}")
 
 
 def write_reliability(path: Path, diagram: Reliability) -> None:
     """Write the reliability diagram; the name's ending tells the format."""
     import matplotlib as mpl
 
-    check_suffix(path)
+    check_chart_name(path)
     with mpl.rc_context(STYLE):
-        _write(path, reliability_figure(diagram))
+        write_chart(reliability_figure(diagram), path)
 
 
 def write_curves(path: Path, reading: BinaryReading) -> Path:
@@ -47,9 +34,9 @@ def write_curves(path: Path, reading: BinaryReading) -> Path:
     """
     import matplotlib as mpl
 
-    check_suffix(path)
+    check_chart_name(path)
     with mpl.rc_context(STYLE):
-        _write(path, _curves(reading))
+        write_chart(_curves(reading), path)
     table = path.with_suffix(".csv")
     write_whole(table, reading.curve_csv())
     return table
@@ -93,11 +80,3 @@ def _curves(reading: BinaryReading) -> Figure:
         axes.legend(edgecolor="none", framealpha=1, fontsize=8, loc="lower right" if axes is left else "lower left")
         axes.grid()
     return figure
-
-
-def _write(path: Path, figure: Figure) -> None:
-    kind = path.suffix.lower().removeprefix(".")
-    no_dates = {"svg": {"Date": None, "Creator": None}, "pdf": {"CreationDate": None}}  # so the bytes repeat
-    content = io.BytesIO()
-    figure.savefig(content, format=kind, dpi=150, metadata=no_dates.get(kind))
-    write_whole(path, content.getvalue())

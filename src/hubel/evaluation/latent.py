@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 import torch
 
+from hubel.charts import write_chart
 from hubel.data.collecting import labelled_splits
 from hubel.data.decoding import UnreadableImage, read_array
 from hubel.data.layouts import find_source
 from hubel.data.relabelling import relabelled
 from hubel.errors import ConfigError, DataError, unknown_name
-from hubel.files import write_whole
 from hubel.inference.predictor import Predictor
 from hubel.results.palette import class_colour
 from hubel.tasks.reconstruction import autoencoding
@@ -65,11 +64,7 @@ class LatentMap:
 
     def write(self, path: Path) -> None:
         """Draw the map into a .png, .svg or .pdf file."""
-        kind = path.suffix.lower().removeprefix(".")
-        no_dates: dict[str, dict[str, Any]] = {"svg": {"Date": None, "Creator": None}, "pdf": {"CreationDate": None}}
-        content = io.BytesIO()
-        _figure(self).savefig(content, format=kind, dpi=150, metadata=no_dates.get(kind))
-        write_whole(path, content.getvalue())
+        write_chart(_figure(self), path)
 
 
 def latent_map(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from hubel.charts import STYLE, svg_of
 from hubel.results.naming import TITLES, headline_name
 from hubel.results.palette import class_colour
 from hubel.tasks.calibration import Reliability
@@ -17,28 +17,12 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from hubel.results.detection import ClassFigures
 
 _MOST_CURVES = 10
 _MOST_POINTS = 2000
 _TRAIN, _VALIDATION, _PLAIN = "#7a8ca3", "#c2410c", "#0f766e"
-
-STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",  # text stays text: it takes the page's font and can be searched
-    "svg.hashsalt": "hubel",  # the same curves give the same bytes
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#9ca3af",
-    "axes.labelcolor": "#374151",
-    "xtick.color": "#4b5563",
-    "ytick.color": "#4b5563",
-    "grid.color": "#e5e7eb",
-    "lines.linewidth": 1.8,
-}
 
 
 def draw_curves(history: Sequence[dict[str, Any]], best_epoch: int) -> dict[str, str]:
@@ -75,7 +59,7 @@ def draw_curves(history: Sequence[dict[str, Any]], best_epoch: int) -> dict[str,
                 axes.set_ylim(bottom=0)
                 axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
             axes.legend(frameon=False, fontsize=9)
-            svgs[title] = _svg(figure)
+            svgs[title] = svg_of(figure)
     return svgs
 
 
@@ -106,7 +90,7 @@ def draw_figures(history: Sequence[dict[str, Any]], drawings: Mapping[str, Mappi
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(axis="y")
             axes.legend(frameon=False, fontsize=9)
-            svgs[title] = _svg(figure)
+            svgs[title] = svg_of(figure)
     return svgs
 
 
@@ -154,7 +138,7 @@ def draw_precision_recall(
         axes.grid()
         if shown:
             axes.legend(frameon=False, fontsize=9, loc="lower left")
-        return _svg(figure)
+        return svg_of(figure)
 
 
 def draw_detection_curves(by_class: Mapping[str, ClassFigures]) -> str:
@@ -176,7 +160,7 @@ def draw_detection_curves(by_class: Mapping[str, ClassFigures]) -> str:
         axes.grid()
         if shown:
             axes.legend(frameon=False, fontsize=9, loc="lower left")
-        return _svg(figure)
+        return svg_of(figure)
 
 
 def draw_numbers(values: npt.NDArray[np.float64], numbers: npt.NDArray[np.float64]) -> str:
@@ -194,7 +178,7 @@ def draw_numbers(values: npt.NDArray[np.float64], numbers: npt.NDArray[np.float6
         axes.set(xlabel="true", ylabel="predicted", aspect="equal")
         axes.grid()
         axes.legend(frameon=False, fontsize=9, loc="upper left")
-        return _svg(figure)
+        return svg_of(figure)
 
 
 def draw_rate_search(rows: Sequence[dict[str, float]], learning_rate: float) -> str:
@@ -224,7 +208,7 @@ def draw_rate_search(rows: Sequence[dict[str, float]], learning_rate: float) -> 
         axes.set_ylim(least - 0.5 * fall, least + 1.8 * fall)
         axes.grid(axis="y")
         axes.legend(frameon=False, fontsize=9, loc="lower left")
-        return _svg(figure)
+        return svg_of(figure)
 
 
 def draw_reliability(diagram: Reliability) -> str:
@@ -232,14 +216,7 @@ def draw_reliability(diagram: Reliability) -> str:
     import matplotlib as mpl
 
     with mpl.rc_context(STYLE):
-        return _svg(reliability_figure(diagram))
-
-
-def _svg(figure: Figure) -> str:
-    text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
-    _, opening, rest = text.getvalue().partition("<svg")
-    return opening + rest
+        return svg_of(reliability_figure(diagram))
 
 
 def _mark(axes: Axes, history: Sequence[dict[str, Any]], best_epoch: int) -> None:

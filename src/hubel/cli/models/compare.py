@@ -78,6 +78,7 @@ def compare(
 ) -> None:
     """Compare networks: layers, parameters, operations, memory, measured latency, published accuracy."""
     from hubel import runtime
+    from hubel.charts import check_chart_name
     from hubel.cli.models.printing import print_json
     from hubel.cli.text import output
     from hubel.errors import ConfigError
@@ -87,7 +88,7 @@ def compare(
     from hubel.models.registry import list_models
 
     for picture in filter(None, (plot, plot_depth)):
-        charts.check_picture(picture)
+        check_chart_name(picture)
     chosen = [*(names or []), *(list_models("classification") if all_ else [])]
     if plot_depth is not None:
         charts.draw_depth_by_year(plot_depth)
