@@ -19,7 +19,6 @@ _EXTENSIONS = {
     "TIFF": {".tif", ".tiff"},
     "GIF": {".gif"},
 }
-_PLAIN_MODES = {"RGB", "L"}
 _LONGEST_RATIO = 4.0
 # A picture is small against the others if its shorter side is less than a quarter of the median's.
 _SMALL = 4

@@ -21,7 +21,6 @@ from torch.nn import functional as F
 
 AdversarialLoss = Literal["non-saturating", "least-squares", "wasserstein", "hinge"]
 
-GRADIENT_PENALTY = 10.0  # λ of Gulrajani et al. 2017
 CRITIC_STEPS = 5  # of the discriminator for one of the generator, with `wasserstein` (Gulrajani et al., algorithm 1)
 
 
@@ -79,7 +78,7 @@ def gradient_penalty(
     generated: Tensor,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """The mean of (‖∇ D(x̂)‖ - 1)² at places x̂ between real and generated pictures; to be weighted by λ.
+    """The mean of (‖∇ D(x̂)‖ - 1)² at places x̂ between real and generated pictures; its weight λ is 10 in the paper.
 
     Gulrajani et al. 2017, arXiv:1704.00028, equation 3. The gradient is a picture's own only if the discriminator has
     no BatchNorm.
