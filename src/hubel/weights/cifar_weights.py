@@ -8,8 +8,8 @@ from hubel.weights.hub import Download
 
 _REPOSITORY = "https://github.com/akamaster/pytorch_resnet_cifar10"
 
-# Each file, whose name ends in the beginning of its SHA-256, and its error on the 10,000 test pictures in percent, by the
-# repository's README.
+# Each file, whose name ends in the beginning of its SHA-256, and its error on the 10,000 test pictures in percent, by
+# the README of the repository.
 _PUBLISHED = {
     "resnet20_cifar": ("resnet20-12fca82f.th", 8.27),
     "resnet32_cifar": ("resnet32-d509ac18.th", 7.37),
