@@ -59,14 +59,15 @@ def evaluate_anomalies(
 ) -> None:
     """Print how well anomalies are told from normal pictures by the error of what models give back."""
     from hubel import runtime
+    from hubel.charts import check_chart_name
     from hubel.cli.evaluation_text import print_binary
     from hubel.cli.progress import evaluation_progress
     from hubel.cli.text import output as console_on_stdout
     from hubel.evaluation import anomalies as of_anomalies
-    from hubel.evaluation.curves import check_suffix, write_curves
+    from hubel.evaluation.curves import write_curves
 
     if curves is not None:
-        check_suffix(curves)
+        check_chart_name(curves)
     runtime.start()
     with evaluation_progress() as progress:
         measured = of_anomalies.evaluate_anomalies(
