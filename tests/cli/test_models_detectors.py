@@ -50,3 +50,8 @@ def test_yolov1_has_one_size():
 def test_there_is_no_figure():
     with pytest.raises(ConfigError, match="--figure draws stages and a head, and yolo_n is more than these"):
         CliRunner().invoke(app, ["show", "yolo_n", "--figure", "out.svg"], catch_exceptions=False)
+
+
+def test_show_says_at_which_size_the_published_figure_was_measured():
+    text = " ".join(run("show", "faster_rcnn", "--size", "64").split())
+    assert "0.95 37.000 %, measured at a shorter side of 800 and a longer one of 1333 at most, here at 1088×1088, " in text

@@ -77,8 +77,10 @@ class WeightsEntry:
         top1: Published top-1 accuracy in percent, under `preprocess`; None where the publisher states none.
         top5: Likewise, top-5.
         figures: Further published figures by their usual names, in percent, such as `mean_iou`.
+        measured_at: The size at which the published figures were measured, in words; None: that of `preprocess`.
         arguments: Of the network's builder, which the weights want.
-        preprocess: From a picture to the network's input, as the published figures were measured.
+        preprocess: From a picture to the network's input, as the published figures were measured but for
+            `measured_at`.
         labels: The classes' names in the order of the outputs; None where they are not known.
     """
 
@@ -93,6 +95,7 @@ class WeightsEntry:
     preprocess: Preprocess
     labels: tuple[str, ...] | None
     figures: Mapping[str, float] = field(default_factory=dict)
+    measured_at: str | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -114,5 +117,7 @@ class WeightsEntry:
     def to_dict(self) -> dict[str, Any]:
         """These facts for JSON, without the labels."""
         names = ("name", "network", "origin", "licence", "data", "top1", "top5", "sha256")
-        facts = {name: getattr(self, name) for name in names}
-        return {**facts, **self.figures, "url": self.source.url, "preprocess": self.preprocess.to_dict()}
+        facts: dict[str, Any] = {name: getattr(self, name) for name in names} | dict(self.figures)
+        if self.measured_at is not None:
+            facts["measured_at"] = self.measured_at
+        return {**facts, "url": self.source.url, "preprocess": self.preprocess.to_dict()}

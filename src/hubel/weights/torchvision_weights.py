@@ -39,6 +39,7 @@ _ARGUMENTS = {"faster_rcnn": {"frozen_norm": True, "norm_eps": 0.0}}
 # torchvision's detectors scale the shorter side to 800 and the longer one to 1,333 at most; a square of this side shows
 # pictures of 4:3, upright or not, at nearly that scale.
 _DETECTION_SIDE = 1088
+_MEASURED_AT = {"faster_rcnn": "a shorter side of 800 and a longer one of 1333 at most"}
 
 # torchvision's networks that map their input from ImageNet's statistics to mean 0.5 and standard deviation 0.5
 # themselves (`transform_input`). Ours take what the layers take.
@@ -80,6 +81,7 @@ def _entry(network: str, weights: Any) -> WeightsEntry:
         preprocess=_preprocess(weights.transforms(), own_statistics=builder in _MAP_THEIR_INPUT),
         labels=_labels(network, weights),
         figures={name: figures[theirs] for theirs, name in _FIGURES.items() if theirs in figures},
+        measured_at=_MEASURED_AT.get(network),
         arguments=_ARGUMENTS.get(network, {}),
     )
 

@@ -31,6 +31,8 @@ def _line(facts: dict[str, Any]) -> str:
     figures = {"top-1": facts["top1"], "top-5": facts["top5"]}
     figures |= {title: facts[name] for name, title in TITLES.items() if name in facts}
     published = [f"{name} {value:.3f} %" for name, value in figures.items() if value is not None]
-    size = "×".join(map(str, facts["preprocess"]["size"]))
-    details = [facts["data"], *published, f"at {size}", facts["licence"], facts["url"]]
+    size = "at " + "×".join(map(str, facts["preprocess"]["size"]))
+    if "measured_at" in facts:
+        size = f"measured at {facts['measured_at']}, here {size}"
+    details = [facts["data"], *published, size, facts["licence"], facts["url"]]
     return f"Weights: --weights {facts['name']} ({', '.join(details)})"
