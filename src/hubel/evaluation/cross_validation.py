@@ -6,41 +6,27 @@ it; the figures over all of these predictions are the out-of-fold ones.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hubel.config import TrainConfig
 from hubel.data.groups import Grouping
-from hubel.data.labels import COLUMN_OF, classes_of, label_text
-from hubel.data.loading import Loader, default_workers
-from hubel.data.sources import Sample
+from hubel.data.labels import classes_of, label_text
 from hubel.data.splits import Folds, open_folds
-from hubel.data.store import prepare_store
 from hubel.errors import ConfigError, TrainingError
-from hubel.evaluation.binary import positive_class
+from hubel.evaluation.out_of_fold import measure_folds, out_of_fold_table, predict_held_out
 from hubel.files import write_json, write_whole
-from hubel.inference.predictor import Predictor
-from hubel.results.base import interval_fields
 from hubel.results.naming import headline
-from hubel.tasks.ranking import roc_auc
-from hubel.tasks.task import Floats, Labels, LabelTask, label_task
+from hubel.tasks.task import label_task
 from hubel.training.api import whole_configuration
 from hubel.training.folder import RunFolder, claim_folder, find_folder, refuse_taken
 from hubel.training.interruption import Interrupted
 from hubel.training.pictures import wanted_labelling
 from hubel.training.progress import Reporter
-from hubel.training.run import Run, finished_run, make_ready, resume, with_absolute_paths
-from hubel.training.usual import BATCH_SIZE
-
-_BYTES_PER_GB = 10**9
+from hubel.training.run import finished_run, make_ready, resume, with_absolute_paths
 
 
 @dataclass(frozen=True)
@@ -57,17 +43,6 @@ class CrossValidation:
     dir: Path
     metrics: dict[str, Any]
     predictions: Path
-
-
-@dataclass(frozen=True, eq=False)
-class _Predictions:
-    """What a fold's model says of the pictures that it has not seen: samples, labels, and predictions (N, outputs)."""
-
-    fold: int
-    task: LabelTask
-    samples: tuple[Sample, ...]
-    labels: Labels
-    predictions: Floats
 
 
 def cross_validate(
@@ -230,10 +205,10 @@ def _go_on(folder: RunFolder, config: TrainConfig, folds: Folds, reporter: Repor
                 else:
                     run = make_ready(_of_fold(config, fold), reporter).begin(own.path)
         runs.append(run)
-        predictions.append(_predict(run, folds.folds[fold - 1], fold, config))
+        predictions.append(predict_held_out(run, folds.folds[fold - 1], fold, config))
     table = folder.path / "out_of_fold.csv"
-    write_whole(table, _table(predictions, folds))
-    metrics = _measured(runs, predictions, folds)
+    write_whole(table, out_of_fold_table(predictions, folds))
+    metrics = measure_folds(runs, predictions, folds)
     _tell(folder, reporter, f"out of fold: {headline(metrics['out_of_fold'])}")
     folder.write_metrics(metrics)  # last: a folder with a metrics.json is finished
     return _finished(folder)
@@ -242,83 +217,6 @@ def _go_on(folder: RunFolder, config: TrainConfig, folds: Folds, reporter: Repor
 def _finished(folder: RunFolder) -> CrossValidation:
     metrics = json.loads(folder.metrics.read_text(encoding="utf-8"))
     return CrossValidation(folder.path, metrics, folder.path / "out_of_fold.csv")
-
-
-def _predict(run: Run, held_out: Sequence[Sample], fold: int, config: TrainConfig) -> _Predictions:
-    predictor = Predictor.load(run.bundle, device=config.device)
-    store = prepare_store(
-        held_out,
-        predictor.preprocess,
-        classes=predictor.classes,
-        labelling=predictor.task.labelling,
-        purpose="evaluation",
-        cache_bytes=int(config.data.cache_gb * _BYTES_PER_GB),
-        max_unreadable=1.0,  # the fold's run has judged it
-    )
-    workers = default_workers(store, predictor.device) if config.data.workers is None else config.data.workers
-    loader = Loader(store, batch_size=config.batch_size or BATCH_SIZE, preprocess=predictor.preprocess, workers=workers)
-    store, predictions = predictor.predictions_of(loader)
-    task = label_task(predictor.task, "a cross-validation")
-    return _Predictions(fold, task, store.samples, store.labels, predictions)
-
-
-def _measured(runs: Sequence[Run], predictions: Sequence[_Predictions], folds: Folds) -> dict[str, Any]:
-    """What `metrics.json` says."""
-    rows = []
-    for run, of_fold in zip(runs, predictions, strict=True):
-        figures = _figures(of_fold.task, of_fold.predictions, of_fold.labels)
-        rows.append({"fold": of_fold.fold, **figures, "best_epoch": run.metrics["best_epoch"], "dir": run.dir.name})
-    task = predictions[0].task
-    if task.thresholds:  # each fold may have chosen its own
-        task = task.with_thresholds(np.mean([of_fold.task.thresholds for of_fold in predictions], axis=0).tolist())
-    together = np.concatenate([of_fold.predictions for of_fold in predictions])
-    labels = np.concatenate([of_fold.labels for of_fold in predictions])
-    pooled = _figures(task, together, labels)
-    headlines = [name for name in (*task.measure(together, labels).figures(), "roc_auc") if name in rows[0]]
-    values = {name: np.array([row[name] for row in rows if row[name] is not None]) for name in headlines}
-    if folds.groups:
-        names = [folds.groups[sample.name] for of_fold in predictions for sample in of_fold.samples]
-        distinct, groups = np.unique(np.array(names), return_inverse=True)
-        for name, ci95 in task.grouped_intervals(together, labels, groups).items():
-            pooled[f"{name}_ci95"] = None if ci95 is None else list(ci95)
-        pooled["groups"] = len(distinct)
-    return {
-        "folds": rows,
-        "mean": {name: float(value.mean()) for name, value in values.items() if len(value)},
-        "standard_deviation": {name: float(value.std(ddof=1)) for name, value in values.items() if len(value)},
-        "out_of_fold": pooled,
-        "baselines": [baseline.to_dict() for baseline in task.baselines(labels, None)],
-        "seconds": round(sum(run.metrics["seconds"] for run in runs), 1),
-    }
-
-
-def _figures(task: LabelTask, predictions: Floats, labels: Labels) -> dict[str, Any]:
-    """All figures of some predictions; where one of two classes is right, with the ROC curve's area of the second."""
-    figures = task.measure(predictions, labels).to_full_dict()
-    positive = positive_class(task, None)
-    if positive is not None and 0 < (of_it := task.has(labels, positive)).sum() < len(of_it):
-        scores = predictions[:, positive]
-        figures |= interval_fields("roc_auc", *roc_auc(scores[of_it], scores[~of_it]))
-    return figures
-
-
-def _table(predictions: Sequence[_Predictions], folds: Folds) -> str:
-    """`out_of_fold.csv`: every picture with its label, its group, its fold and what is predicted."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    task = predictions[0].task
-    group = ["group"] * bool(folds.groups)
-    shares = [f"probability {name}" for name in task.classes]
-    writer.writerow(["path", COLUMN_OF[task.labelling], *group, "fold", "predicted", *shares])
-    for of_fold in predictions:
-        results = of_fold.task.results(of_fold.predictions, [sample.name for sample in of_fold.samples])
-        for sample, row, result in zip(of_fold.samples, of_fold.predictions, results, strict=True):
-            own = [folds.groups[sample.name]] if folds.groups else []
-            [(_, predicted, *_)] = [row.values() for row in result.csv_rows(1)]
-            shares = [f"{probability:.6f}" for probability in row] if task.classes else []
-            label = label_text(sample.label, folds.classes)
-            writer.writerow([sample.name, label, *own, of_fold.fold, predicted, *shares])
-    return text.getvalue()
 
 
 def _described(folds: Folds, config: TrainConfig) -> dict[str, Any]:
