@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from hubel.data.doctor.diagnosis import Diagnosis
     from hubel.data.doctor.examination import Examination, Picture
+    from hubel.data.labels import Labelling
 
 _CASES_PRINTED = 3
 _INDENT = 9
@@ -89,20 +90,11 @@ def data(
     from hubel.data.doctor.page import write_page
     from hubel.data.groups import Grouping
 
-    labelling = None
-    if task is not None:
-        from hubel.errors import unknown_name
-        from hubel.tasks.registry import TASKS
-
-        if task not in TASKS:
-            raise unknown_name("task", task, TASKS)
-        labelling = TASKS[task].labelling
-    table = group is not None and group.endswith(".csv")
-    grouping = Grouping(None if table else group, Path(group) if group and table else None)
+    labelling = None if task is None else _labelling_of(task)
     with evaluation_progress() as progress:
         examination = examine(
             data,
-            grouping=grouping,
+            grouping=Grouping.of(group),
             labelling=labelling,
             progress=lambda done, total: progress("opening pictures", done, total),
             tell=lambda text: print(text, file=sys.stderr),
@@ -134,6 +126,12 @@ def data(
     if cleaning is not None:
         console.print(f"\ncleaned  {manifest}: {cleaning.summary()}")
     console.print(f"\npage     {page}")
+
+
+def _labelling_of(task: str) -> Labelling:
+    from hubel.tasks.registry import task_named
+
+    return task_named(task).labelling
 
 
 def _print(diagnosis: Diagnosis, console: Console) -> None:

@@ -26,6 +26,11 @@ class Grouping:
     pattern: str | None = None
     table: Path | None = None
 
+    @classmethod
+    def of(cls, text: str | None) -> Grouping:
+        """The one that a single text means, as `--group` takes it: a CSV file's path, or else a pattern."""
+        return cls(table=Path(text)) if text is not None and is_table(text) else cls(text)
+
     def __bool__(self) -> bool:
         return self.pattern is not None or self.table is not None
 
@@ -55,6 +60,11 @@ class Grouping:
                 "every picture needs one, or it might be on both sides"
             )
         return {name: found[name] for name in names}
+
+
+def is_table(text: str) -> bool:
+    """Whether a grouping is a CSV file's path, and not a pattern."""
+    return text.endswith(".csv")
 
 
 def _matched(pattern: str, names: Sequence[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hubel.config import TrainConfig
-from hubel.data.groups import Grouping
+from hubel.data.groups import Grouping, is_table
 from hubel.data.labels import classes_of, label_text
 from hubel.data.splits import Folds, open_folds
 from hubel.errors import ConfigError, TrainingError
@@ -86,7 +86,7 @@ def fold_settings(folds: int | None, group: str | None) -> dict[str, Any]:
     if folds is not None:
         settings |= {"data.folds": folds, "data.fold": None}
     if group is not None:
-        settings |= {"data.groups" if group.endswith(".csv") else "data.group": group}
+        settings |= {"data.groups" if is_table(group) else "data.group": group}
     return settings
 
 

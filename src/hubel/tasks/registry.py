@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hubel.data.labels import Labelling
-from hubel.errors import WeightsError
+from hubel.errors import WeightsError, unknown_name
 from hubel.tasks.classification import ClassificationTask
 from hubel.tasks.detection import DetectionTask
 from hubel.tasks.multilabel import MultiLabelTask
@@ -35,6 +35,17 @@ TASKS: dict[str, type[AnyTask]] = {task.name: task for task in _TASKS}
 _NETWORKS_OF = {"multilabel": "classification", "regression": "classification"}
 
 
+def task_named(name: str) -> type[AnyTask]:
+    """The task of this name.
+
+    Raises:
+        ConfigError: There is none; the nearest names are offered.
+    """
+    if name not in TASKS:
+        raise unknown_name("task", name, TASKS)
+    return TASKS[name]
+
+
 def networks_for(task: str) -> str:
     """The kind of network that answers a task, as `hubel.models.registry.ModelEntry.task` names it."""
     return _NETWORKS_OF.get(task, task)
@@ -54,7 +65,7 @@ def task_for(labelling: Labelling, *, name: str | None = None, network: str | No
         network: The kind of the network that is to answer it, where one is chosen already.
     """
     if name is not None:
-        return TASKS[name]
+        return task_named(name)
     suited = [task for task in _TASKS if task.labelling == labelling]
     return next((task for task in suited if networks_for(task.name) == network), suited[0])
 
