@@ -1,1 +1,1 @@
-"""Measuring trained models on pictures."""
+"""Measuring trained models on pictures, and networks against each other and against what is published of them."""

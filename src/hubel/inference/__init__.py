@@ -1,1 +1,1 @@
-"""Predictor: images in, results out."""
+"""Trained models in use: `predictor` for pictures, `film` for films, `generator` for new pictures."""

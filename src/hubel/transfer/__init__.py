@@ -1,1 +1,1 @@
-"""What transfer learning does to a network: layer groups, and freezing that is checked."""
+"""Transfer learning: freezing that is checked, frozen layers computed once, and a probe of how deep to freeze."""
