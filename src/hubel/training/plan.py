@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -85,57 +85,32 @@ def make_plan(
         bfloat16: Whether the arithmetic runs under bfloat16 autocast.
         loss: Of a step on real pictures, where what a network does depends on them; None: random pictures serve.
     """
-    with torch.autocast(next(network.parameters()).device.type, torch.bfloat16, enabled=bfloat16):
-        return list(
-            _planned(
-                network,
-                phases,
-                optimizer,
-                transfer,
-                preprocess,
-                pictures=pictures,
-                batch_size=batch_size,
-                mixing=mixing,
-                loss=loss,
-            )
-        )
-
-
-def _planned(
-    network: nn.Module,
-    phases: Sequence[Phase],
-    optimizer: OptimizerConfig,
-    transfer: TransferConfig,
-    preprocess: Preprocess,
-    *,
-    pictures: tuple[int, int],
-    batch_size: int,
-    mixing: bool,
-    loss: TrialLoss | None,
-) -> Iterator[PlannedPhase]:
     training, validation = pictures
     batch = min(batch_size, training)
-    images = _random_images(network, preprocess, batch)
-    predicted = _seconds_of_prediction(network, images) / batch
-    for phase in phases:
-        trial = copy.deepcopy(network)
-        frozen = FrozenStages(trial, phase.train, freeze_batch_norm=phase.batch_norm == "frozen")
-        groups = layer_groups(trial, frozen.trained)
-        built = build_optimizer(groups, optimizer, phase)
-        once = pays(phase, frozen, transfer, mixing=mixing)
-        if once and not frozen.trained:
-            seconds = predicted * (transfer.views * training + validation)
-        else:
-            step = _seconds_of_step(trial, frozen, built, loss or partial(_mean_square, images))
-            seconds = phase.epochs * (step / batch * training + predicted * validation)
-        yield PlannedPhase(
-            phase=phase,
-            stages=frozen.trained,
-            parameters=sum(p.numel() for p in trial.parameters() if p.requires_grad),
-            rates=tuple(dict.fromkeys(group["peak_lr"] for group in built.param_groups)),
-            computed_once=once,
-            seconds=seconds,
-        )
+    plan: list[PlannedPhase] = []
+    with torch.autocast(next(network.parameters()).device.type, torch.bfloat16, enabled=bfloat16):
+        images = _random_images(network, preprocess, batch)
+        predicted = _seconds_of_prediction(network, images) / batch
+        for phase in phases:
+            trial = copy.deepcopy(network)
+            frozen = FrozenStages(trial, phase.train, freeze_batch_norm=phase.batch_norm == "frozen")
+            built = build_optimizer(layer_groups(trial, frozen.trained), optimizer, phase)
+            once = pays(phase, frozen, transfer, mixing=mixing)
+            if once and not frozen.trained:
+                seconds = predicted * (transfer.views * training + validation)
+            else:
+                step = _seconds_of_step(trial, frozen, built, loss or partial(_mean_square, images))
+                seconds = phase.epochs * (step / batch * training + predicted * validation)
+            planned = PlannedPhase(
+                phase=phase,
+                stages=frozen.trained,
+                parameters=sum(p.numel() for p in trial.parameters() if p.requires_grad),
+                rates=tuple(dict.fromkeys(group["peak_lr"] for group in built.param_groups)),
+                computed_once=once,
+                seconds=seconds,
+            )
+            plan.append(planned)
+    return plan
 
 
 @torch.inference_mode()
