@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hubel.config.settings import Fraction, Settings
+from hubel.config.settings import BYTES_PER_GB, Fraction, Settings
 
 
 class DataConfig(Settings):
@@ -56,3 +56,8 @@ class DataConfig(Settings):
     workers: Annotated[int, Field(ge=0)] | None = None
     shuffle_buffer: Annotated[int, Field(ge=1)] = 5000
     cache_gb: Annotated[float, Field(ge=0)] = 20.0
+
+    @property
+    def cache_bytes(self) -> int:
+        """`cache_gb` in bytes."""
+        return int(self.cache_gb * BYTES_PER_GB)

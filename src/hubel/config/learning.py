@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from hubel.config.settings import Fraction, Positive, Settings
+from hubel.config.settings import BYTES_PER_GB, Fraction, Positive, Settings
 
 
 class ModelConfig(Settings):
@@ -82,3 +82,8 @@ class TransferConfig(Settings):
     cache_gb: Annotated[float, Field(ge=0)] = 8.0
     half: bool = False
     fold: bool = True
+
+    @property
+    def cache_bytes(self) -> int:
+        """`cache_gb` in bytes."""
+        return int(self.cache_gb * BYTES_PER_GB)

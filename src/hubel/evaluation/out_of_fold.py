@@ -24,8 +24,6 @@ from hubel.tasks.task import Floats, Labels, LabelTask, label_task
 from hubel.training.run import Run
 from hubel.training.usual import BATCH_SIZE
 
-_BYTES_PER_GB = 10**9
-
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
@@ -62,7 +60,7 @@ def predict_held_out(run: Run, held_out: Sequence[Sample], fold: int, config: Tr
         classes=predictor.classes,
         labelling=predictor.task.labelling,
         purpose="evaluation",
-        cache_bytes=int(config.data.cache_gb * _BYTES_PER_GB),
+        cache_bytes=config.data.cache_bytes,
         max_unreadable=1.0,  # the fold's run has judged it
     )
     workers = default_workers(store, predictor.device) if config.data.workers is None else config.data.workers

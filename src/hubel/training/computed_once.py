@@ -21,8 +21,6 @@ from hubel.transfer.cached_features import CachedFeatures, FeatureSettings, feat
 from hubel.transfer.freezing import FrozenStages
 from hubel.transfer.frozen_prefix import cut, parts_of
 
-_BYTES_PER_GB = 10**9
-
 
 @dataclass(frozen=True)
 class ComputedOnce:
@@ -112,7 +110,7 @@ def compute_once(
     pictures = transfer.views * len(train.store) + (0 if validation is None else len(validation.store))
     needed = feature_bytes(shape, pictures, settings.dtype)
     values = "×".join(map(str, shape))
-    if needed > transfer.cache_gb * _BYTES_PER_GB:
+    if needed > transfer.cache_bytes:
         reporter.message(
             f"frozen layers run in every step: their outputs, {values} a picture, would take {needed / 1e9:.1f} GB, "
             f"transfer.cache_gb is {transfer.cache_gb:g}"

@@ -43,8 +43,6 @@ from hubel.training.usual import with_usual_settings
 from hubel.transfer.freezing import trainable_stages
 from hubel.weights import PretrainedModel
 
-_BYTES_PER_GB = 10**9
-
 # How many times larger the largest class is than the smallest where a run says that something can be done about it.
 _NOTABLE_IMBALANCE = 3
 
@@ -271,7 +269,7 @@ def _read_pictures(
                 classes=splits.classes,
                 labelling=splits.labelling,
                 purpose="training" if split == "train" else "evaluation",
-                cache_bytes=int(config.data.cache_gb * _BYTES_PER_GB),
+                cache_bytes=config.data.cache_bytes,
                 max_unreadable=1.0,  # judged over all splits, below
                 progress=partial(reporter.preparing, split),
             )
