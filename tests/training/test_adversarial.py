@@ -142,6 +142,7 @@ def test_the_average_of_the_generator_is_what_is_kept(blocks: Path, tmp_path: Pa
     ("changes", "text"),
     [
         ({"settings": {"data.size": 48}}, "size is 48: expected 32, 64 or 128"),
+        ({"settings": {"generative.game": "wasserstein"}}, "set model.arguments.discriminator_norm=none"),
         ({"recipe": "gradual"}, "leave out --recipe"),
         ({"learning_rate": "find"}, "leave out --lr find"),
         ({"model": "dcgan", "task": "reconstruction"}, "a GAN has no encoder"),

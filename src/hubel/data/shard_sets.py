@@ -90,8 +90,8 @@ def _source(root: Path, base: Path, paths: Sequence[Path], wanted: Labelling | N
             "KEY.cls, KEY.json or KEY.txt, its class"
         )
     if unlabelled:
-        wanted = ", ".join(f".{extension}" for extension in LABEL_EXTENSIONS)
-        notes.append(f"pictures without a label ({wanted}) passed over: {len(unlabelled)} (such as {unlabelled[0]})")
+        endings = ", ".join(f".{extension}" for extension in LABEL_EXTENSIONS)
+        notes.append(f"pictures without a label ({endings}) passed over: {len(unlabelled)} (such as {unlabelled[0]})")
     if None in entries and len(entries) > 1:
         notes.append(f"shards whose names tell no split count as train: {len(entries[None])} pictures")
         entries.setdefault("train", []).extend(entries.pop(None))

@@ -109,6 +109,13 @@ def check_learns(network: nn.Module, task: Task, config: TrainConfig) -> None:
             f"{phases} phases": (phases > 1, "has no layers that are frozen at first: expected one phase"),
             "optimizer.name=sgd": (config.optimizer.name == "sgd", "trains with the paper's Adam: leave it out"),
             "average_decay": (config.average_decay, "has generative.generator_average: leave it out"),
+            "generative.game=wasserstein": (
+                config.generative.game == "wasserstein"
+                and config.generative.gradient_penalty
+                and any(isinstance(layer, nn.BatchNorm2d) for layer in network.discriminator.modules()),
+                "has BatchNorm in its discriminator, while a gradient penalty is of each picture alone: set "
+                "model.arguments.discriminator_norm=none",
+            ),
             "data.validation_fraction=0": (
                 not config.data.validation_fraction,
                 "is stopped from collapsing by a look at validation pictures: leave it some",
