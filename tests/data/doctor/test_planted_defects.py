@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from itertools import combinations
 from pathlib import Path
 
@@ -21,6 +23,14 @@ def photos(shared: Path, count: int) -> list[Image.Image]:
     files = sorted((shared / "data" / "clothing" / "train").rglob("*.jpg"))
     chosen = files[:: len(files) // count][:count]
     return [Image.open(file).convert("RGB") for file in chosen]
+
+
+def small_pictures(shared: Path, count: int) -> list[Image.Image]:
+    """Pictures of 32 × 32 pixels."""
+    with zipfile.ZipFile(shared / "data" / "cifar10.zip") as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
+        chosen = [archive.read(name) for name in names[:: len(names) // count][:count]]
+    return [Image.open(io.BytesIO(content)).convert("RGB") for content in chosen]
 
 
 def found_pairs(examination: Examination, *, near: bool) -> set[Pair]:
@@ -108,3 +118,20 @@ def test_nearly_flat_pictures_are_not_copies_of_one_another(tmp_path: Path, valu
         folder.mkdir(parents=True, exist_ok=True)
         image.save(folder / f"{number}.png")
     assert examine(tmp_path / "set").near_duplicates == ()
+
+
+def test_near_duplicates_are_found_among_small_pictures(tmp_path: Path, shared: Path) -> None:
+    """Of 32 × 32 pixels; copies of fewer than 16 on a side are not looked for."""
+    planted = plant(clean_set(tmp_path / "set", small_pictures(shared, ORIGINALS)), EACH)
+    rows = table(diagnose(examine(tmp_path / "set")), planted)
+    print_table({name: row for name, row in rows.items() if "near" in name})
+    for change, least in (
+        ("re-encoded", 0.8),
+        ("brighter or darker", 1),
+        ("grey", 1),
+        ("mirrored", 1),
+        ("cropped", 0.9),
+    ):
+        precision, recall, _ = rows[f"near duplicates: {change}"]
+        assert precision == 1
+        assert recall >= least, change
