@@ -54,4 +54,6 @@ def test_there_is_no_figure():
 
 def test_show_says_at_which_size_the_published_figure_was_measured():
     text = " ".join(run("show", "faster_rcnn", "--size", "64").split())
-    assert "0.95 37.000 %, measured at a shorter side of 800 and a longer one of 1333 at most, here at 1088×1088, " in text
+    assert (
+        "0.95 37.000 %, measured at a shorter side of 800 and a longer one of 1333 at most, here at 1088×1088, " in text
+    )
