@@ -13,6 +13,7 @@ from hubel.results.naming import number_text
 from hubel.tasks.calibration import reliability
 from hubel.tasks.classification import largest_confusions
 from hubel.tasks.task import LabelTask
+from hubel.training.report_sections.drawing import spaced
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -133,7 +134,7 @@ def _samples_by_value(store: PictureStore) -> list[tuple[str, list[str]]]:
 
 
 def _row(store: PictureStore, positions: npt.NDArray[np.int64]) -> list[str]:
-    chosen = positions[np.linspace(0, len(positions) - 1, min(_SAMPLES_IN_ROW, len(positions))).astype(int)]
+    chosen = positions[spaced(len(positions), _SAMPLES_IN_ROW)]
     return [picture for at in chosen if (picture := thumbnail(store.samples[at]))]
 
 

@@ -12,6 +12,7 @@ from hubel.data.thumbnails import as_address
 from hubel.results import SegmentationMetrics
 from hubel.results.palette import colours_of, has_background
 from hubel.tasks.segmentation import SegmentationTask
+from hubel.training.report_sections.drawing import spaced
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -36,7 +37,7 @@ def masks(report: Report, shown: str) -> dict[str, Any]:
     right, true, _ = metrics.counts.sum(axis=2).T  # (N,) each
     accuracy = right / np.maximum(true, 1)
     order = np.argsort(accuracy, kind="stable")
-    chosen = order[np.linspace(0, len(order) - 1, min(_EXAMPLES, len(order))).astype(int)].tolist()
+    chosen = order[spaced(len(order), _EXAMPLES)].tolist()
     names: list[str | None] = [store.samples[at].name for at in chosen]
     answers = task.results([report.predictions[shown][at] for at in chosen], names)
     truths = task.truth(store.labels[chosen], names)
@@ -55,9 +56,9 @@ def masks(report: Report, shown: str) -> dict[str, Any]:
 
 def _training_pictures(task: SegmentationTask, store: PictureStore) -> list[str]:
     """Some training pictures with their masks, evenly spaced."""
-    spaced = np.linspace(0, len(store) - 1, min(_TRAINING_PICTURES, len(store))).astype(int).tolist()
+    chosen = spaced(len(store), _TRAINING_PICTURES)
     drawn = []
-    for at, truth in zip(spaced, task.truth(store.labels[spaced], [None] * len(spaced)), strict=True):
+    for at, truth in zip(chosen, task.truth(store.labels[chosen], [None] * len(chosen)), strict=True):
         try:
             picture = draw_mask(load_image(store.samples[at], channels=3), truth.mask, task.classes, {})
         except UnreadableImage:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hubel.data.decoding import UnreadableImage, load_image
 from hubel.data.labels import ObjectsLabel
-from hubel.data.thumbnails import as_address
 from hubel.results import DetectionMetrics
 from hubel.results.detection import DetectedObject
 from hubel.tasks.detection import DetectionTask
 from hubel.training.charts import draw_detection_curves
+from hubel.training.report_sections.drawing import drawn, spaced
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from hubel.data.sources import Sample
     from hubel.data.store import PictureStore
-    from hubel.results import DetectedObjects, Result
+    from hubel.results import DetectedObjects
     from hubel.training.report import Report
 
 _EXAMPLES = 8
@@ -40,14 +36,14 @@ def objects(report: Report, shown: str) -> dict[str, Any]:
     truths = task.truth(store.labels, names)
     quality = [picture_f1(truth, answer) for truth, answer in zip(truths, answers, strict=True)]
     order = np.argsort(quality, kind="stable")
-    chosen = _spaced(order, _EXAMPLES)
-    drawn = [_example(task, store.samples[at], truths[at], answers[at], quality[at]) for at in chosen]
+    chosen = [int(order[at]) for at in spaced(len(order), _EXAMPLES)]
+    compared = [_example(task, store.samples[at], truths[at], answers[at], quality[at]) for at in chosen]
     return {
         "counts": _objects_by_split(report),
         "samples": [("", _training_pictures(task, report.stores["train"]))],
         "curves_of_classes": draw_detection_curves(metrics.by_class),
         "classes": [{"name": name, **metrics.class_dict(name)} for name in metrics.by_class],
-        "examples": [example for example in drawn if example is not None],
+        "examples": [example for example in compared if example is not None],
     }
 
 
@@ -90,12 +86,6 @@ def _inside(found: DetectedObject, around: DetectedObject) -> bool:
     return _shared(found, around) >= _RIGHT * _area(found) > 0
 
 
-def _spaced(order: Sequence[int] | npt.NDArray[np.int64], most: int) -> list[int]:
-    """At most so many of some positions, evenly spaced, the first and the last among them."""
-    chosen = np.linspace(0, len(order) - 1, min(most, len(order))).astype(int)
-    return [int(order[at]) for at in chosen]
-
-
 def _objects_by_split(report: Report) -> dict[str, dict[str, int]]:
     """How many objects of each class every split has, those that do not count left out."""
     counts = {}
@@ -113,27 +103,17 @@ def _objects_by_split(report: Report) -> dict[str, dict[str, int]]:
 
 
 def _training_pictures(task: DetectionTask, store: PictureStore) -> list[str]:
-    chosen = _spaced(range(len(store.samples)), _TRAINING_PICTURES)
+    chosen = spaced(len(store), _TRAINING_PICTURES)
     truths = task.truth(store.labels[chosen], [None] * len(chosen))
-    drawn = (_drawn(task, store.samples[at], truth, _SMALL_SIDE) for at, truth in zip(chosen, truths, strict=True))
-    return [picture for picture in drawn if picture is not None]
+    pictures = (drawn(task, store.samples[at], truth, _SMALL_SIDE) for at, truth in zip(chosen, truths, strict=True))
+    return [picture for picture in pictures if picture is not None]
 
 
 def _example(
     task: DetectionTask, sample: Sample, truth: DetectedObjects, answer: DetectedObjects, quality: float
 ) -> dict[str, Any] | None:
-    pictures = [_drawn(task, sample, result, _SIDE) for result in (truth, answer)]
+    pictures = [drawn(task, sample, result, _SIDE) for result in (truth, answer)]
     if None in pictures:
         return None
     counts = {"there": sum(not each.ignored for each in truth.objects), "said": len(answer.objects)}
     return {"name": sample.name, "truth": pictures[0], "answer": pictures[1], "f1": quality, **counts}
-
-
-def _drawn(task: DetectionTask, sample: Sample, result: Result, side: int) -> str | None:
-    """A picture with a result drawn on it as a `data:` address; None where it cannot be read (any more)."""
-    try:
-        image = task.draw(load_image(sample, channels=3), result)
-    except UnreadableImage:
-        return None
-    image.thumbnail((side, side))
-    return as_address(image)

@@ -10,6 +10,7 @@ from hubel.data.thumbnails import as_address, thumbnail
 from hubel.results.naming import number_text
 from hubel.tasks.generative.drawing import error_map, in_a_row
 from hubel.tasks.generative.measuring import of_pictures
+from hubel.training.report_sections.drawing import spaced
 
 if TYPE_CHECKING:
     from hubel.training.report import Report
@@ -23,12 +24,12 @@ def reconstructions(report: Report, shown: str) -> dict[str, Any]:
     predictions, store = report.predictions[shown], report.stores[shown]
     errors = of_pictures(predictions)["mean_squared_error"]
     order = np.argsort(-errors, kind="stable")
-    chosen = order[np.linspace(0, len(order) - 1, min(_EXAMPLES, len(order))).astype(int)].tolist()
+    chosen = order[spaced(len(order), _EXAMPLES)].tolist()
     training = report.stores["train"].samples
-    spaced = np.linspace(0, len(training) - 1, min(_TRAINING_PICTURES, len(training))).astype(int).tolist()
+    others = spaced(len(training), _TRAINING_PICTURES)
     return {
         "counts": report.splits.counts(),
-        "samples": [("", [picture for at in spaced if (picture := thumbnail(training[at]))])],
+        "samples": [("", [picture for at in others if (picture := thumbnail(training[at]))])],
         "examples": [
             {
                 "name": store.samples[at].name,
