@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from hubel.data.listing import File
@@ -41,147 +41,118 @@ def remembered_digests(root: Path, files: Sequence[File]) -> tuple[dict[str, str
     digests: dict[str, str] = {}
     gone: list[str] = []
     of_name = {file.name: file for file in files}
-    try:
-        with _database() as database:
-            rows = database.execute(
-                "SELECT name, size, modified, changed, digest FROM digests WHERE root = ?", (_key(root),)
-            )
-            for stored_name, size, modified, changed, digest in rows:
-                name = os.fsdecode(stored_name)
-                file = of_name.get(name)
-                if file is None:
-                    gone.append(name)
-                elif (size, modified, changed) == file[1:]:
-                    digests[file.name] = digest
-    except (OSError, sqlite3.Error):
-        return {}, []
+    with suppress(OSError, sqlite3.Error), _database() as database:
+        rows = database.execute(
+            "SELECT name, size, modified, changed, digest FROM digests WHERE root = ?", (_key(root),)
+        )
+        for stored_name, size, modified, changed, digest in rows:
+            name = os.fsdecode(stored_name)
+            file = of_name.get(name)
+            if file is None:
+                gone.append(name)
+            elif (size, modified, changed) == file[1:]:
+                digests[file.name] = digest
     return digests, gone
 
 
 def remember_digests(root: Path, digests: Mapping[File, str], *, gone: Sequence[str] = ()) -> None:
     """Keep digests of files under a root; forget the names in `gone`."""
     key = _key(root)
-    try:
-        with _database() as database:
-            database.executemany(
-                "DELETE FROM digests WHERE root = ? AND name = ?", [(key, os.fsencode(name)) for name in gone]
-            )
-            database.executemany(
-                "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)",
-                [(key, os.fsencode(name), *times, digest) for (name, *times), digest in digests.items()],
-            )
-    except (OSError, sqlite3.Error):
-        return
+    with suppress(OSError, sqlite3.Error), _database() as database:
+        database.executemany(
+            "DELETE FROM digests WHERE root = ? AND name = ?", [(key, os.fsencode(name)) for name in gone]
+        )
+        database.executemany(
+            "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)",
+            [(key, os.fsencode(name), *times, digest) for (name, *times), digest in digests.items()],
+        )
 
 
 def remembered_indexes(paths: Sequence[Path], version: int) -> dict[File, bytes]:
     """What lies in files that hold pictures, by all that the file system told of them (`File.name` is the path)."""
     found: dict[File, bytes] = {}
-    try:
-        with _database() as database:
-            for start in range(0, len(paths), _AT_ONCE):
-                some = [os.fsencode(path) for path in paths[start : start + _AT_ONCE]]
-                rows = database.execute(
-                    "SELECT path, size, modified, changed, content FROM indexes WHERE version = ? AND path IN "
-                    f"({','.join('?' * len(some))})",
-                    (version, *some),
-                )
-                found.update((File(os.fsdecode(path), *times), content) for path, *times, content in rows)
-    except (OSError, sqlite3.Error):
-        return {}
+    with suppress(OSError, sqlite3.Error), _database() as database:
+        for start in range(0, len(paths), _AT_ONCE):
+            some = [os.fsencode(path) for path in paths[start : start + _AT_ONCE]]
+            rows = database.execute(
+                "SELECT path, size, modified, changed, content FROM indexes WHERE version = ? AND path IN "
+                f"({','.join('?' * len(some))})",
+                (version, *some),
+            )
+            found.update((File(os.fsdecode(path), *times), content) for path, *times, content in rows)
     return found
 
 
 def remember_indexes(indexes: Mapping[File, bytes], version: int) -> None:
     """Keep what lies in files that hold pictures."""
-    try:
-        with _database() as database:
-            database.executemany(
-                "INSERT OR REPLACE INTO indexes VALUES (?, ?, ?, ?, ?, ?)",
-                [(os.fsencode(path), *times, version, content) for (path, *times), content in indexes.items()],
-            )
-    except (OSError, sqlite3.Error):
-        return
+    with suppress(OSError, sqlite3.Error), _database() as database:
+        database.executemany(
+            "INSERT OR REPLACE INTO indexes VALUES (?, ?, ?, ?, ?, ?)",
+            [(os.fsencode(path), *times, version, content) for (path, *times), content in indexes.items()],
+        )
 
 
 def remembered_verdicts(digests: Sequence[str], decoder: str) -> dict[str, str]:
     """Why a picture could not be decoded, empty if it could, for those digests that were tried with this decoder."""
     found: dict[str, str] = {}
-    try:
-        with _database() as database:
-            for start in range(0, len(digests), _AT_ONCE):
-                some = digests[start : start + _AT_ONCE]
-                places = ",".join("?" * len(some))
-                found.update(
-                    database.execute(
-                        f"SELECT digest, reason FROM verdicts WHERE decoder = ? AND digest IN ({places})",
-                        (decoder, *some),
-                    )
+    with suppress(OSError, sqlite3.Error), _database() as database:
+        for start in range(0, len(digests), _AT_ONCE):
+            some = digests[start : start + _AT_ONCE]
+            places = ",".join("?" * len(some))
+            found.update(
+                database.execute(
+                    f"SELECT digest, reason FROM verdicts WHERE decoder = ? AND digest IN ({places})",
+                    (decoder, *some),
                 )
-    except (OSError, sqlite3.Error):
-        return {}
+            )
     return found
 
 
 def remember_verdicts(verdicts: Mapping[str, str], decoder: str) -> None:
     """Keep, by digest, why a picture could not be decoded (empty if it could)."""
-    try:
-        with _database() as database:
-            database.executemany(
-                "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?)",
-                [(digest, decoder, reason) for digest, reason in verdicts.items()],
-            )
-    except (OSError, sqlite3.Error):
-        return
+    with suppress(OSError, sqlite3.Error), _database() as database:
+        database.executemany(
+            "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?)",
+            [(digest, decoder, reason) for digest, reason in verdicts.items()],
+        )
 
 
 def remembered_facts(digests: Sequence[str], reader: str) -> dict[str, tuple[str, bytes]]:
     """The facts (as JSON) and the thumbnail of those pictures that were opened before, by digest."""
     found: dict[str, tuple[str, bytes]] = {}
-    try:
-        with _database() as database:
-            for start in range(0, len(digests), _AT_ONCE):
-                some = digests[start : start + _AT_ONCE]
-                places = ",".join("?" * len(some))
-                rows = database.execute(
-                    f"SELECT digest, facts, thumbnail FROM facts WHERE reader = ? AND digest IN ({places})",
-                    (reader, *some),
-                )
-                found.update({digest: (facts, thumbnail) for digest, facts, thumbnail in rows})
-    except (OSError, sqlite3.Error):
-        return {}
+    with suppress(OSError, sqlite3.Error), _database() as database:
+        for start in range(0, len(digests), _AT_ONCE):
+            some = digests[start : start + _AT_ONCE]
+            places = ",".join("?" * len(some))
+            rows = database.execute(
+                f"SELECT digest, facts, thumbnail FROM facts WHERE reader = ? AND digest IN ({places})",
+                (reader, *some),
+            )
+            found.update({digest: (facts, thumbnail) for digest, facts, thumbnail in rows})
     return found
 
 
 def remember_facts(facts: Mapping[str, tuple[str, bytes]], reader: str) -> None:
     """Keep, by digest, what was found when pictures were opened."""
-    try:
-        with _database() as database:
-            database.executemany(
-                "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?)",
-                [(digest, reader, values, thumbnail) for digest, (values, thumbnail) in facts.items()],
-            )
-    except (OSError, sqlite3.Error):
-        return
+    with suppress(OSError, sqlite3.Error), _database() as database:
+        database.executemany(
+            "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?)",
+            [(digest, reader, values, thumbnail) for digest, (values, thumbnail) in facts.items()],
+        )
 
 
 def remembered_near_duplicates(pictures: str) -> str | None:
     """What was found for a set of pictures, as JSON; None if it was never searched."""
-    try:
-        with _database() as database:
-            row = database.execute("SELECT pairs FROM near_duplicates WHERE pictures = ?", (pictures,)).fetchone()
-            return None if row is None else str(row[0])
-    except (OSError, sqlite3.Error):
-        return None
+    with suppress(OSError, sqlite3.Error), _database() as database:
+        row = database.execute("SELECT pairs FROM near_duplicates WHERE pictures = ?", (pictures,)).fetchone()
+        return None if row is None else str(row[0])
+    return None
 
 
 def remember_near_duplicates(pictures: str, pairs: str) -> None:
     """Keep what was found for a set of pictures."""
-    try:
-        with _database() as database:
-            database.execute("INSERT OR REPLACE INTO near_duplicates VALUES (?, ?)", (pictures, pairs))
-    except (OSError, sqlite3.Error):
-        return
+    with suppress(OSError, sqlite3.Error), _database() as database:
+        database.execute("INSERT OR REPLACE INTO near_duplicates VALUES (?, ?)", (pictures, pairs))
 
 
 @contextmanager
