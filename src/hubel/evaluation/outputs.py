@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import torch
 
+from hubel.config.settings import BYTES_PER_GB
 from hubel.data.loading import Loader, default_workers
 from hubel.data.store import Unreadable, prepare_store, refuse_share
 from hubel.inference.ensemble import Average, averaged, averaged_places, view_logits_of
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_BYTES_PER_GB = 10**9
 _PICTURES_TIMED = 64
 
 
@@ -212,7 +212,7 @@ def loader_of(predictor: Predictor, samples: Sequence[Sample], settings: Setting
         classes=predictor.classes,
         labelling=predictor.task.labelling,
         purpose="evaluation",
-        cache_bytes=int(settings.cache_gb * _BYTES_PER_GB),
+        cache_bytes=int(settings.cache_gb * BYTES_PER_GB),
         max_unreadable=1.0,
         progress=partial(settings.progress, "reading"),
     )
