@@ -136,8 +136,8 @@ def _labelling_of(task: str) -> Labelling:
 
 def _print(diagnosis: Diagnosis, console: Console) -> None:
     from rich.padding import Padding
-    from rich.table import Table
 
+    from hubel.cli.text import figures_table
     from hubel.data.doctor.examination import WHOLE
 
     examination = diagnosis.examination
@@ -146,10 +146,7 @@ def _print(diagnosis: Diagnosis, console: Console) -> None:
     for note in examination.notes:
         console.print(note)
     if examination.classes:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("\nclass")
-        for split in examination.splits:
-            table.add_column(f"\n{split or WHOLE}", justify="right")
+        table = figures_table("\nclass", *(f"\n{split or WHOLE}" for split in examination.splits))
         counts = examination.counts()
         for name in examination.classes:
             table.add_row(name, *(f"{of_class[name]:,}" for of_class in counts.values()))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hubel.cli.objects_text import print_objects
+from hubel.cli.text import figures_table
 from hubel.results.naming import TITLES, figure_text, headline_name, number_text
 from hubel.tasks.task import LabelTask
 
@@ -81,12 +82,8 @@ def _interval(ends: Interval | None) -> str:
 
 def _print_comparison(evaluation: Evaluation, console: Console) -> None:
     """Several models beside each other, on the same pictures."""
-    from rich.table import Table
-
     names = [*list(evaluation.metrics.figures())[:2], *(["loss"] if "loss" in evaluation.metrics.to_dict() else [])]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("model", *(TITLES[name] for name in names)):
-        table.add_column(heading, justify="left" if heading == "model" else "right", overflow="fold")
+    table = figures_table("model", *(TITLES[name] for name in names))
     for number, member in enumerate(evaluation.members, start=1):
         figures = member.metrics.to_dict()
         intervals = [figures.get(f"{name}_ci95") if name != "loss" else None for name in names]
@@ -161,12 +158,7 @@ def _headline(metrics: Metrics) -> str:
 
 def _print_classes(metrics: ClassificationMetrics, console: Console) -> None:
     """Every class, and which is taken for which."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("class")
-    for heading in _SCORES:
-        table.add_column(heading, justify="right")
+    table = figures_table("class", *_SCORES)
     for scores in metrics.per_class:
         table.add_row(scores.name, *_cells(scores))
     console.print()
@@ -180,12 +172,7 @@ def _print_classes(metrics: ClassificationMetrics, console: Console) -> None:
 
 def _print_labels(metrics: MultiLabelMetrics, console: Console) -> None:
     """Every label, over all thresholds and at its own."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("label")
-    for heading in ("average precision", "95 %", "threshold", *_SCORES):
-        table.add_column(heading, justify="right")
+    table = figures_table("label", "average precision", "95 %", "threshold", *_SCORES)
     for scores in metrics.per_label:
         value, ends = scores.average_precision, scores.average_precision_ci95
         average = ["–" if value is None else f"{value:.3f}", "" if ends is None else f"{ends[0]:.2f} to {ends[1]:.2f}"]
@@ -205,14 +192,10 @@ def _cells(scores: ClassScores) -> list[str]:
 
 
 def _print_confusion(metrics: ClassificationMetrics, console: Console) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
     console.print("confusion matrix: rows are true, columns predicted")
-    table.add_column("")
-    for number, _ in enumerate(metrics.per_class, start=1):
-        table.add_column(str(number), justify="right")
+    table = figures_table("", *(str(number) for number in range(1, len(metrics.per_class) + 1)))
     for number, (scores, row) in enumerate(zip(metrics.per_class, metrics.confusion, strict=True), start=1):
         cells = [Text(str(n), "bold" if i == number - 1 else "") if n else "·" for i, n in enumerate(row)]
         table.add_row(f"{number:>2} {scores.name}", *cells)
@@ -229,14 +212,9 @@ def _print_largest_confusions(metrics: ClassificationMetrics, console: Console) 
 
 def _print_pixels(metrics: SegmentationMetrics, console: Console) -> None:
     """Every class of the pixels, and which share of it is taken for which."""
-    from rich.table import Table
-
     few = len(metrics.classes) <= _MOST_COLUMNS
     taken = [f"as {name}" for name in metrics.classes] if few else []
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("class")
-    for heading in ("pixels", "IoU", "95 %", "Dice", "95 %", *taken):
-        table.add_column(heading, justify="right")
+    table = figures_table("class", "pixels", "IoU", "95 %", "Dice", "95 %", *taken)
     for number, (name, row) in enumerate(zip(metrics.classes, metrics.confusion, strict=True)):
         cells = []
         for of, value in (("iou", metrics.iou[number]), ("dice", metrics.dice[number])):

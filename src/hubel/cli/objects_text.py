@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hubel.cli.text import figures_table
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -14,12 +16,8 @@ _SIZES = {"small": "below 32² pixels", "medium": "below 96² pixels", "large": 
 
 def print_objects(metrics: DetectionMetrics, console: Console) -> None:
     """Every class over all scores, and at the score from which on objects are reported."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("class")
-    for heading in ("objects", "AP at IoU 0.5", "95 %", "AP", "reported", "precision", "recall"):
-        table.add_column(heading, justify="right")
+    titles = ("objects", "AP at IoU 0.5", "95 %", "AP", "reported", "precision", "recall")
+    table = figures_table("class", *titles)
     for name in metrics.by_class:
         figures = metrics.class_dict(name)
         ends = figures["average_precision50_ci95"]

@@ -78,8 +78,7 @@ def probe(
 
 
 def _print(result: ProbeResult, console: Console) -> None:
-    from rich.table import Table
-
+    from hubel.cli.text import figures_table
     from hubel.results.naming import TITLES
 
     counts, percents = result.pictures_per_class, result.figure == "accuracy"
@@ -89,10 +88,7 @@ def _print(result: ProbeResult, console: Console) -> None:
         f"{result.pictures:,} training pictures {what}, {'pretrained' if result.pretrained else 'random'} weights; "
         f"{_GUESS[result.figure]} {guess}\n"
     )
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("stage")
-    for heading in ("stride", "values", TITLES[result.figure], "95 % interval"):
-        table.add_column(heading, justify="right")
+    table = figures_table("stage", "stride", "values", TITLES[result.figure], "95 % interval")
     table.add_column("")
     for row in result.stages:
         low, high = row.value_ci95

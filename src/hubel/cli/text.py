@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 TTA_HELP = (
     "Average over views of each picture: flip, turns, five-crop, ten-crop, multi-scale, grid:N, 144-crop (a name with "
@@ -41,3 +42,14 @@ def output() -> Console:
 
     console = Console(highlight=False, markup=False)
     return console if console.is_terminal else Console(highlight=False, markup=False, width=200)
+
+
+def figures_table(named: str, *figures: str) -> Table:
+    """A table without rows: what a row is about stands at the left, its figures flush right; nothing is cut off."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(named, overflow="fold")
+    for title in figures:
+        table.add_column(title, justify="right", overflow="fold")
+    return table

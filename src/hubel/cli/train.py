@@ -197,17 +197,13 @@ def _print_end(run: Any, as_json: bool) -> None:
 
 
 def _print_folds(run: Any) -> None:
-    from rich.table import Table
-
-    from hubel.cli.text import output
+    from hubel.cli.text import figures_table, output
     from hubel.results.naming import TITLES, figure_text
 
     console = output()
     metrics = run.metrics
     names = list(metrics["mean"])
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("fold", "pictures", *(TITLES[name] for name in names)):
-        table.add_column(title, justify="left" if title == "fold" else "right")
+    table = figures_table("fold", "pictures", *(TITLES[name] for name in names))
     for row in metrics["folds"]:
         table.add_row(str(row["fold"]), f"{row['images']:,}", *(_short(row[name]) for name in names))
     spread = (f"{_short(metrics['mean'][name])} ± {_short(metrics['standard_deviation'][name])}" for name in names)
@@ -236,12 +232,9 @@ def _short(value: float | None) -> str:
 
 
 def _print_classes_of_folds(of_classes: dict[str, Any], console: Any) -> None:
-    from rich.table import Table
+    from hubel.cli.text import figures_table
 
-    classes = Table(box=None, pad_edge=False, header_style="bold")
-    classes.add_column("class")
-    for title in ("pictures", "precision", "recall", "F1"):
-        classes.add_column(title, justify="right")
+    classes = figures_table("class", "pictures", "precision", "recall", "F1")
     for name, scores in of_classes.items():
         figures = (f"{scores[key]:.3f}" for key in ("precision", "recall", "f1"))
         classes.add_row(name, f"{scores['support']:,}", *figures)
