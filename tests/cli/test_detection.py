@@ -140,6 +140,9 @@ def test_a_film(hubel: Hubel, tmp_path: Path, detector: Path):
     outcome = hubel("predict", detector, tmp_path / "film.mp4", "-o", tmp_path / "out.json")
     assert outcome.status == 2
     assert "--output is for pictures" in outcome.error
+    outcome = hubel("predict", detector, tmp_path / "film.mp4", "--json")
+    assert outcome.status == 2
+    assert "--format json is for pictures: what is predicted of a film goes beside it" in outcome.error
 
 
 @pytest.mark.parametrize(
@@ -147,6 +150,7 @@ def test_a_film(hubel: Hubel, tmp_path: Path, detector: Path):
     [
         (["--tta", "ten-crop"], "'ten-crop' shows parts of a picture, but boxes are looked for in all of it: expected"),
         (["--draw", "DATA"], "itself: give another folder"),
+        (["--output", "DATA"], "expected a file, such as"),
         (["--least-score", "2"], "Invalid value for '--least-score'"),
     ],
 )

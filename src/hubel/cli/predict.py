@@ -99,12 +99,16 @@ def predict(
             raise ConfigError(f"{option} {value} came without --anomaly, which it is for: add it, or leave it out")
     if least_score is not None:
         report_from(least_score, predictors)
+    masks = _folder_of_masks(output, are_masks=predictors[0].task.labelling == "mask")
     if films := [image for image in images if is_film(image)]:
         from hubel.cli.predict_films import predict_films
 
-        if output is not None and len(films) == len(images):
+        alone = len(films) == len(images)
+        if (output is not None and alone) or (output is None and style != "table"):
+            asked = f"--format {style}" if output is None else "--output"
             raise ConfigError(
-                "--output is for pictures: what is predicted of a film goes beside it, or where --draw says"
+                f"{asked} is for pictures: what is predicted of a film goes beside it, a line of JSON for each frame, "
+                "or where --draw says"
             )
         predict_films(predictors, films, draw, batch_size=batch_size, tta=views)
         images = [image for image in images if not is_film(image)]
@@ -120,7 +124,6 @@ def predict(
         print(f"left out {error}", file=sys.stderr)
 
     each = predict_each(predictors, files, batch_size=batch_size, tta=views, average=average, on_unreadable=leave_out)
-    masks = output if predictors[0].task.labelling == "mask" and not _is_table(output) else None
     if masks is not None:
         each = save_masks(each, masks, files)
     if anomaly:
@@ -245,6 +248,27 @@ def _choose_format(named: str, output: Path | None) -> str:
 def _is_table(output: Path | None) -> bool:
     """Whether an output is a file whose name tells its format."""
     return output is not None and output.suffix.lower().removeprefix(".") in _FILES
+
+
+def _folder_of_masks(output: Path | None, *, are_masks: bool) -> Path | None:
+    """Where masks go; None: nowhere, and an output is a table.
+
+    Raises:
+        ConfigError: The output is no file where it must be one, or is called like a picture where it must be a folder.
+    """
+    from hubel.data.listing import is_image_name
+    from hubel.errors import ConfigError
+
+    if are_masks and output is not None and not _is_table(output):
+        if is_image_name(output.name) and not output.is_dir():
+            raise ConfigError(
+                f"--output is {output}: masks go into a folder, each called as its picture; or tell their areas in a "
+                ".csv or .json file"
+            )
+        return output
+    if output is not None and output.is_dir():
+        raise ConfigError(f"--output is the folder {output}: expected a file, such as {output / 'found.csv'}")
+    return None
 
 
 def _write(results: list[Result], style: str, top: int, output: Path | None) -> None:

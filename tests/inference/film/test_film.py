@@ -83,6 +83,26 @@ def test_odd_sides_and_small_frames(tmp_path: Path, detector: Predictor):
     assert [frame.size for frame in frames_of(tmp_path / "a.mp4")] == [(350, 250)] * 3  # enlarged, to be read
 
 
+def test_frames_keep_their_scale_whatever_is_written_below_them(
+    tmp_path: Path, detector: Predictor, monkeypatch: pytest.MonkeyPatch
+):
+    """A legend may need another line in some frames."""
+    heights = iter([250, 280, 250, 226])
+
+    def drawn(task: object, image: Image.Image, result: object) -> Image.Image:
+        page = Image.new("RGB", (320, next(heights)), (90, 90, 90))
+        page.paste((255, 255, 255), (0, 200, 320, 216))
+        return page
+
+    monkeypatch.setattr("hubel.inference.film.writing.draw_result", drawn)
+    film = write_film(tmp_path / "film.mp4", [Image.new("RGB", (320, 240))] * 4)
+    predict_film([detector], film, tmp_path / "a.mp4", tmp_path / "a.jsonl")
+    for frame in map(np.asarray, frames_of(tmp_path / "a.mp4")):
+        assert frame.shape == (250, 320, 3)
+        bright = np.flatnonzero(frame[:, 160].mean(axis=1) > 180)
+        assert max(abs(bright.min() - 200), abs(bright.max() - 215)) <= 2
+
+
 UNITY = (0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 
 

@@ -89,8 +89,8 @@ class Writer(Stage):
             self.container = self.av.open(str(self.temporary[self.drawn]), "w", format="mp4")
             self.stream = self._stream(image)
         size = (self.stream.width, self.stream.height)
-        if image.size != size:  # an odd side; or a film whose pictures change their size
-            image = image.crop((0, 0, *size)) if _nearly(image.size, size) else image.resize(size)
+        if image.size != size:  # an odd side, or a legend of other lines; or a film whose pictures change their size
+            image = image.crop((0, 0, *size)) if size[0] - image.width in (0, 1) else image.resize(size)
         frame = self.av.VideoFrame.from_ndarray(np.asarray(image), format="rgb24")
         self.container.mux(self.stream.encode(frame))
 
@@ -106,10 +106,6 @@ class Writer(Stage):
         else:
             stream.bit_rate = 4 * stream.width * stream.height
         return stream
-
-
-def _nearly(size: tuple[int, int], wanted: tuple[int, int]) -> bool:
-    return all(0 <= b - a <= 1 for a, b in zip(size, wanted, strict=True))
 
 
 def _line(frame: Frame, result: Result) -> str:
