@@ -2,10 +2,12 @@
 
 The data are 30 consecutive slices of electron microscopy, 512×512, with masks of cells (255) and membranes (0): ISBI
 2012, `images/N.png` with `masks/N.png`. Neighbouring slices look alike, so splits are runs of slices and not drawn by
-chance: 0 to 20 train, 21 to 23 choose the epoch, 24 to 29 test.
+chance: 0 to 20 train, 21 to 23 choose the settings, 24 to 29 test. What is chosen, the last run trains on 0 to 23
+(`data.validation_fraction=0`, as the recipes in docs/results have it).
 
 Run: python examples/membranes.py ../shared/data/membrane membranes
      hubel train membranes --model unet/resnet18
+     hubel train membranes --config docs/results/membrane-unet.yaml --out runs/unet
 """
 
 from __future__ import annotations
