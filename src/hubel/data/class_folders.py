@@ -79,9 +79,9 @@ def wrapping(listing: Listing) -> str:
 
 def _split_folders(listing: Listing, prefix: str) -> dict[Split, str]:
     """The folder of each split; empty if the folders are classes."""
-    names = [file.name[len(prefix) :] for file in listing.files]
-    nested = {name.split("/", 1)[0] for name in names if name.count("/") >= 2}
-    direct = {name.split("/", 1)[0] for name in names if name.count("/") == 1}
+    places = {file.name[len(prefix) :].rpartition("/")[0] for file in listing.files}
+    nested = {place.partition("/")[0] for place in places if "/" in place}
+    direct = {place for place in places if place and "/" not in place}
     found: dict[Split, str] = {}
     folders = (name[len(prefix) :] for name in listing.folders if name.startswith(prefix))
     above = [folder for folder in folders if "/" not in folder and (folder not in direct or folder in nested)]

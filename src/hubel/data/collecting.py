@@ -5,11 +5,9 @@ What cannot be used, what is repeated and what contradicts itself is found here,
 
 from __future__ import annotations
 
-import gc
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +19,7 @@ from hubel.data.layouts import find_source
 from hubel.data.relabelling import relabelled
 from hubel.data.sources import SPLITS, Entry, Sample, Source, Split, UnusableBytes
 from hubel.errors import DataError
+from hubel.runtime import without_collecting
 
 _EMPTY = hashlib.blake2b(b"", digest_size=DIGEST_BYTES).hexdigest()
 
@@ -52,6 +51,7 @@ class Collected(NamedTuple):
     excluded: list[Excluded]
 
 
+@without_collecting()
 def collect(
     data: Path | str, tell: Callable[[str], None] | None = None, labelling: Labelling | None = None
 ) -> Collected:
@@ -66,9 +66,8 @@ def collect(
         DataError: There is nothing that a network could be trained on.
     """
     excluded: list[Excluded] = []
-    with _without_collecting():
-        source = relabelled(find_source(data, tell or (lambda text: None), labelling), labelling)
-        of_split = _samples(source, source.classes, excluded)
+    source = relabelled(find_source(data, tell or (lambda text: None), labelling), labelling)
+    of_split = _samples(source, source.classes, excluded)
     notes = [*source.notes, *in_brief(source.problems)]
     if excluded:
         first = excluded[0]
@@ -130,7 +129,7 @@ def _samples(source: Source, classes: Sequence[str], excluded: list[Excluded]) -
                 excluded.append(Excluded(sample, source.unusable[name], unusable=True))
             elif not sample.digest:
                 excluded.append(Excluded(sample, _why_unreadable(sample), unusable=True))
-            elif not _is_text(name):
+            elif not (name.isascii() or _is_text(name)):
                 excluded.append(Excluded(sample, "its name is not valid text", unusable=True))
             else:
                 samples[split].append(sample)
@@ -173,18 +172,6 @@ def _why_unreadable(sample: Sample) -> str:
     return "the file cannot be opened"
 
 
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Make many objects without Python's search for cycles, which takes 40 % of the time and finds none."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 def _is_text(name: str) -> bool:
     try:
         name.encode()
@@ -224,6 +211,8 @@ def _check_classes(source: Source, notes: list[str]) -> None:
 
 def _exclude_repeated(of_split: dict[Split | None, list[Sample]], excluded: list[Excluded], notes: list[str]) -> None:
     """Leave a picture that several splits have to test before validation before train; the lists are changed."""
+    if len(of_split) == 1:
+        return
     holder: dict[str, Sample] = {}
     for split in (*reversed(SPLITS), None):
         if split not in of_split:

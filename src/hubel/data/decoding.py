@@ -70,7 +70,7 @@ def load_image(source: Source, channels: int, *, shorter_side: int | None = None
     Raises:
         UnreadableImage: The file is missing, truncated, empty, no image, too large or of an unknown kind.
     """
-    name = _name(source)
+    given = source
     try:
         if isinstance(source, Sample):
             source = source.path or source.read()
@@ -83,7 +83,7 @@ def load_image(source: Source, channels: int, *, shorter_side: int | None = None
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             return _decoded(image, channels, shorter_side)
     except Exception as error:  # on damaged files Pillow's decoders raise almost anything
-        raise UnreadableImage(name, _reason(error, source)) from error
+        raise UnreadableImage(_name(given), _reason(error, source)) from error
 
 
 def read_array(source: Source, preprocess: Preprocess) -> npt.NDArray[np.uint8]:

@@ -10,13 +10,15 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 from hubel.data.digests import DIGEST_BYTES
 from hubel.data.labels import classes_of
 from hubel.data.sources import Sample, Split
 from hubel.errors import DataError
+from hubel.runtime import without_collecting
 
-_KEYS = 16 ** (2 * DIGEST_BYTES)  # how many there are
+_DIGITS = 2 * DIGEST_BYTES  # of a key
 
 
 def unit_keys(
@@ -52,6 +54,7 @@ def _key(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
+@without_collecting()
 def divide(
     samples: Sequence[Sample],
     fractions: Mapping[Split, float],
@@ -82,7 +85,8 @@ def divide(
         key, labels = keys[sample.name], classes_of(sample.label)
         if labels_of.setdefault(key, labels) != labels:
             labels_of[key] = tuple({*labels_of[key], *labels})
-    split_of: dict[str, Split] = {key: _drawn(key, fractions) for key in labels_of}
+    bounds = _bounds(fractions)
+    split_of: dict[str, Split] = {key: _drawn(key, bounds) for key in labels_of}
     keys_of: dict[int, list[str]] = defaultdict(list)
     for key in sorted(sorted(labels_of), key=lambda key: len(labels_of[key])):
         for label in labels_of[key]:
@@ -97,7 +101,7 @@ def divide(
                 f"class '{name}' {_has(len(own), grouped)}: a division into "
                 f"{', '.join(reversed(wanted))} needs at least {len(wanted)} of each class: add some"
             )
-        held = Counter(split_of[key] for key in own)
+        held = Counter(map(split_of.__getitem__, own))
         for split in wanted:
             if not held[split]:
                 giver = "train" if held["train"] > 1 else held.most_common(1)[0][0]
@@ -132,15 +136,20 @@ def _fill_empty(split_of: dict[str, Split], wanted: Sequence[Split], grouped: bo
             held[giver], held[split] = held[giver] - 1, 1
 
 
-def _drawn(key: str, fractions: Mapping[Split, float]) -> Split:
-    position, end = int(key, 16) / _KEYS, 0.0
-    for split, fraction in fractions.items():
-        end += fraction
-        if position < end:
+def _bounds(fractions: Mapping[Split, float]) -> list[tuple[str, Split]]:
+    """Below which key the share of each split ends; train has the rest."""
+    ends = accumulate(fractions.values())
+    return [(f"{int(end * 16**_DIGITS):0{_DIGITS}x}", split) for end, split in zip(ends, fractions, strict=True)]
+
+
+def _drawn(key: str, bounds: Sequence[tuple[str, Split]]) -> Split:
+    for bound, split in bounds:
+        if key < bound:  # as text, which is the order of the numbers
             return split
     return "train"
 
 
+@without_collecting()
 def deal_folds(
     samples: Sequence[Sample],
     count: int,

@@ -110,8 +110,7 @@ class Decoding:
             del fields["resize_to"]
         parts = [DECODER, self.purpose, fields, *(["mask"] * self.masked)]
         state = hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16)
-        for sample in samples:
-            state.update(self.identity(sample).encode())
+        state.update("".join(map(self.identity, samples)).encode())
         return state.hexdigest()
 
     def estimate(self, samples: Sequence[Sample]) -> int:
