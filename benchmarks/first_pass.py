@@ -3,8 +3,10 @@
 torchvision's side reads the same files with `decode_image` in a `DataLoader` with 2 workers: `shrink` resizes the
 shorter side to 256 as hubel's pass does and crops the centre, `train` takes a `RandomResizedCrop(224)` and a flip; both
 deliver uint8 batches of 32 and write nothing. `shrink, write` also writes the batches into one file and waits for the
-disk, as hubel does with its cache, though only the crops, about half as many bytes. Workers are started before the time
-is taken. Each measurement has a process of its own, hubel's an empty cache; the sides alternate.
+disk, as hubel does with its cache, though only the crops, about half as many bytes; `whole, write` is hubel's very job:
+pictures shrunk, not cropped, in lists of 32, and all of their bytes written. Its workers are started before the
+time is taken, hubel's threads or processes after it. Fingerprints, of which torchvision has none, are taken before, and
+stated as seconds. Each measurement has a process of its own, hubel's an empty cache; the sides alternate.
 
     python benchmarks/first_pass.py [--data FOLDER] [--rounds N] [--pictures N]
 """
@@ -76,7 +78,9 @@ def hubel_side(files: list[Path]) -> float:
         began = time.perf_counter()
         listed = [File(str(path), 0, 0, 0) for path in files]
         digests = digest_files(Path("/"), listed, lambda name: Path(name).read_bytes())
+        print(f"    fingerprints: {time.perf_counter() - began:.2f} s", file=sys.stderr)
         samples = [Sample(path.parent, path.name, 0, digests[str(path)]) for path in files]
+        began = time.perf_counter()
         preprocess = Preprocess(size=(SIZE, SIZE), resize_to=SHORTER_SIDE)
         store = prepare_store(samples, preprocess, classes=["a"], purpose="training", cache_bytes=20 * 10**9)
         seconds = time.perf_counter() - began
@@ -85,13 +89,15 @@ def hubel_side(files: list[Path]) -> float:
     return round(len(files) / seconds, 1)
 
 
-def torchvision_side(files: list[Path], *, train: bool = False, write: bool = False) -> float:
+def torchvision_side(files: list[Path], *, train: bool = False, whole: bool = False, write: bool = False) -> float:
     from torch.utils.data import DataLoader
     from torchvision.io import ImageReadMode, decode_image
     from torchvision.transforms import v2
 
     if train:
         transform: Any = v2.Compose([v2.RandomResizedCrop(SIZE, antialias=True), v2.RandomHorizontalFlip()])
+    elif whole:
+        transform = v2.Resize(SHORTER_SIDE, antialias=True)
     else:
         transform = v2.Compose([v2.Resize(SHORTER_SIDE, antialias=True), v2.CenterCrop(SIZE)])
 
@@ -103,13 +109,20 @@ def torchvision_side(files: list[Path], *, train: bool = False, write: bool = Fa
             picture: torch.Tensor = transform(decode_image(str(files[position]), mode=ImageReadMode.RGB))
             return picture
 
-    batches: Any = DataLoader(Pictures(), batch_size=BATCH_SIZE, num_workers=WORKERS, persistent_workers=True)  # type: ignore[arg-type]
+    batches: Any = DataLoader(
+        Pictures(),  # type: ignore[arg-type]
+        batch_size=BATCH_SIZE,
+        num_workers=WORKERS,
+        persistent_workers=True,
+        collate_fn=list if whole else None,
+    )
     next(iter(batches))
     with tempfile.TemporaryFile() as file:
         began = time.perf_counter()
         for batch in batches:
             if write:
-                file.write(batch.numpy().data)
+                for pictures in [picture.permute(1, 2, 0) for picture in batch] if whole else [batch]:
+                    file.write(pictures.contiguous().numpy().data)
         if write:
             file.flush()
             os.fsync(file.fileno())
@@ -120,6 +133,7 @@ SIDES: dict[str, Callable[[list[Path]], float]] = {
     "hubel": hubel_side,
     "torchvision, shrink": torchvision_side,
     "torchvision, shrink, write": lambda files: torchvision_side(files, write=True),
+    "torchvision, whole, write": lambda files: torchvision_side(files, whole=True, write=True),
     "torchvision, train": lambda files: torchvision_side(files, train=True),
 }
 

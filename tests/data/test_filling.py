@@ -25,7 +25,7 @@ FORKS = "fork" in multiprocessing.get_all_start_methods()[:1]
 BY_PROCESSES = """
     from hubel.data import filling
     filling._FEWEST_FOR_PROCESSES = 1
-    filling.available_cpus = lambda: 2
+    filling.available_cpus, filling._FEWEST_CPUS = lambda: 2, 2
 """
 
 
@@ -35,6 +35,7 @@ def by_processes(monkeypatch):
         pytest.skip("processes are not forked here")
     monkeypatch.setattr(filling, "_FEWEST_FOR_PROCESSES", 1)
     monkeypatch.setattr(filling, "available_cpus", lambda: 2)
+    monkeypatch.setattr(filling, "_FEWEST_CPUS", 2)
 
 
 @pytest.fixture(params=["threads", "processes"])
@@ -141,7 +142,7 @@ def test_when_all_is_killed_the_next_one_removes_what_was_begun(class_folders, c
 
 @pytest.mark.parametrize(
     ("method", "pictures", "cpus", "expected"),
-    [("fork", 1000, 2, True), ("fork", 999, 2, False), ("fork", 1000, 1, False), ("spawn", 10**6, 64, False)],
+    [("fork", 1000, 4, True), ("fork", 999, 4, False), ("fork", 1000, 3, False), ("spawn", 10**6, 64, False)],
 )
 def test_when_processes_pay(monkeypatch, method, pictures, cpus, expected):
     monkeypatch.setattr(multiprocessing, "get_start_method", lambda allow_none: method)

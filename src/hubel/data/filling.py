@@ -1,7 +1,7 @@
 """Pictures tried once each, in parallel: decoded, and kept in a file where one is wanted.
 
-Threads do that, for decoders let go of Python's lock, or where there are many pictures, processes: what lies around the
-decoders does not let go of it, and of a small picture's time that is most.
+Threads do that, for decoders let go of Python's lock; or processes, where there are many pictures and what lies around
+the decoders, which does not let go of it, would keep many processors waiting.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ Progress = Callable[[int, int], None]
 
 _FREE_DISK_KEPT = 2**28  # bytes
 _FEWEST_FOR_PROCESSES = 1000  # pictures; forking, and waiting for the last one, takes a tenth of a second
+_FEWEST_CPUS = 4
 _MOST_PROCESSES = 16
 _TASKS = 1000  # about so many of many pictures: each is a message between processes
 _LEAST_IN_TASK, _MOST_IN_TASK, _BYTES_IN_TASK = 8, 128, 2**25  # pictures, and bytes that wait to be written
@@ -42,20 +43,21 @@ class Filler:
     Args:
         samples: The pictures.
         decoding: How they are decoded.
+        needed: About how many bytes all of them take, decoded.
         progress: Called with how many pictures are done and how many there are.
     """
 
-    def __init__(self, samples: Sequence[Sample], decoding: Decoding, progress: Progress | None) -> None:
-        self.samples, self.decoding = samples, decoding
+    def __init__(self, samples: Sequence[Sample], decoding: Decoding, needed: int, progress: Progress | None) -> None:
+        self.samples, self.decoding, self.needed = samples, decoding, needed
         self._progress = progress or (lambda done, total: None)
+        self._bytes_of_each = needed // max(len(samples), 1)
         self._verdicts: dict[str, str] = {}  # reasons by identity, empty for readable pictures
 
-    def fill(self, path: Path, needed: int, limit: int) -> Index | None:
+    def fill(self, path: Path, limit: int) -> Index | None:
         """Write the pictures to a file; None if they do not fit or it cannot be written.
 
         Args:
             path: The file.
-            needed: About how many bytes they take.
             limit: How many bytes all files in its folder may take.
 
         Raises:
@@ -64,12 +66,12 @@ class Filler:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             free = shutil.disk_usage(path.parent).free - _FREE_DISK_KEPT
-            room = min(make_room(path.parent, needed, limit), free)
-            if needed > room:
+            room = min(make_room(path.parent, self.needed, limit), free)
+            if self.needed > room:
                 return None
             return write_pictures(
                 path,
-                partial(self._stretches, self.samples, needed // len(self.samples)),
+                partial(self._stretches, self.samples),
                 self.decoding.planes,
                 most_bytes=room,
                 processes=_processes_pay(len(self.samples)),
@@ -92,11 +94,9 @@ class Filler:
         known |= self._verdicts
         return {at: known[own] for at, own in enumerate(identities) if known[own]}
 
-    def _stretches(
-        self, samples: Sequence[Sample], bytes_of_each: int = 0, space: Space | None = None
-    ) -> Generator[Stretch]:
+    def _stretches(self, samples: Sequence[Sample], space: Space | None = None) -> Generator[Stretch]:
         """What became of each task's pictures, in their order; they are written where there is space for them."""
-        tasks = _tasks(len(samples), bytes_of_each)
+        tasks = _tasks(len(samples), self._bytes_of_each)
         try_in_parallel = _try_in_processes if _processes_pay(len(samples)) else _try_in_threads
         for task, tried in zip(tasks, try_in_parallel(_Trial(samples, self.decoding, space), tasks), strict=True):
             for number, position in enumerate(task):
@@ -110,8 +110,7 @@ class Filler:
 def _tasks(pictures: int, bytes_of_each: int) -> list[range]:
     """The positions of pictures in parts that are worth a message, and do not fill the memory."""
     length = min(max(pictures // _TASKS, _LEAST_IN_TASK), _MOST_IN_TASK)
-    if bytes_of_each:
-        length = max(1, min(length, _BYTES_IN_TASK // bytes_of_each))
+    length = max(1, min(length, _BYTES_IN_TASK // max(bytes_of_each, 1)))
     return [range(start, min(start + length, pictures)) for start in range(0, pictures, length)]
 
 
@@ -211,8 +210,12 @@ def _try_in_processes(trial: _Trial, tasks: Sequence[range]) -> Generator[_Tried
 
 
 def _processes_pay(pictures: int) -> bool:
-    """Whether processes are worth their start: where they can be forked, which takes milliseconds, and not seconds."""
+    """Whether processes gain more than they cost.
+
+    They start in milliseconds where they can be forked, and in seconds elsewhere. Of a photo's time a third is spent
+    with Python's lock, of a small picture's nearly all: with two processors, processes were slower even so.
+    """
     method = multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]
-    if multiprocessing.current_process().daemon:  # which may have no processes of its own
+    if method != "fork" or multiprocessing.current_process().daemon:  # which may have no processes of its own
         return False
-    return method == "fork" and available_cpus() > 1 and pictures >= _FEWEST_FOR_PROCESSES
+    return pictures >= _FEWEST_FOR_PROCESSES and available_cpus() >= _FEWEST_CPUS

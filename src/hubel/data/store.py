@@ -224,14 +224,14 @@ def prepare_store(
     folder = cache_folder() / "pictures"
     decoding = Decoding(preprocess, purpose, labelling == "mask")
     path = path_of(folder, decoding.key(samples))
-    filler = Filler(samples, decoding, progress)
     needed = decoding.estimate(samples) if samples else 0
+    filler = Filler(samples, decoding, needed, progress)
     streamed = purpose == "training" and in_shards(samples) and needed > cache_bytes
     index, unreadable = None, dict[int, str]()
     if not streamed:
         with one_torch_thread():
             if cache_bytes > 0 and samples:
-                index = read_index(path) or filler.fill(path, needed, cache_bytes)
+                index = read_index(path) or filler.fill(path, cache_bytes)
             unreadable = filler.reasons() if index is None else dict(index.unreadable)
     store = PictureStore(
         samples,
@@ -273,6 +273,8 @@ def refuse_share(
 
 def _refuse_lost_class(store: PictureStore, classes: Sequence[str]) -> None:
     """Refuse a split that has lost all pictures of a class."""
+    if not store.unreadable:
+        return
     left = {index for sample in store.samples for index in classes_of(sample.label)}
     for item in store.unreadable:
         if lost := set(classes_of(item.sample.label)) - left:
