@@ -102,9 +102,10 @@ def labelled_splits(
         DataError: One of the source's classes is not among the model's.
     """
     if unknown := [name for name in source.classes if name not in classes]:
+        hint = "tell in legend.csv what the values of its masks mean, or " if source.labelling == "mask" else ""
         raise DataError(
             f"{source.root} has a class '{unknown[0]}' that the model does not know: expected {_some(classes)}; "
-            "give pictures of the model's classes"
+            f"{hint}give pictures of the model's classes"
         )
     excluded: list[Excluded] = []
     of_split = _samples(source, classes, excluded)
