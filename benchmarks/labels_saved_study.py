@@ -226,11 +226,8 @@ def study(name: str, shared: Path, starts: Sequence[str], seeds: Sequence[int], 
             for row in rows:
                 append(table, row)
                 done[row.start, row.seed, row.fraction] = row
-                print(
-                    f"{name}, {start}, seed {seed}: {row.labels} labels, test {100 * row.test:.1f} %, "
-                    f"{row.seconds:.0f} s",
-                    flush=True,
-                )
+                did = f"{row.labels} labels, test {100 * row.test:.1f} %" if row.fraction else "learnt without labels"
+                print(f"{name}, {start}, seed {seed}: {did}, {row.seconds:.0f} s", flush=True)
     return [row for (start, seed, _), row in done.items() if (start, seed) in wanted]
 
 
