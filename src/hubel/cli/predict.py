@@ -101,15 +101,9 @@ def predict(
         report_from(least_score, predictors)
     masks = _folder_of_masks(output, are_masks=predictors[0].task.labelling == "mask")
     if films := [image for image in images if is_film(image)]:
-        from hubel.cli.predict_films import predict_films
+        from hubel.cli.predict_films import check_outputs, predict_films
 
-        alone = len(films) == len(images)
-        if (output is not None and alone) or (output is None and style != "table"):
-            asked = f"--format {style}" if output is None else "--output"
-            raise ConfigError(
-                f"{asked} is for pictures: what is predicted of a film goes beside it, a line of JSON for each frame, "
-                "or where --draw says"
-            )
+        check_outputs(output, style, only_films=len(films) == len(images))
         predict_films(predictors, films, draw, batch_size=batch_size, tta=views)
         images = [image for image in images if not is_film(image)]
         if not images:

@@ -13,6 +13,27 @@ if TYPE_CHECKING:
     from hubel.tasks.views import Views
 
 
+def check_outputs(output: Path | None, style: str, *, only_films: bool) -> None:
+    """Refuse an output that is for pictures alone.
+
+    Args:
+        output: The file or folder that was asked for.
+        style: `table`, `csv` or `json`, in which the predictions are to be written or printed.
+        only_films: Whether no pictures came.
+
+    Raises:
+        ConfigError: Predictions of films were asked for as those of pictures.
+    """
+    from hubel.errors import ConfigError
+
+    if (output is not None and only_films) or (output is None and style != "table"):
+        asked = f"--format {style}" if output is None else "--output"
+        raise ConfigError(
+            f"{asked} is for pictures: what is predicted of a film goes beside it, a line of JSON for each frame, "
+            "or where --draw says"
+        )
+
+
 def predict_films(
     predictors: Sequence[Predictor],
     films: Sequence[str],
