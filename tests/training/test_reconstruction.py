@@ -181,3 +181,10 @@ def test_views_are_refused(strokes: Path, tmp_path: Path) -> None:
     run = trained(strokes, tmp_path / "run", epochs=1)
     with pytest.raises(ConfigError, match="a picture comes back from one view"):
         hubel.load(run.bundle).predict(strokes / "03.png", tta="flip")
+
+
+def test_a_single_picture_to_train_on_is_told(strokes: Path, tmp_path: Path) -> None:
+    for path in sorted(strokes.iterdir())[3:]:
+        path.unlink()
+    with pytest.raises(DataError, match="has 1 picture left to train on, and a step needs 2"):
+        trained(strokes, tmp_path / "run")

@@ -20,6 +20,7 @@ from hubel.data.labels import label_array
 from hubel.data.loading import Loader, channel_statistics, default_workers
 from hubel.data.splits import DataSplits
 from hubel.data.store import PictureStore, Unreadable, prepare_store, refuse_share
+from hubel.errors import DataError
 from hubel.models.generative import DCGAN
 from hubel.models.registry import model_entry
 from hubel.preprocessing import Preprocess
@@ -277,6 +278,10 @@ def _read_pictures(
     unreadable = (*unusable, *(item for store in stores.values() for item in store.unreadable))
     count = len(unusable) + sum(len(splits.split(split)) for split in stores)
     refuse_share(unreadable, count, config.data.max_unreadable)
+    if (left := len(stores["train"])) < 2:  # BatchNorm needs two
+        raise DataError(
+            f"{splits.root} has {left} picture{'s' * (left != 1)} left to train on, and a step needs 2: add some"
+        )
     for item in unreadable:
         reporter.message(f"left out {item.sample.name}: {item.reason}")
     return stores, unreadable
