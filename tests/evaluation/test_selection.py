@@ -5,12 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from tests.data.places import SIZE, write_masks
 
 import hubel
+from hubel.bundle import Bundle
 from hubel.data.splits import DataSplits
 from hubel.errors import DataError
 from hubel.evaluation.selection import leave_out, select_samples
 from hubel.evaluation.validation import overlap, select_validation
+from hubel.inference.predictor import Predictor
+from hubel.models import build_model
+from hubel.preprocessing import Preprocess
 
 SETTINGS = {"batch_size": 16, "augment.preset": "light", "threads": 1}
 
@@ -42,3 +48,19 @@ def test_models_of_other_divisions_of_the_same_folder(coloured_squares: Path, tm
         select_validation(coloured_squares, [first, second], None)
     with pytest.raises(DataError, match=r"all \d+ pictures are ones it was trained or validated on"):
         leave_out(select_samples(coloured_squares, [first], "train"), [first])
+
+
+def test_too_many_pictures_that_cannot_be_used_are_refused_whatever_is_wrong_with_them(tmp_path: Path) -> None:
+    """Half of the masks mean nothing: figures of the other half would be figures of another data set."""
+    root = write_masks(tmp_path / "masks", 4)
+    for number in (0, 1):
+        Image.new("L", SIZE[::-1], 9).save(root / "masks" / f"{number:04}.png")
+    (root / "legend.csv").write_text("ground,0\ndisc,1\nsquare,2\n")
+    preprocess = Preprocess(channels=1, size=(48, 48), resize="native", mean=(0.5,), std=(0.5,))
+    bundle = Bundle("segmentation", "unet", preprocess, ("ground", "disc", "square"))
+    model = Predictor(bundle, build_model("unet", num_classes=3, in_channels=1, width=1, padded=True), device="cpu")
+    with pytest.raises(DataError, match=r"2 of 4 images cannot be read \(50.0%; 1.0% may\): .*--max-unreadable 0.5"):
+        hubel.evaluate(model, root)
+    allowed = select_samples(root, [model], "all", max_unreadable=0.5)
+    assert [sample.name for sample in allowed.samples] == ["images/0002.png", "images/0003.png"]
+    assert [note[:24] for note in allowed.notes] == [f"left out images/000{number}.png" for number in (0, 1)]

@@ -85,7 +85,7 @@ def evaluate(
     settings = Settings(
         batch_size, workers, cache_gb, max_unreadable, way, progress or (lambda what, done, total: None)
     )
-    selection = select_samples(Path(data), predictors, split, tell=tell)
+    selection = select_samples(Path(data), predictors, split, max_unreadable=max_unreadable, tell=tell)
     notes = list(selection.notes)
     notes += dict.fromkeys(note for predictor in predictors for note in view_notes(predictor.bundle, views))
 

@@ -14,6 +14,7 @@ from hubel.data.layouts import find_source
 from hubel.data.relabelling import relabelled
 from hubel.data.sources import SPLITS, Sample, Source
 from hubel.data.splits import DataSplits, open_division
+from hubel.data.store import Unreadable, refuse_share
 from hubel.data.subset import Subset
 from hubel.errors import DataError, unknown_name
 from hubel.inference.predictor import Predictor
@@ -37,7 +38,12 @@ class Selection:
 
 
 def select_samples(
-    root: Path, predictors: Sequence[Predictor], split: str, *, tell: Callable[[str], None] | None = None
+    root: Path,
+    predictors: Sequence[Predictor],
+    split: str,
+    *,
+    max_unreadable: float = 1.0,
+    tell: Callable[[str], None] | None = None,
 ) -> Selection:
     """Choose the pictures of a folder.
 
@@ -46,10 +52,12 @@ def select_samples(
         predictors: The models; their classes are the same.
         split: `train`, `validation`, `test`, `all`, or `auto`: the test split of a folder that has one or that the
             first model was trained on; else all pictures but those that a model's run is known to have trained on.
+        max_unreadable: Share of all pictures of the folder that may be unusable, labels included.
         tell: Hears of what takes a while.
 
     Raises:
-        DataError: The path does not exist, has no images, has classes that the models do not know, lacks the split.
+        DataError: The path does not exist, has no images, has classes that the models do not know, or lacks the split;
+            too many of its pictures cannot be used.
     """
     if split not in ("auto", "all", *SPLITS):
         raise unknown_name("split", split, ("auto", "all", *SPLITS))
@@ -57,7 +65,10 @@ def select_samples(
     source = relabelled(find_source(root, tell or (lambda text: None), labelling), labelling)
     # Without labels any classes will do: nothing is measured by them.
     of_split, excluded = labelled_splits(source, source.classes if labelling == "none" else predictors[0].classes)
-    notes = [f"left out {item.sample.name}: {item.reason}" for item in excluded]
+    unusable = [Unreadable(item.sample, item.reason) for item in excluded]
+    count = len(unusable) + sum(map(len, of_split.values()))
+    refuse_share(unusable, count, max_unreadable, option="--max-unreadable ")
+    notes = [f"left out {item.sample.name}: {item.reason}" for item in unusable]
     trained = _listed_splits(predictors[0])
     labels = None
     if trained is not None and trained.classes == predictors[0].classes:
