@@ -78,6 +78,7 @@ def test_training_tells_measures_and_writes_all(run: Path):
     assert {"train_loss", "train_pixel_accuracy", "validation_loss", "validation_mean_iou"} <= rows[0].keys()
     page = (run / "report.html").read_text()
     assert "Confusion of pixels (test)" in page
+    assert '<span class="label"></span>' not in page  # pictures of no class of their own
     assert "errors" in page
 
 
@@ -130,6 +131,9 @@ def test_prediction_writes_masks_drawings_and_areas(hubel: Hubel, discs: Path, r
     same = hubel("predict", run, pictures, "--output", pictures)
     assert same.status == 2
     assert "would replace" in same.error
+    named = hubel("predict", run, pictures / "0.png", "--output", "mask.png")
+    assert named.status == 2
+    assert "--output is mask.png: masks go into a folder, each called as its picture" in named.error
     told = json.loads(hubel("predict", run, pictures, "--json").out)
     assert len(told) == 5
     assert sum(area["share"] for area in told[0]["areas"].values()) == pytest.approx(1)
