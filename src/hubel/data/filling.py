@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 _FREE_DISK_KEPT = 2**28  # bytes
-_FEWEST_FOR_PROCESSES = 1000  # pictures; forking, and waiting for the last one, takes a tenth of a second
+_FEWEST_FOR_PROCESSES = 1000  # pictures: forking, and waiting for the slowest, takes its time
 _FEWEST_CPUS = 4
 _MOST_PROCESSES = 16
 _TASKS = 1000  # about so many of many pictures: each is a message between processes

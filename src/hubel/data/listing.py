@@ -109,7 +109,7 @@ def list_folder(root: Path) -> Listing:
         visit(str(root), "", frozenset())
     except OSError as error:
         raise DataError(f"cannot read {error.filename or root}: {error.strerror}; grant access or remove it") from error
-    files.sort(key=attrgetter("name"))  # whole tuples take three times as long to compare
+    files.sort(key=attrgetter("name"))  # whole tuples take longer to compare
     return Listing(root, tuple(files), tuple(sorted(folders)), others, tuple(sorted(tables)), tuple(sorted(documents)))
 
 
