@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from PIL import Image
@@ -54,6 +56,13 @@ def test_objects_are_found_where_they_are():
         ("red", (96.0, 32.0, 128.0, 64.0)),
     }
     assert sliding(eye(), [32]).predict(Image.new("RGB", (50, 40))).objects == ()
+
+
+def test_scores_are_calibrated_as_the_model_is():
+    predictor = eye()
+    predictor.bundle = replace(predictor.bundle, temperature=10.0)
+    (found,) = sliding(predictor, [32]).predict(Image.new("RGB", (32, 32), (255, 255, 255))).objects
+    assert found.score == pytest.approx(torch.tensor([1.4, 2.0, 0.0]).softmax(0)[1].item(), abs=1e-5)
 
 
 def test_a_localizer_tells_the_box_in_the_window():

@@ -194,11 +194,12 @@ def told_threshold(
     """
     from hubel.data.inputs import list_images
     from hubel.errors import DataError
-    from hubel.inference.anomalies import anomaly_threshold, check_reconstructs
+    from hubel.inference.anomalies import anomaly_threshold, check_reconstructs, check_validation
     from hubel.inference.ensemble import predict_each
     from hubel.results import Reconstruction
 
     check_reconstructs(predictors, "--anomaly")
+    check_validation(threshold, validation)
     errors = None
     if validation is not None:
         normal = list_images([validation], tell=lambda text: print(text, file=sys.stderr))

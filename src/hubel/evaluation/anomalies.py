@@ -16,7 +16,7 @@ from hubel.evaluation.binary import BinaryReading, Threshold, read_binary
 from hubel.evaluation.outputs import Settings, plain_outputs
 from hubel.evaluation.selection import Selection, leave_out, select_samples
 from hubel.evaluation.validation import overlap, refuse_overlap, select_validation
-from hubel.inference.anomalies import USUAL, anomaly_threshold, check_reconstructs
+from hubel.inference.anomalies import USUAL, anomaly_threshold, check_reconstructs, check_validation
 from hubel.inference.ensemble import check_same_task
 from hubel.inference.predictor import Predictor
 
@@ -82,6 +82,7 @@ def evaluate_anomalies(
     predictors = [Predictor.load(model, device=device) for model in models]
     check_reconstructs(predictors, "--anomalies")
     check_same_task(predictors, "probabilities")
+    check_validation(threshold, validation)
     settings = Settings(
         batch_size, max_unreadable=max_unreadable, progress=progress or (lambda what, done, total: None)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,6 +68,19 @@ def anomaly_threshold(
             "normal pictures with --validation FOLDER"
         )
     return known[share]
+
+
+def check_validation(threshold: str | None, validation: str | Path | None) -> None:
+    """Refuse normal pictures to take a threshold from where it is given as an error.
+
+    Raises:
+        ConfigError: Both came.
+    """
+    if validation is not None and threshold is not None and _number(threshold) is not None:
+        raise ConfigError(
+            f"--threshold {threshold} is an error, for which no pictures are needed, yet --validation {validation} came: "
+            "give a share such as --threshold 95%, or leave --validation out"
+        )
 
 
 def marked(each: Iterable[tuple[Picture, Result]], threshold: float) -> Iterator[tuple[Picture, Result]]:

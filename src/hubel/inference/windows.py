@@ -33,7 +33,9 @@ def sliding(predictor: Predictor, sides: Sequence[int], *, step: float = 0.5) ->
             f"sliding windows came for a model of {predictor.task.name}: expected one of classification or localization"
         )
     slid = copy.copy(predictor)
-    slid.task = WindowDetectionTask.over(predictor.classes, predictor.preprocess.size, sides, step)
+    slid.task = WindowDetectionTask.over(
+        predictor.classes, predictor.preprocess.size, sides, step, predictor.bundle.temperature
+    )
     slid.bundle = replace(
         predictor.bundle, classes=slid.task.classes, preprocess=replace(predictor.preprocess, resize="native")
     )

@@ -45,16 +45,20 @@ class WindowDetectionTask(DetectionTask):
         size: Height and width of the network's input.
         sides: Of the square windows, in pixels of the picture.
         step: From window to window, as a share of the side.
+        temperature: What a classifier's outputs are divided by, so that its probabilities are calibrated.
     """
 
     known: tuple[str, ...] = ()
     size: Size = (0, 0)
     sides: tuple[int, ...] = ()
     step: float = 0.5
+    temperature: float = 1.0
 
     @classmethod
-    def over(cls, known: tuple[str, ...], size: Size, sides: Sequence[int], step: float) -> WindowDetectionTask:
-        """The task of a model's classes and input size.
+    def over(
+        cls, known: tuple[str, ...], size: Size, sides: Sequence[int], step: float, temperature: float = 1.0
+    ) -> WindowDetectionTask:
+        """The task of a model's classes, input size and temperature.
 
         Raises:
             ConfigError: Sides or step that make no windows.
@@ -66,7 +70,7 @@ class WindowDetectionTask(DetectionTask):
             )
         classes = tuple(name for name in known if name.lower() not in _NOTHING)
         settings = DetectionConfig(least_score=_LEAST_SCORE)
-        return cls(classes, settings, known, size, tuple(dict.fromkeys(sides)), step)
+        return cls(classes, settings, known, size, tuple(dict.fromkeys(sides)), step, temperature)
 
     @property
     def knows_nothing(self) -> bool:
@@ -108,6 +112,6 @@ class WindowDetectionTask(DetectionTask):
         if isinstance(network, LocalizationNetwork):
             found = decode(outputs, len(self.known))
         else:
-            found = Localized(outputs.softmax(dim=1))
+            found = Localized((outputs / self.temperature).softmax(dim=1))
         objects = [number for number, name in enumerate(self.known) if name in self.classes]
         return found._replace(probabilities=found.probabilities[:, objects])

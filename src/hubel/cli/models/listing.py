@@ -42,7 +42,8 @@ def list_(
         numbers = (shape(row["input_size"]), f"{row['parameters']:,}", heads)
         table.add_row(row["name"], *numbers, row["summary"], row["source"])
     console = output()
-    console.print(table)
+    if rows:
+        console.print(table)
     for family in list_families(task):
         console.print(_family_line(family))
     if task in (None, "classification"):
