@@ -177,7 +177,7 @@ def test_what_cannot_be_measured_is_told_in_a_line(
         (["--anomaly", "--threshold", "80%"], "the model knows the errors of its validation pictures at 90%, 95%, 99%"),
         (["--anomaly", "--threshold", "110%"], "expected a squared error above 0 and at most 1, or a share"),
         (["--anomaly", "--threshold", "much"], "expected a squared error above 0 and at most 1"),
-        (["--anomaly", "--threshold", "0.1", "--validation", "x"], "is an error, for which no pictures are needed"),
+        (["--anomaly", "--threshold", "0.1", "--validation", "x"], "is an error and needs no pictures"),
     ],
 )
 def test_mistakes_are_told_in_a_line(
