@@ -78,8 +78,8 @@ def check_validation(threshold: str | None, validation: str | Path | None) -> No
     """
     if validation is not None and threshold is not None and _number(threshold) is not None:
         raise ConfigError(
-            f"--threshold {threshold} is an error and needs no pictures, yet --validation {validation} came: give a share "
-            "such as --threshold 95%, or leave --validation out"
+            f"--threshold {threshold} is an error and needs no pictures, yet --validation {validation} came: give a "
+            "share such as --threshold 95%, or leave --validation out"
         )
 
 
