@@ -138,7 +138,7 @@ def test_how_well_anomalies_are_told_is_measured(
     assert run(monkeypatch, *shared, "--threshold", "0.9", verb="evaluate") == 0
     printed = capsys.readouterr().out
     assert "'anomaly' (5 pictures) against the rest (12)" in printed
-    assert "threshold          0.9 (as given)" in printed
+    assert "threshold          0.9000 (as given)" in printed
     assert "0 of 5" in printed
 
 

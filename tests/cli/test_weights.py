@@ -14,7 +14,7 @@ import torch
 import yaml
 from tests.weights.server import FileServer, truncates
 
-from hubel.weights import WeightsEntry, hub, torchvision_weights
+from hubel.weights import WeightsEntry, downloading, torchvision_weights
 from hubel.weights.hub import Download
 
 from .conftest import Outcome
@@ -40,7 +40,7 @@ def published_resnet18(
 
     monkeypatch.setenv("HUBEL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setattr(hub, "BACKOFF", 0.0)
+    monkeypatch.setattr(downloading, "BACKOFF", 0.0)
     file = tmp_path_factory.mktemp("published") / "resnet18.pth"
     torch.save(torchvision.models.resnet18().state_dict(), file)
     content = file.read_bytes()

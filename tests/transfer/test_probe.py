@@ -298,5 +298,5 @@ def test_the_picture(
 def test_a_picture_of_another_kind_is_refused(
     slopes_network: ClassificationNetwork, stripes: Callable[[int], DataSplits], tmp_path: Path
 ) -> None:
-    with pytest.raises(ConfigError, match=r"expected a name that ends in \.png or \.svg"):
+    with pytest.raises(ConfigError, match=r"expected a name that ends in \.png, \.svg or \.pdf"):
         draw_probe(run(slopes_network, stripes(2)), tmp_path / "probe.bmp")

@@ -137,7 +137,9 @@ def print_binary(binary: BinaryReading, console: Console) -> None:
     console.print(f"  ROC AUC            {binary.auc:.4f}{_interval(binary.auc_ci95)}")
     console.print(f"  average precision  {binary.average_precision:.4f}{_interval(binary.average_precision_ci95)}")
     origin = f"{binary.threshold.rule} on {binary.threshold.chosen_on}" if binary.threshold.chosen_on else "as given"
-    console.print(f"  threshold          {number_text(binary.threshold.value, 3)} ({origin})")
+    least = binary.threshold.value
+    printed = f"{least:.4f}" if least >= 0.01 else number_text(least, 3)  # an error of a reconstruction may be tiny
+    console.print(f"  threshold          {printed} ({origin})")
     rows: dict[str, Share] = {
         "sensitivity": binary.sensitivity,
         "specificity": binary.specificity,
