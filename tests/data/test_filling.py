@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,20 @@ def test_a_process_that_is_killed_is_named_with_what_it_held(class_folders, cach
     for cache_bytes in (PLENTY, 0):
         with pytest.raises(DataError, match=message):
             prepare(samples, cache_bytes=cache_bytes)
+    assert files_in(cache) == []
+
+
+def test_a_process_that_is_killed_while_nobody_waits_for_it_is_told_in_the_same_words(
+    class_folders, cache, by_processes
+):
+    def kill(done, total):
+        os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
+        time.sleep(30)  # which the signal of its end cuts short
+
+    samples = samples_of(class_folders(cat=40, dog=40))
+    for cache_bytes in (PLENTY, 0):
+        with pytest.raises(DataError, match="a process that loads images was killed while it held"):
+            prepare(samples, cache_bytes=cache_bytes, progress=kill)
     assert files_in(cache) == []
 
 

@@ -52,6 +52,7 @@ class Filler:
         self._progress = progress or (lambda done, total: None)
         self._bytes_of_each = needed // max(len(samples), 1)
         self._verdicts: dict[str, str] = {}  # reasons by identity, empty for readable pictures
+        self._trial: _Trial | None = None
 
     def fill(self, path: Path, limit: int) -> Index | None:
         """Write the pictures to a file; None if they do not fit or it cannot be written.
@@ -78,6 +79,8 @@ class Filler:
             )
         except (OSError, DoesNotFitError):
             return None
+        except RuntimeError as error:
+            raise self._explained(error) from error
 
     def reasons(self) -> dict[int, str]:
         """Why pictures are unreadable, by position; only those that were never tried are decoded.
@@ -88,8 +91,11 @@ class Filler:
         identities = [self.decoding.identity(sample) for sample in self.samples]
         known = remembered_verdicts(identities, DECODER) | self._verdicts
         new = {own: sample for own, sample in zip(identities, self.samples, strict=True) if own not in known}
-        for _ in self._stretches(list(new.values())):
-            pass
+        try:
+            for _ in self._stretches(list(new.values())):
+                pass
+        except RuntimeError as error:
+            raise self._explained(error) from error
         remember_verdicts(self._verdicts, DECODER)
         known |= self._verdicts
         return {at: known[own] for at, own in enumerate(identities) if known[own]}
@@ -98,13 +104,20 @@ class Filler:
         """What became of each task's pictures, in their order; they are written where there is space for them."""
         tasks = _tasks(len(samples), self._bytes_of_each)
         try_in_parallel = _try_in_processes if _processes_pay(len(samples)) else _try_in_threads
-        for task, tried in zip(tasks, try_in_parallel(_Trial(samples, self.decoding, space), tasks), strict=True):
+        self._trial = _Trial(samples, self.decoding, space)
+        for task, tried in zip(tasks, try_in_parallel(self._trial, tasks), strict=True):
             for number, position in enumerate(task):
                 self._verdicts[self.decoding.identity(samples[position])] = tried.stretch.reasons.get(number, "")
             if tried.failure is not None:
                 raise tried.failure
             yield tried.stretch
             self._progress(task.stop, len(samples))
+
+    def _explained(self, error: RuntimeError) -> Exception:
+        """What to say of an error that torch raises, wherever this process is, when another one has died."""
+        if self._trial is None or self._trial.held is None:
+            return error
+        return self._trial.held.explained(error, self._trial.samples, "free some, or leave this picture out")
 
 
 def _tasks(pictures: int, bytes_of_each: int) -> list[range]:
@@ -179,7 +192,7 @@ def _try_in_processes(trial: _Trial, tasks: Sequence[range]) -> Generator[_Tried
     """The same in processes that are forked from this one.
 
     Raises:
-        DataError: One of them was killed; its text names the picture that it held.
+        RuntimeError: One of them was killed; `trial.held` knows which picture it held.
     """
     import torch
     from torch.utils.data import DataLoader
@@ -187,7 +200,7 @@ def _try_in_processes(trial: _Trial, tasks: Sequence[range]) -> Generator[_Tried
     from hubel.data.workers import Held, as_it_is, leave_interruptions_to_the_caller
 
     workers = min(available_cpus(), _MOST_PROCESSES)
-    trial.held = held = Held(workers)
+    trial.held = Held(workers)
 
     def begin(worker: int) -> None:
         leave_interruptions_to_the_caller(worker)
@@ -203,10 +216,7 @@ def _try_in_processes(trial: _Trial, tasks: Sequence[range]) -> Generator[_Tried
         worker_init_fn=begin,
         generator=torch.Generator(),  # or it would draw from the global one
     )
-    try:
-        yield from loader
-    except RuntimeError as error:
-        raise held.explained(error, trial.samples, "free some, or leave this picture out") from error
+    yield from loader
 
 
 def _processes_pay(pictures: int) -> bool:
