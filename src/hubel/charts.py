@@ -34,7 +34,7 @@ _SUFFIXES = (".png", ".svg", ".pdf")
 _METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},
-    "pdf": {"CreationDate": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 
 
@@ -60,10 +60,13 @@ def write_chart(figure: Figure, path: Path, *, dpi: float = 150) -> None:
         ConfigError: The name's ending names no format of pictures.
         HubelError: The file cannot be written.
     """
+    import matplotlib as mpl
+
     check_chart_name(path)
     kind = path.suffix.lower().removeprefix(".")
     content = io.BytesIO()
-    figure.savefig(content, format=kind, dpi=dpi, metadata=_METADATA[kind])
+    with mpl.rc_context({"svg.hashsalt": STYLE["svg.hashsalt"]}):  # whatever the figure was drawn with
+        figure.savefig(content, format=kind, dpi=dpi, metadata=_METADATA[kind])
     write_whole(path, content.getvalue())
 
 
