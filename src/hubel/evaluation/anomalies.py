@@ -14,7 +14,7 @@ from hubel.data.store import Unreadable
 from hubel.errors import DataError
 from hubel.evaluation.binary import BinaryReading, Threshold, read_binary
 from hubel.evaluation.outputs import Settings, plain_outputs
-from hubel.evaluation.selection import Selection, leave_out, select_samples
+from hubel.evaluation.selection import Selection, leave_out, listed_splits, select_samples
 from hubel.evaluation.validation import overlap, refuse_overlap, select_validation
 from hubel.inference.anomalies import USUAL, anomaly_threshold, check_reconstructs, check_validation
 from hubel.inference.ensemble import check_same_task
@@ -77,7 +77,7 @@ def evaluate_anomalies(
 
     Raises:
         ConfigError: The models give no pictures back, or there is no such threshold.
-        DataError: There are no pictures of a kind, or some are both.
+        DataError: There are no pictures of a kind, some are both, or a threshold would be chosen on measured ones.
     """
     predictors = [Predictor.load(model, device=device) for model in models]
     check_reconstructs(predictors, "--anomalies")
@@ -110,6 +110,8 @@ def _threshold(
     if not text.endswith("%"):
         return Threshold(anomaly_threshold(predictors, text))
     if validation is None and len(predictors) == 1:
+        if (listed := listed_splits(predictors[0])) is not None:
+            refuse_overlap(measured.samples, listed.validation, "threshold")
         return Threshold(anomaly_threshold(predictors, text), text, "the validation pictures of the model's run")
     chosen_on, name = select_validation(data, predictors, None if validation is None else Path(validation))
     refuse_overlap(measured.samples, chosen_on.samples, "threshold")

@@ -69,7 +69,7 @@ def select_samples(
     count = len(unusable) + sum(map(len, of_split.values()))
     refuse_share(unusable, count, max_unreadable, option="--max-unreadable ")
     notes = [f"left out {item.sample.name}: {item.reason}" for item in unusable]
-    trained = _listed_splits(predictors[0])
+    trained = listed_splits(predictors[0])
     labels = None
     if trained is not None and trained.classes == predictors[0].classes:
         labels = tuple(sample.label for sample in trained.train)
@@ -138,7 +138,7 @@ def leave_out(
     """
     known: set[str] = set()
     for predictor in predictors:
-        listed = _listed_splits(predictor)
+        listed = listed_splits(predictor)
         if listed is not None:
             known |= {sample.digest for split in splits for sample in listed.split(split)}
     kept = tuple(sample for sample in selection.samples if sample.digest not in known)
@@ -164,7 +164,7 @@ def _table_of_run(predictor: Predictor) -> Path | None:
     return Path(path) if path else None
 
 
-def _listed_splits(predictor: Predictor) -> DataSplits | None:
+def listed_splits(predictor: Predictor) -> DataSplits | None:
     """The division that a model's run wrote down, if the bundle still lies in its folder."""
     listing = predictor.path.parent / "splits.csv" if predictor.path else None
     if listing is None or not listing.is_file():
