@@ -229,7 +229,7 @@ def _judged(
     probabilities: list[torch.Tensor] = []
     done = 0
     handle = network.out.register_forward_pre_hook(
-        lambda layer, inputs: features.append(inputs[0].flatten(1).double().cpu())
+        lambda layer, inputs: features.append(inputs[0].flatten(1).cpu().double())
     )
     try:
         for pictures in batches:

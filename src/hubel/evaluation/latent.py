@@ -105,7 +105,7 @@ def latent_map(
     with torch.inference_mode():
         for start in range(0, len(pictures), _AT_ONCE):
             inputs = torch.from_numpy(pictures[start : start + _AT_ONCE]).to(predictor.device)
-            parts.append(network.encode(predictor.preprocess.normalise(inputs)).flatten(1).double().cpu())
+            parts.append(network.encode(predictor.preprocess.normalise(inputs)).flatten(1).cpu().double())
     codes = torch.cat(parts).numpy()
     places, explained = _laid_out(codes, method, seed)
     chosen: Method = "pca" if method == "pca" else "t-sne"

@@ -48,7 +48,7 @@ class CodeDistribution(nn.Module):
             raise ValueError(
                 f"codes of shape {tuple(codes.shape)} came: expected (N, {code_size}) of at least {least} pictures"
             )
-        values = codes.detach().double().cpu()
+        values = codes.detach().cpu().double()
         if components == 1:
             weights, means = torch.ones(1), values.mean(dim=0, keepdim=True)
             centred = values - means
