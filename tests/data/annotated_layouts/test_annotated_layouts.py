@@ -370,6 +370,9 @@ def broken(root: Path, what: str) -> Path:
     elif what == "YAML without pictures":
         write_yolo(root, {"train": 3})
         (root / "data.yaml").write_text("train: elsewhere\nnames: [a, b]\n")
+    elif what == "YAML that is gone":
+        write_yolo(root, {"train": 3}, data_yaml=False)
+        (root / "data.yaml").symlink_to(root / "elsewhere.yaml")
     elif what == "no masks of the same names":
         write_masks(root, 3)
         for path in list((root / "masks").iterdir()):
@@ -390,6 +393,7 @@ def broken(root: Path, what: str) -> Path:
         ("damaged JSON", r"instances.json is no JSON"),
         ("other categories", r"have other categories \(dics, disc\): expected the same in every split"),
         ("YAML without pictures", r"data.yaml names elsewhere, which has no images here: expected a folder"),
+        ("YAML that is gone", r"cannot read .*data\.yaml: No such file or directory; mend it"),
         ("no masks of the same names", r"no picture in .*images has a mask of the same name in .*masks"),
         ("photographs for masks", r"different values, too many for classes: expected flat areas"),
     ],

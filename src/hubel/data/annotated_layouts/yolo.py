@@ -27,11 +27,15 @@ def find_yolo(place: Place, tell: Callable[[str], None]) -> Source | None:
     """The data set in YOLO's layout; None where there is none.
 
     Raises:
-        DataError: The `data.yaml` is damaged, or there is nothing to learn from.
+        DataError: The `data.yaml` cannot be read or is damaged, or there is nothing to learn from.
     """
     for name in place.listing.documents:
-        if name.lower().endswith((".yaml", ".yml")) and name.count("/") <= 1 and b"names" in place.read(name):
-            content = parse_data_yaml(place.read(name), place.where(name))
+        if name.lower().endswith((".yaml", ".yml")) and name.count("/") <= 1:
+            try:
+                text = place.read(name)
+            except OSError as error:
+                raise DataError(f"cannot read {place.where(name)}: {error.strerror or error}; mend it") from error
+            content = parse_data_yaml(text, place.where(name)) if b"names" in text else {}
             if "names" in content and any(split_called(str(key)) for key in content):
                 return _source(place, content, place.where(name), posixpath.dirname(name))
     labels = {name[: -len(".txt")]: name for name in place.listing.documents if _may_be_labels(name)}
