@@ -145,7 +145,7 @@ def test_without_validation_all_but_the_test_trains(class_folders):
 def test_without_validation_the_pictures_of_a_validation_split_train_too(class_folders):
     class_folders("train", cat=5, dog=5)
     root = class_folders("val", cat=30, dog=30)
-    assert open_splits(root, validation_fraction=0).notes[1] == "only a train split: divided by content, 15% test"
+    assert open_splits(root, validation_fraction=0).notes[1] == "no test split: divided by content, 15% test"
     splits = open_splits(class_folders("test", cat=3, dog=3), validation_fraction=0)
     assert counted(splits) == {"train": 70, "validation": 0, "test": 6}
     assert all(sample.name.startswith("test/") for sample in splits.test)

@@ -231,8 +231,8 @@ def open_splits(
 
     Splits that the data set has are kept as they are. Without a validation split, validation is taken from train;
     without a test split beside a validation split, there is none; with neither, everything is divided. Where no
-    validation is wanted, the pictures of a validation split train, too. A picture that is in several splits stays in
-    test before validation before train.
+    validation is wanted, the pictures of a validation split train, too; without a test split, test is taken from both.
+    A picture that is in several splits stays in test before validation before train.
 
     Args:
         data: What `hubel.data.layouts.find_source` takes.
@@ -257,12 +257,14 @@ def open_splits(
     found = collect(data, tell, labelling)
     of_split, notes = found.of_split, found.notes
     fractions: dict[Split, float] = {"test": test_fraction}
+    left = "only a train split"
     if validation_fraction:
         fractions["validation"] = validation_fraction
     else:
         notes.append(_NO_VALIDATION)
         if "validation" in of_split:
             of_split["train"].extend(of_split.pop("validation"))
+            left = "no test split"
     if ("validation" if validation_fraction else "test") in of_split:
         divided = {split: of_split.get(split, []) for split in SPLITS}
         if grouping:  # what is wrong with it is said even where it decides nothing
@@ -270,7 +272,7 @@ def open_splits(
         if "test" not in of_split:
             notes.append("no test split: nothing is left for a test at the end; figures come from validation")
     else:
-        why = "no splits" if None in of_split else "no validation split" if "test" in of_split else "only a train split"
+        why = "no splits" if None in of_split else "no validation split" if "test" in of_split else left
         given = {split: samples for split, samples in of_split.items() if split == "test"}
         fractions = {split: share for split, share in fractions.items() if split not in given}
         samples = of_split[None] if None in of_split else of_split["train"]
@@ -309,7 +311,7 @@ def open_division(
 
     Raises:
         DataError: There is nothing at `data` that can be divided so that every split has every class.
-        ConfigError: The fractions leave nothing to one of the splits.
+        ConfigError: The fractions leave nothing to the test or to train on.
     """
     if folds is not None and fold is not None:
         dealt = open_folds(data, folds, grouping, labelling=labelling, near_duplicates=near_duplicates, tell=tell)
