@@ -154,3 +154,10 @@ def test_a_collapse_is_told_by_classes_and_by_diversity(generator: Path, classif
     few = replace(healthy, coverage=one)
     assert few.to_dict()["collapse"] == ["the classes of the samples are 33% of those of the data (below 50%)"]
     assert replace(few, coverage_of_pictures=one).collapse == ()  # the pictures are of one class, too
+
+
+def test_pictures_that_are_all_the_same_are_refused(generator: Path, classifier: Path, tmp_path: Path) -> None:
+    for number in range(3):
+        Image.new("L", (32, 32), 90).save(tmp_path / f"{number}.png")
+    with pytest.raises(DataError, match=f"{tmp_path}: the real pictures are all the same: expected some that differ"):
+        evaluate_generator(generator, tmp_path, classifier, device="cpu")

@@ -174,7 +174,7 @@ def evaluate_generator(
 
     Raises:
         ConfigError: The model is no generator, the extractor no classifier.
-        DataError: There are fewer than two pictures, or too many are unreadable.
+        DataError: There are fewer than two pictures, they are all the same, or too many are unreadable.
     """
     generator, judge = Generator.load(model, device=device), Predictor.load(extractor, device=device)
     if not (isinstance(judge.task, ClassificationTask) and isinstance(judge.network, ClassificationNetwork)):
@@ -195,6 +195,10 @@ def evaluate_generator(
     of_real = [loader.without_lost(rows)[1].numpy() for rows in judged]
     drawn = map(generator.decode, torch.split(generator.codes(number, seed), _AT_ONCE))
     of_samples = [rows.numpy() for rows in _judged(judge, drawn, partial(settings.progress, "samples"), number)]
+    try:
+        how_diverse = diversity(of_samples[0], of_real[0])
+    except ValueError as error:  # all pictures are the same
+        raise DataError(f"{data}: {error}") from error
     subset = min(KID_SUBSET_SIZE, number, len(of_real[0]))
     resize = judge.preprocess
     return GeneratorEvaluation(
@@ -205,7 +209,7 @@ def evaluate_generator(
         fid=frechet_distance(of_samples[0], of_real[0]),
         kid=kernel_distance(of_samples[0], of_real[0], subset_size=subset),
         subset_size=subset,
-        diversity=diversity(of_samples[0], of_real[0]),
+        diversity=how_diverse,
         coverage=class_coverage(of_samples[1]),
         coverage_of_pictures=class_coverage(of_real[1]),
         classes=judge.classes,
