@@ -9,8 +9,13 @@ import pytest
 from PIL import Image
 
 import hubel
-from hubel.errors import DataError
+from hubel.bundle import Bundle
+from hubel.errors import ConfigError, DataError
 from hubel.evaluation.anomalies import evaluate_anomalies
+from hubel.inference.anomalies import anomaly_threshold
+from hubel.inference.predictor import Predictor
+from hubel.models import build_model
+from hubel.preprocessing import Preprocess
 
 
 def write(folder: Path, count: int, brightness: int) -> Path:
@@ -44,3 +49,11 @@ def test_the_pictures_that_the_threshold_is_from_are_not_measured_with_it(tmp_pa
     given = evaluate_anomalies([run.dir], normal, others, split="validation", threshold="0.01", device="cpu")
     assert given.split == "validation"
     assert evaluate_anomalies([run.dir], normal, others, device="cpu").split == "test"
+
+
+def test_a_model_without_validation_pictures_has_no_threshold() -> None:
+    preprocess = Preprocess(channels=1, size=(16, 16), resize_to=16, mean=(0.0,), std=(1.0,))
+    bundle = Bundle("reconstruction", "autoencoder", preprocess, (), arguments={"size": 16})
+    model = Predictor(bundle, build_model("autoencoder", in_channels=1, size=16), device="cpu")
+    with pytest.raises(ConfigError, match=r"--threshold is 99%: .* trained without; give an error such as 0\.01, or"):
+        anomaly_threshold([model])

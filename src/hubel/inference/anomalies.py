@@ -62,10 +62,12 @@ def anomaly_threshold(
     quantiles = predictors[0].bundle.metrics.get("validation", {}).get("error_quantiles", {})
     known = {round(100 * float(part), 6): float(error) for part, error in quantiles.items()}
     if share not in known:
+        shares = ", ".join(f"{part:g}%" for part in known)
+        there = f"the errors of its validation pictures at {shares}; give one of these,"
+        none = "no errors of validation pictures, for it was trained without; give"
         raise ConfigError(
-            f"--threshold is {text}: the model knows the errors of its validation pictures at "
-            f"{', '.join(f'{part:g}%' for part in known) or 'no share'}; give one of these, an error such as 0.01, or "
-            "normal pictures with --validation FOLDER"
+            f"--threshold is {text}: the model knows {there if known else none} an error such as 0.01, or normal "
+            "pictures with --validation FOLDER"
         )
     return known[share]
 
