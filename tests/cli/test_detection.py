@@ -143,6 +143,9 @@ def test_a_film(hubel: Hubel, tmp_path: Path, detector: Path):
     outcome = hubel("predict", detector, tmp_path / "film.mp4", "--json")
     assert outcome.status == 2
     assert "--format json is for pictures: what is predicted of a film goes beside it" in outcome.error
+    outcome = hubel("predict", detector, tmp_path / "film.mp4", "--anomaly")
+    assert outcome.status == 2
+    assert "--anomaly is for pictures: a film keeps its order" in outcome.error
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def predict(
     if films := [image for image in images if is_film(image)]:
         from hubel.cli.predict_films import check_outputs, predict_films
 
-        check_outputs(output, style, only_films=len(films) == len(images))
+        check_outputs(output, style, anomaly=anomaly, only_films=len(films) == len(images))
         predict_films(predictors, films, draw, batch_size=batch_size, tta=views)
         images = [image for image in images if not is_film(image)]
         if not images:

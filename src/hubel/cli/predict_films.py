@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from hubel.tasks.views import Views
 
 
-def check_outputs(output: Path | None, style: str, *, only_films: bool) -> None:
-    """Refuse an output that is for pictures alone.
+def check_outputs(output: Path | None, style: str, *, anomaly: bool, only_films: bool) -> None:
+    """Refuse what is for pictures alone.
 
     Args:
         output: The file or folder that was asked for.
         style: `table`, `csv` or `json`, in which the predictions are to be written or printed.
+        anomaly: Whether the predictions are to be ranked.
         only_films: Whether no pictures came.
 
     Raises:
@@ -26,6 +27,11 @@ def check_outputs(output: Path | None, style: str, *, only_films: bool) -> None:
     """
     from hubel.errors import ConfigError
 
+    if anomaly:
+        raise ConfigError(
+            "--anomaly is for pictures: a film keeps its order, and of a model that gives pictures back each frame has "
+            "its error in the lines of JSON; leave --anomaly out"
+        )
     if (output is not None and only_films) or (output is None and style != "table"):
         asked = f"--format {style}" if output is None else "--output"
         raise ConfigError(
