@@ -135,8 +135,9 @@ def test_when_all_is_killed_the_next_one_removes_what_was_begun(class_folders, c
         from tests.data.stores import prepare, samples_of
         os.environ["HUBEL_CACHE"] = "%s"
         def progress(done, total):
-            print(done, flush=True)
-            time.sleep(30)
+            if done >= 16:  # both processes have begun
+                print(done, flush=True)
+                time.sleep(30)
         prepare(samples_of(Path("%s")), progress=progress)
     """
     script = textwrap.dedent(BY_PROCESSES) + textwrap.dedent(code % (cache, root))
