@@ -137,6 +137,7 @@ def test_one_class_name_in_two_spellings(tmp_path):
         ("test_images", "test"),
         ("train2017", "train"),
         ("02_test", "test"),
+        ("train1", None),  # and train2: kinds of trains, perhaps
         ("train_test", None),
         ("trains", None),
         ("images", None),

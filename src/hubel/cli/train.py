@@ -192,7 +192,7 @@ def _print_end(run: Any, as_json: bool) -> None:
         return
     typer.echo(f"  hubel predict {run.bundle} PICTURES...")
     typer.echo(f"  hubel evaluate {run.bundle} OTHER-PICTURES")
-    if "elbo" in run.metrics.get("validation", {}):  # of a variational autoencoder
+    if any("elbo" in run.metrics.get(split, {}) for split in ("validation", "test")):  # of a variational autoencoder
         typer.echo(f"  hubel generate {run.bundle} --out samples.png")
 
 

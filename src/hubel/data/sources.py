@@ -64,8 +64,9 @@ def splits_called(names: Iterable[str]) -> dict[str, Split]:
 
 
 def _telling_words(name: str) -> list[str]:
-    """The words of a name, less its numbers and what is written around the names of splits."""
-    return [word for word in re.split(r"[\W\d_]+", name.lower()) if word and word not in _FILLERS]
+    """The words of a name, less numbers, years at words' ends, and what is written around the names of splits."""
+    words = (re.sub(r"(19|20)\d\d$", "", word) for word in re.split(r"[\W_]+", name.lower()))
+    return [word for word in words if word and not word.isdigit() and word not in _FILLERS]
 
 
 class UnusableBytes(OSError):  # noqa: N818 - the plain words say it

@@ -40,7 +40,7 @@ class RunFolder:
 
     @property
     def bundle(self) -> Path:
-        """The best epoch's model."""
+        """The model of the best epoch, or of the last one where there is no validation."""
         return self.path / BUNDLE_NAME
 
     @property

@@ -31,7 +31,7 @@ class Run:
     Attributes:
         dir: Its folder.
         metrics: What `metrics.json` says.
-        bundle: The best epoch's model, one file.
+        bundle: The model of the best epoch, or of the last one where there is no validation; one file.
         report: The page to look at.
     """
 
