@@ -146,6 +146,7 @@ def test_how_well_anomalies_are_told_is_measured(
     ("arguments", "text"),
     [
         (["--anomalies", "wrong", "--tta", "flip"], "--tta came with --anomalies, which tells pictures by what"),
+        (["--anomalies", "wrong", "--average", "logits"], "--average came with --anomalies"),
         (["--anomalies", "wrong", "--threshold", "70%"], "the model knows the errors of its validation pictures at 90"),
         (["--anomalies", "wrong", "--threshold", "70%", "--validation", "right"], "12 of the measured pictures are"),
         (["--anomalies", "right"], "12 pictures are both in"),

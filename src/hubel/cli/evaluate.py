@@ -101,6 +101,7 @@ def evaluate(
             "--samples": samples,
             "--anomalies": anomalies,
             "--tta": tta,
+            "--average": None if average == "probabilities" else average,
             "--positive": positive,
             "--threshold": threshold,
             "--validation": validation,
