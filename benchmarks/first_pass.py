@@ -1,12 +1,17 @@
 """The first pass over a data set: hubel decodes, shrinks and writes its cache; torchvision delivers batches.
 
-torchvision's side reads the same files with `decode_image` in a `DataLoader` with 2 workers: `shrink` resizes the
-shorter side to 256 as hubel's pass does and crops the centre, `train` takes a `RandomResizedCrop(224)` and a flip; both
-deliver uint8 batches of 32 and write nothing. `shrink, write` also writes the batches into one file and waits for the
-disk, as hubel does with its cache, though only the crops, about half as many bytes; `whole, write` is hubel's very job:
-pictures shrunk, not cropped, in lists of 32, and all of their bytes written. Its workers are started before the
-time is taken, hubel's threads or processes after it. Fingerprints, of which torchvision has none, are taken before, and
-stated as seconds. Each measurement has a process of its own, hubel's an empty cache; the sides alternate.
+torchvision's sides read the same files with `decode_image` in a `DataLoader` with 2 workers, in batches of 32:
+
+- `training`: its usual road to a network, `RandomResizedCrop(224)`, a flip, float32 and normalised; nothing is written.
+- `training, uint8`: the same, left as uint8.
+- `shrink`: the shorter side to 256, as in hubel's pass, and the centre cropped to 224, uint8.
+- `shrink, write`: the batches are written into one file, too, and the disk is waited for, as hubel does with its cache;
+  about half as many bytes.
+- `whole, write`: hubel's very job, pictures shrunk, not cropped, and all of their bytes written.
+
+torchvision's workers are started before the time is taken, hubel's threads or processes after it. Fingerprints, of
+which torchvision has none, are taken before, and stated as seconds. Each measurement has a process of its own, hubel's
+an empty cache; the sides alternate.
 
     python benchmarks/first_pass.py [--data FOLDER] [--rounds N] [--pictures N]
 """
@@ -20,8 +25,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from side_by_side import alternate, median, spread
 
@@ -57,10 +63,10 @@ def main() -> int:
         f"\n{len(files):,} pictures, {arguments.rounds} rounds, {os.cpu_count()} cores, torchvision {WORKERS} workers"
     )
     for side, of_side in figures.items():
-        print(f"{side:<24} {spread(of_side, 'images_per_second'):>28} images/s   {median(of_side, 'peak_mb'):6.0f} MB")
+        print(f"{side:<28} {spread(of_side, 'images_per_second'):>28} images/s   {median(of_side, 'peak_mb'):6.0f} MB")
     own = median(figures["hubel"], "images_per_second")
     for side in list(SIDES)[1:]:
-        print(f"hubel / {side:<20} {own / median(figures[side], 'images_per_second'):.2f}")
+        print(f"hubel / {side:<28} {own / median(figures[side], 'images_per_second'):.2f}")
     return 0
 
 
@@ -89,17 +95,21 @@ def hubel_side(files: list[Path]) -> float:
     return round(len(files) / seconds, 1)
 
 
-def torchvision_side(files: list[Path], *, train: bool = False, whole: bool = False, write: bool = False) -> float:
+def torchvision_side(files: list[Path], kind: Literal["training", "uint8", "shrink", "whole"], write: bool) -> float:
+    import torch
     from torch.utils.data import DataLoader
     from torchvision.io import ImageReadMode, decode_image
     from torchvision.transforms import v2
 
-    if train:
-        transform: Any = v2.Compose([v2.RandomResizedCrop(SIZE, antialias=True), v2.RandomHorizontalFlip()])
-    elif whole:
-        transform = v2.Resize(SHORTER_SIDE, antialias=True)
-    else:
-        transform = v2.Compose([v2.Resize(SHORTER_SIDE, antialias=True), v2.CenterCrop(SIZE)])
+    augmented = [v2.RandomResizedCrop(SIZE, antialias=True), v2.RandomHorizontalFlip()]
+    normalised = [v2.ToDtype(torch.float32, scale=True), v2.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))]
+    shrunk = v2.Resize(SHORTER_SIDE, antialias=True)
+    transform: Any = {
+        "training": v2.Compose([*augmented, *normalised]),
+        "uint8": v2.Compose(augmented),
+        "shrink": v2.Compose([shrunk, v2.CenterCrop(SIZE)]),
+        "whole": shrunk,
+    }[kind]
 
     class Pictures:
         def __len__(self) -> int:
@@ -114,14 +124,14 @@ def torchvision_side(files: list[Path], *, train: bool = False, whole: bool = Fa
         batch_size=BATCH_SIZE,
         num_workers=WORKERS,
         persistent_workers=True,
-        collate_fn=list if whole else None,
+        collate_fn=list if kind == "whole" else None,
     )
     next(iter(batches))
     with tempfile.TemporaryFile() as file:
         began = time.perf_counter()
         for batch in batches:
             if write:
-                for pictures in [picture.permute(1, 2, 0) for picture in batch] if whole else [batch]:
+                for pictures in [picture.permute(1, 2, 0) for picture in batch] if kind == "whole" else [batch]:
                     file.write(pictures.contiguous().numpy().data)
         if write:
             file.flush()
@@ -131,10 +141,11 @@ def torchvision_side(files: list[Path], *, train: bool = False, whole: bool = Fa
 
 SIDES: dict[str, Callable[[list[Path]], float]] = {
     "hubel": hubel_side,
-    "torchvision, shrink": torchvision_side,
-    "torchvision, shrink, write": lambda files: torchvision_side(files, write=True),
-    "torchvision, whole, write": lambda files: torchvision_side(files, whole=True, write=True),
-    "torchvision, train": lambda files: torchvision_side(files, train=True),
+    "torchvision, training": partial(torchvision_side, kind="training", write=False),
+    "torchvision, training, uint8": partial(torchvision_side, kind="uint8", write=False),
+    "torchvision, shrink": partial(torchvision_side, kind="shrink", write=False),
+    "torchvision, shrink, write": partial(torchvision_side, kind="shrink", write=True),
+    "torchvision, whole, write": partial(torchvision_side, kind="whole", write=True),
 }
 
 

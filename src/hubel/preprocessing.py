@@ -139,14 +139,12 @@ class Preprocess:
 
     def resized(self, image: Image.Image) -> Image.Image:
         """Scale a picture by the resize rule; the crop is still to come."""
-        return resample(image, self.resized_size(image), self.interpolation, antialias=self.antialias)
+        size = self.resized_size((image.height, image.width))
+        return resample(image, size, self.interpolation, antialias=self.antialias)
 
-    def resized_size(self, image: Image.Image) -> tuple[int, int]:
-        """Height and width that a picture is scaled to by the resize rule."""
-        return self._scaled(image.height, image.width)
-
-    def _scaled(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width that a picture of these is scaled to."""
+    def resized_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Height and width that a picture of a height and width is scaled to by the resize rule."""
+        height, width = size
         if self.resize == "stretch":
             return self.size
         if self.resize == "native":
@@ -165,14 +163,14 @@ class Preprocess:
             whole: Whether the crop is left out.
         """
         height, width = size
-        rows, columns = self._scaled(height, width)
+        rows, columns = self.resized_size(size)
         top, left = (0, 0) if whole and self.resize == "shorter_side" else self._offset(rows, columns)
         return Placement(rows / height, columns / width, top, left)
 
     def input_size(self, size: tuple[int, int], *, whole: bool = False) -> tuple[int, int]:
         """Height and width of the input that a picture of a height and width becomes; the arguments of `placement`."""
         cropped = self.resize == "shorter_side" and not whole
-        return self.size if cropped or self.resize == "fit" else self._scaled(*size)
+        return self.size if cropped or self.resize == "fit" else self.resized_size(size)
 
     def _offset(self, rows: int, columns: int) -> tuple[int, int]:
         """Where a scaled picture begins in the input: behind its frame, or, where it is cropped, before it."""

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from hubel.data import decoding
-from hubel.data.decoding import UnreadableImage, load_for, load_image, read_array
+from hubel.data.decoding import UnreadableImage, load_array, load_for, load_image, read_array
 from hubel.preprocessing import Preprocess
 
 
@@ -310,6 +310,106 @@ def test_a_given_image_is_left_as_it_was():
     image = Image.open(io.BytesIO(encoded(smooth(400, 400), "JPEG")))
     load_for(image, Preprocess(size=(32, 32), resize_to=32))
     assert image.size == (400, 400)
+
+
+def textured(height: int, width: int) -> Image.Image:
+    """Noise on edges: a picture on which any other arithmetic would show."""
+    noise = np.random.default_rng(0).integers(0, 80, (height, width, 3))
+    return Image.fromarray((np.asarray(smooth(height, width)) // 2 + noise).astype(np.uint8))
+
+
+@pytest.fixture
+def without_pillow(monkeypatch):
+    """Pictures that would pass through Pillow fail."""
+
+    def refuse(*arguments, **options):
+        raise AssertionError("Pillow was to decode it")
+
+    monkeypatch.setattr(decoding, "_loaded", refuse)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 17), (8, 8), (37, 61), (160, 90)])
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 3}, {"quality": 10}], ids=str)
+def test_plain_jpegs_are_decoded_without_pillow_to_the_same_pixels(request, size, subsampling, options):
+    source = encoded(textured(*size), "JPEG", **{"quality": 90, "subsampling": subsampling, **options})
+    expected = np.asarray(load_image(source, 3))
+    request.getfixturevalue("without_pillow")
+    np.testing.assert_array_equal(load_array(source, 3), expected)
+
+
+def test_photos_are_decoded_to_the_same_pixels(shared):
+    files = sorted((shared / "data" / "clothing" / "test").rglob("*.jpg"))[::10]
+    assert files
+    for file in files:
+        np.testing.assert_array_equal(load_array(file, 3), np.asarray(load_image(file, 3)), err_msg=str(file))
+
+
+def other_files() -> dict[str, bytes]:
+    """What is no plain JPEG, each in another way."""
+    image = textured(64, 48)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    xmp = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    plain = encoded(image, "JPEG", quality=90)
+    damaged = bytearray(plain)
+    damaged[-300:-280] = bytes(20)
+    return {
+        "turned by EXIF": encoded(image, "JPEG", exif=turned),
+        "turned by XMP": encoded(image, "JPEG", xmp=xmp),
+        "grey": encoded(image.convert("L"), "JPEG"),
+        "CMYK": encoded(image.convert("CMYK"), "JPEG"),
+        "several": encoded(image, "MPO", save_all=True, append_images=[smooth(64, 48)]),
+        "damaged": bytes(damaged),
+        "PNG": encoded(image, "PNG"),
+        "behind it": plain + b"thumbnails of a camera",
+        "colours untransformed": encoded(image, "JPEG", keep_rgb=True),
+    }
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("kind", other_files())
+def test_arrays_are_the_pixels_of_images(kind, channels):
+    source = other_files()[kind]
+    array, expected = load_array(source, channels), np.asarray(load_image(source, channels))
+    np.testing.assert_array_equal(array, expected)
+    assert array.flags.writeable
+
+
+def test_arrays_of_other_sources(tmp_path):
+    image = textured(20, 30)
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encoded(image, "JPEG"))
+    np.testing.assert_array_equal(load_array(str(path), 3), np.asarray(load_image(path, 3)))
+    for source in (image, np.asarray(image)):
+        np.testing.assert_array_equal(load_array(source, 3), np.asarray(image))
+
+
+def test_reduced_scale_of_arrays():
+    source = encoded(textured(400, 600), "JPEG")
+    np.testing.assert_array_equal(
+        load_array(source, 3, shorter_side=50), np.asarray(load_image(source, 3, shorter_side=50))
+    )
+    assert load_array(source, 3, shorter_side=50).shape == (100, 150, 3)
+
+
+@pytest.mark.parametrize("cut", [2, 10, 200, -40, -3])
+def test_a_truncated_array_is_told_as_a_truncated_image_is(tmp_path, cut):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encoded(textured(60, 80), "JPEG")[:cut])
+    reasons = []
+    for load in (load_image, load_array):
+        try:
+            reasons.append(np.asarray(load(path, 3)).tolist())
+        except UnreadableImage as error:
+            reasons.append((error.name, error.reason))
+    assert reasons[0] == reasons[1]
+
+
+def test_arrays_that_would_be_bombs_are_refused(monkeypatch):
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 5000)
+    with pytest.raises(UnreadableImage, match="80×80 pixels, more than 5000"):
+        load_array(encoded(textured(80, 80), "JPEG"), 3)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

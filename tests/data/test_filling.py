@@ -70,6 +70,19 @@ def test_the_same_pictures_and_reasons(class_folders, draw, either, cache_bytes)
     assert told == [(done, 80) for done in range(8, 88, 8)]
 
 
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="files cannot be announced here")
+def test_files_are_announced_before_they_are_decoded(class_folders, cache, either, monkeypatch):
+    """All of a task's, to the process that hands out the tasks; what cannot be opened is told by who decodes it."""
+    announced: list[int] = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda file, *rest: announced.append(os.fstat(file).st_ino))
+    samples = samples_of(class_folders(cat=20, dog=20))
+    expected = [sample.path.stat().st_ino for sample in samples if sample.name != "dog/7.png"]
+    (samples[0].folder / "dog/7.png").unlink()
+    store = prepare(samples, max_unreadable=0.1)
+    assert announced == expected
+    assert [(item.sample.name, item.reason) for item in store.unreadable] == [("dog/7.png", "it does not exist")]
+
+
 def test_a_block_is_in_the_order_of_the_samples(class_folders, either):
     root = class_folders(cat=100, dog=100)
     (root / "cat/1.png").write_bytes(b"x")

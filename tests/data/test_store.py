@@ -26,7 +26,8 @@ def forbid_decoding(monkeypatch) -> None:
     def never(source, preprocess):
         raise AssertionError(f"{source} was decoded")
 
-    monkeypatch.setattr("hubel.data.pixels.load_for", never)
+    for name in ("load_for", "load_array_for"):
+        monkeypatch.setattr(f"hubel.data.pixels.{name}", never)
 
 
 def in_own_process(code: str, **environment: str) -> subprocess.Popen[str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from hubel.preprocessing import Preprocess
 
 Source = Sample | Path | str | bytes | Image.Image | npt.NDArray[Any]
+_Content = Path | str | bytes | Image.Image
 
 # Pillow warns above its own limit, a quarter of a GiB at three bytes a pixel; here it is an error.
 MAX_PIXELS = 89_478_485
@@ -33,6 +36,9 @@ DECODING_VERSION = 3
 _ORIENTATION = 0x0112
 _SWAPPING = frozenset({5, 6, 7, 8})  # the orientations that swap width and height
 _TIFF_BITS_PER_SAMPLE = 258
+_JPEG_START, _JPEG_SCAN = b"\xff\xd8\xff", b"\xff\xda"
+_JPEG_COLOURS = frozenset({"YCbCr", "RGB"})
+_JPEG_ASIDES = (b"Exif\x00", b"tiff:Orientation", b"MPF\x00")  # what may say how a picture is turned; several pictures
 _DRAFT_MARGIN = 2  # a JPEG decoded at reduced scale still has this many times the pixels that are needed
 
 # What Pillow warns of (size, odd EXIF data, palettes) is an error here, or handled.
@@ -70,20 +76,20 @@ def load_image(source: Source, channels: int, *, shorter_side: int | None = None
     Raises:
         UnreadableImage: The file is missing, truncated, empty, no image, too large or of an unknown kind.
     """
-    given = source
-    try:
-        if isinstance(source, Sample):
-            source = source.path or source.read()
-        if isinstance(source, Image.Image):
-            return _decoded(source, channels, None)
-        if isinstance(source, np.ndarray):
-            return _decoded(_from_array(source), channels, None)
-        if isinstance(source, bytes) and not source:
-            raise _Reason("it has zero bytes")
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-            return _decoded(image, channels, shorter_side)
-    except Exception as error:  # on damaged files Pillow's decoders raise almost anything
-        raise UnreadableImage(_name(given), _reason(error, source)) from error
+    with _explained(source):
+        return _loaded(_content(source), channels, shorter_side)
+
+
+def load_array(source: Source, channels: int, *, shorter_side: int | None = None) -> npt.NDArray[np.uint8]:
+    """The pixels of `load_image`, uint8 of shape (H, W, 3) or (H, W), its arguments and errors.
+
+    Plain JPEGs do not pass through Pillow, and take two thirds of the time: libjpeg-turbo writes into the array.
+    """
+    with _explained(source):
+        content = _content(source)
+        if channels == 3 and (pixels := _decoded_directly(content, shorter_side)) is not None:
+            return pixels
+        return np.array(_loaded(content, channels, shorter_side))
 
 
 def read_array(source: Source, preprocess: Preprocess) -> npt.NDArray[np.uint8]:
@@ -104,9 +110,19 @@ def load_for(source: Source, preprocess: Preprocess) -> Image.Image:
     Raises:
         UnreadableImage: It cannot be decoded.
     """
-    needed = preprocess.resize_to if preprocess.resize == "shorter_side" else max(preprocess.size)
-    reducible = preprocess.antialias and preprocess.interpolation != "nearest" and preprocess.resize != "native"
-    return load_image(source, preprocess.channels, shorter_side=needed if reducible else None)
+    return load_image(source, preprocess.channels, shorter_side=_shorter_side(preprocess))
+
+
+def load_array_for(source: Source, preprocess: Preprocess) -> npt.NDArray[np.uint8]:
+    """The pixels of `load_for`, as `load_array` gives them."""
+    return load_array(source, preprocess.channels, shorter_side=_shorter_side(preprocess))
+
+
+def _shorter_side(preprocess: Preprocess) -> int | None:
+    """What `preprocess` scales the shorter side to; None where a reduced scale would change what comes out."""
+    if not preprocess.antialias or preprocess.interpolation == "nearest" or preprocess.resize == "native":
+        return None
+    return preprocess.resize_to if preprocess.resize == "shorter_side" else max(preprocess.size)
 
 
 def upright_size(source: Source) -> tuple[int, int]:
@@ -115,18 +131,43 @@ def upright_size(source: Source) -> tuple[int, int]:
     Raises:
         UnreadableImage: It cannot be opened.
     """
-    name = _name(source)
+    with _explained(source), _opened(_content(source)) as image:
+        return _upright_size(image)
+
+
+@contextmanager
+def _explained(source: Source) -> Generator[None]:
+    """Say of whatever goes wrong why the picture is unreadable.
+
+    Raises:
+        UnreadableImage: Anything has gone wrong.
+    """
     try:
-        if isinstance(source, Sample):
-            source = source.path or source.read()
-        if isinstance(source, np.ndarray):
-            source = _from_array(source)
-        if isinstance(source, Image.Image):
-            return _upright_size(source)
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-            return _upright_size(image)
+        yield
     except Exception as error:  # on damaged files Pillow's decoders raise almost anything
-        raise UnreadableImage(name, _reason(error, source)) from error
+        raise UnreadableImage(_name(source), _reason(error, source)) from error
+
+
+def _content(source: Source) -> _Content:
+    """A source as what Pillow can open, or has opened."""
+    if isinstance(source, Sample):
+        source = source.path or source.read()
+    if isinstance(source, bytes) and not source:
+        raise _Reason("it has zero bytes")
+    return _from_array(source) if isinstance(source, np.ndarray) else source
+
+
+def _loaded(content: _Content, channels: int, shorter_side: int | None) -> Image.Image:
+    with _opened(content) as image:
+        of_caller = image is content  # who may want it at full scale
+        return _decoded(image, channels, None if of_caller else shorter_side)
+
+
+def _opened(content: _Content) -> AbstractContextManager[Image.Image]:
+    """A picture of which the header is read, until it is closed; one that was open before stays so."""
+    if isinstance(content, Image.Image):
+        return nullcontext(content)
+    return Image.open(io.BytesIO(content) if isinstance(content, bytes) else content)
 
 
 class _Reason(Exception):  # noqa: N818 - never seen outside this file
@@ -158,7 +199,8 @@ def _reason(error: Exception, source: Source) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return f"it has more than {MAX_PIXELS} pixels (a decompression bomb?)"
     if isinstance(error, UnidentifiedImageError):
-        empty = isinstance(source, (str, Path)) and Path(source).stat().st_size == 0
+        path = source.path if isinstance(source, Sample) else source
+        empty = isinstance(path, (str, Path)) and Path(path).stat().st_size == 0
         return "it has zero bytes" if empty else "it is no image that Pillow knows"
     if isinstance(error, MemoryError):
         return "there is not enough memory for it"
@@ -169,12 +211,53 @@ def _reason(error: Exception, source: Source) -> str:
 
 
 def _decoded(image: Image.Image, channels: int, shorter_side: int | None) -> Image.Image:
-    width, height = image.size
-    _check_size(width, height)
-    if shorter_side is not None and min(width, height) >= 2 * _DRAFT_MARGIN * shorter_side:
+    _check_size(*image.size)
+    if shorter_side is not None and _is_reducible(image.size, shorter_side):
         image.draft(None, (_DRAFT_MARGIN * shorter_side, _DRAFT_MARGIN * shorter_side))
     image.load()
     return _converted(_upright(image), "RGB" if channels == 3 else "L")
+
+
+def _decoded_directly(content: _Content, shorter_side: int | None) -> npt.NDArray[np.uint8] | None:
+    """A JPEG's pixels (H, W, 3), the same that Pillow gives, whose decoder is libjpeg-turbo, too.
+
+    Returns:
+        None where more than decoding is to be done; and where libjpeg-turbo has anything to complain of, for it is
+        Pillow that decides which damage can be borne.
+    """
+    data = _jpeg_bytes(content)
+    if data is None:
+        return None
+    import simplejpeg
+
+    header = data[: data.find(_JPEG_SCAN)]
+    if any(mark in header for mark in _JPEG_ASIDES):
+        return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+        if colours not in _JPEG_COLOURS or (shorter_side is not None and _is_reducible((height, width), shorter_side)):
+            return None
+        _check_size(width, height)
+        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data)
+    except ValueError:
+        return None
+    return pixels
+
+
+def _jpeg_bytes(content: _Content) -> bytes | None:
+    """A JPEG file's bytes; None if it is no JPEG, or no file."""
+    if isinstance(content, Image.Image):
+        return None
+    if isinstance(content, bytes):
+        return content if content.startswith(_JPEG_START) else None
+    with Path(content).open("rb", buffering=0) as file:
+        start = file.read(len(_JPEG_START))
+        return start + file.read() if start == _JPEG_START else None
+
+
+def _is_reducible(size: tuple[int, int], shorter_side: int) -> bool:
+    """Whether a JPEG is decoded at reduced scale if its shorter side is to be scaled to so many pixels."""
+    return min(size) >= 2 * _DRAFT_MARGIN * shorter_side
 
 
 def _check_size(width: int, height: int) -> None:
@@ -189,18 +272,23 @@ def _check_size(width: int, height: int) -> None:
 def _upright(image: Image.Image) -> Image.Image:
     """The picture as its EXIF orientation shows it; damaged EXIF data counts as none."""
     try:
-        turned = image.getexif().get(_ORIENTATION, 1) != 1
-        return ImageOps.exif_transpose(image) if turned else image
+        return image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
     except Exception:  # a picture with damaged metadata is still a picture
         return image
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
-    try:
-        swapped = image.getexif().get(_ORIENTATION, 1) in _SWAPPING
-    except Exception:  # as in `_upright`
-        swapped = False
+    swapped = _orientation(image) in _SWAPPING
     return (image.width, image.height) if swapped else (image.height, image.width)
+
+
+def _orientation(image: Image.Image) -> int:
+    """How a picture is turned, 1 to 8, by its EXIF data; 1, upright, where they are damaged or none."""
+    try:
+        orientation: int = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # a picture with damaged metadata is still a picture
+        return 1
+    return orientation
 
 
 def _converted(image: Image.Image, mode: str) -> Image.Image:

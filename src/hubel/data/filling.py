@@ -6,10 +6,12 @@ the decoders, which does not let go of it, would keep many processors waiting.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +37,7 @@ _MOST_PROCESSES = 16
 _TASKS = 1000  # about so many of many pictures: each is a message between processes
 _LEAST_IN_TASK, _MOST_IN_TASK, _BYTES_IN_TASK = 8, 128, 2**25  # pictures, and bytes that wait to be written
 _TASKS_AHEAD = 3  # per thread
+_READS_AHEAD = hasattr(os, "posix_fadvise")  # Linux and others
 
 
 class Filler:
@@ -171,13 +174,23 @@ class _Trial:
         return _Tried(Stretch(shapes, reasons, start), failure)
 
 
+def _announced(samples: Sequence[Sample], tasks: Iterable[range]) -> Generator[range]:
+    """The same tasks; their files are read from the disk from now on, while others are decoded."""
+    for task in tasks:
+        for position in task if _READS_AHEAD else ():
+            if (path := samples[position].path) is not None:
+                with contextlib.suppress(OSError), path.open("rb", buffering=0) as file:
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
+        yield task
+
+
 def _try_in_threads(trial: _Trial, tasks: Sequence[range]) -> Generator[_Tried]:
     """Try pictures; what becomes of each task, in their order."""
-    threads = available_cpus() + 1  # one may wait for the disk
+    threads = available_cpus() + (not _READS_AHEAD)  # or one may wait for the disk
     pool = ThreadPoolExecutor(threads)
     try:
         ahead: deque[Future[_Tried]] = deque()
-        coming = iter(tasks)
+        coming = _announced(trial.samples, tasks)
         while True:
             while len(ahead) < threads * _TASKS_AHEAD and (task := next(coming, None)) is not None:
                 ahead.append(pool.submit(trial.__getitem__, task))
@@ -210,7 +223,7 @@ def _try_in_processes(trial: _Trial, tasks: Sequence[range]) -> Generator[_Tried
     loader: Any = DataLoader(
         trial,  # type: ignore[arg-type]
         batch_size=None,
-        sampler=tasks,
+        sampler=_announced(trial.samples, tasks),
         num_workers=workers,
         collate_fn=as_it_is,
         worker_init_fn=begin,
@@ -222,7 +235,7 @@ def _try_in_processes(trial: _Trial, tasks: Sequence[range]) -> Generator[_Tried
 def _processes_pay(pictures: int) -> bool:
     """Whether processes gain more than they cost.
 
-    They start in milliseconds where they can be forked, and in seconds elsewhere. Of a photo's time a third is spent
+    They start in milliseconds where they can be forked, and in seconds elsewhere. Of a photo's time a tenth is spent
     with Python's lock, of a small picture's nearly all: with two processors, processes were slower even so.
     """
     method = multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]

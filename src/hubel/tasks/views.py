@@ -145,7 +145,7 @@ def _turned(image: Image.Image, turns: int) -> Image.Image:
 
 def _scaled(image: Image.Image, preprocess: Preprocess, scale: float) -> Image.Image:
     """A picture by the resize rule, and larger than that by a factor."""
-    height, width = (round(side * scale) for side in preprocess.resized_size(image))
+    height, width = (round(side * scale) for side in preprocess.resized_size((image.height, image.width)))
     return resample(image, (height, width), preprocess.interpolation, antialias=preprocess.antialias)
 
 
