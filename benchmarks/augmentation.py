@@ -82,7 +82,7 @@ def cost(folder: Path, images: int) -> Rates:
 
 def decoded(files: list[Path]) -> tuple[list[Any], list[Any], list[Any]]:
     """Pictures as a store has them for inputs of 224 pixels, each with five boxes and a mask of its dark pixels."""
-    from hubel.data.pixels import decode_picture
+    from hubel.data.decoded.pixels import decode_picture
     from hubel.preprocessing import Preprocess
 
     preprocess = Preprocess(size=(SIZE, SIZE))
@@ -224,9 +224,9 @@ def workers(folder: Path, images: int) -> Rates:
     """The loader by 0 to N processes."""
     from hubel.data.augmentation import Augment
     from hubel.data.collecting import labelled_splits
-    from hubel.data.layouts import find_source
-    from hubel.data.loading import Loader
-    from hubel.data.store import prepare_store
+    from hubel.data.decoded.store import prepare_store
+    from hubel.data.layouts.finding import find_source
+    from hubel.data.loading.batches import Loader
     from hubel.preprocessing import Preprocess
 
     preprocess = Preprocess(size=(SIZE, SIZE))

@@ -72,7 +72,7 @@ def examine_once(data: Path) -> dict[str, float]:
 def make(data: Path, folder: Path, count: int) -> None:
     """Write a data set's files in turn into ten class folders, each with its number behind the picture's last byte."""
     from hubel.data.collecting import labelled_splits
-    from hubel.data.layouts import find_source
+    from hubel.data.layouts.finding import find_source
 
     source = find_source(data)
     of_split, _ = labelled_splits(source, source.classes)

@@ -72,10 +72,10 @@ def main() -> int:
 
 def hubel_side(files: list[Path]) -> float:
     from hubel import runtime
-    from hubel.data.digests import digest_files
-    from hubel.data.listing import File
+    from hubel.data.decoded.store import prepare_store
+    from hubel.data.files.digests import digest_files
+    from hubel.data.files.listing import File
     from hubel.data.sources import Sample
-    from hubel.data.store import prepare_store
     from hubel.preprocessing import Preprocess
 
     with tempfile.TemporaryDirectory() as cache:

@@ -104,10 +104,10 @@ def hubel_side(train: Path) -> dict[str, float]:
 
     from hubel import runtime
     from hubel.data.augmentation import Augment
-    from hubel.data.class_folders import find_class_folders
     from hubel.data.collecting import labelled_splits
-    from hubel.data.loading import Loader, default_workers
-    from hubel.data.store import prepare_store
+    from hubel.data.decoded.store import prepare_store
+    from hubel.data.layouts.class_folders import find_class_folders
+    from hubel.data.loading.batches import Loader, default_workers
     from hubel.preprocessing import Preprocess
 
     runtime.start()

@@ -87,9 +87,9 @@ def hubel_side(kind: str, data: Path, epochs: int) -> dict[str, float]:
 
     from hubel import runtime
     from hubel.data.augmentation import Augment
-    from hubel.data.loading import Loader, default_workers
-    from hubel.data.splits import open_splits
-    from hubel.data.store import prepare_store
+    from hubel.data.decoded.store import prepare_store
+    from hubel.data.division.splits import open_splits
+    from hubel.data.loading.batches import Loader, default_workers
     from hubel.preprocessing import Preprocess
 
     runtime.start()
@@ -129,8 +129,8 @@ def torchvision_side(kind: str, data: Path, epochs: int) -> dict[str, float]:
     from torchvision import tv_tensors
     from torchvision.transforms import InterpolationMode, v2
 
+    from hubel.data.division.splits import open_splits
     from hubel.data.labels import MaskLabel, ObjectsLabel
-    from hubel.data.splits import open_splits
 
     torch.set_num_threads(1)
     samples = list(open_splits(data, near_duplicates=0).train) * REPEATED[kind]

@@ -74,15 +74,13 @@ def make(archive: Path, folder: Path, count: int) -> None:
 def start_python(folder: Path) -> dict[str, float]:
     """What importing alone takes."""
     began = time.perf_counter()
-    import hubel.data.loading
-    import hubel.data.splits  # noqa: F401
 
     return {"seconds": time.perf_counter() - began}
 
 
 def divide(folder: Path) -> dict[str, float]:
     """List, fingerprint and divide."""
-    from hubel.data.splits import open_splits
+    from hubel.data.division.splits import open_splits
 
     began = time.perf_counter()
     splits = open_splits(folder)
@@ -93,9 +91,9 @@ def divide(folder: Path) -> dict[str, float]:
 def first_batch(folder: Path) -> dict[str, float]:
     """All that lies before the first step of training: the above, both splits' pictures, the statistics, a batch."""
     from hubel.data.augmentation import Augment
-    from hubel.data.loading import Loader, channel_statistics
-    from hubel.data.splits import open_splits
-    from hubel.data.store import prepare_store
+    from hubel.data.decoded.store import prepare_store
+    from hubel.data.division.splits import open_splits
+    from hubel.data.loading.batches import Loader, channel_statistics
     from hubel.preprocessing import Preprocess
 
     began = time.perf_counter()

@@ -26,9 +26,9 @@ def main() -> int:
 
     from hubel import runtime
     from hubel.data.augmentation import Augment
-    from hubel.data.loading import Loader
-    from hubel.data.splits import open_splits
-    from hubel.data.store import prepare_store
+    from hubel.data.decoded.store import prepare_store
+    from hubel.data.division.splits import open_splits
+    from hubel.data.loading.batches import Loader
     from hubel.preprocessing import Preprocess
 
     runtime.start()

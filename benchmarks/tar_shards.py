@@ -79,9 +79,9 @@ def rate(side: Path, *, cold: bool) -> dict[str, float]:
     from hubel import runtime
     from hubel.data.augmentation import Augment
     from hubel.data.collecting import labelled_splits
-    from hubel.data.layouts import find_source
-    from hubel.data.loading import Loader
-    from hubel.data.store import prepare_store
+    from hubel.data.decoded.store import prepare_store
+    from hubel.data.layouts.finding import find_source
+    from hubel.data.loading.batches import Loader
     from hubel.preprocessing import Preprocess
 
     runtime.start()

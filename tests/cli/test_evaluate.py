@@ -18,7 +18,7 @@ from sklearn import metrics as oracle
 
 import hubel as library
 from hubel.bundle import inspect_bundle, load_tensors
-from hubel.data.splits import DataSplits
+from hubel.data.division.splits import DataSplits
 from hubel.errors import HubelError
 from hubel.inference.predictor import Predictor
 

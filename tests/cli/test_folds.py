@@ -17,7 +17,7 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
 import hubel as library
-from hubel.data.splits import DataSplits
+from hubel.data.division.splits import DataSplits
 from hubel.errors import HubelError
 
 from .conftest import Outcome

@@ -17,7 +17,7 @@ from PIL import Image
 
 import hubel as library
 from hubel.bundle import inspect_bundle
-from hubel.data.splits import DataSplits
+from hubel.data.division.splits import DataSplits
 
 from .conftest import Outcome
 

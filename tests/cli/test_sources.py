@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hubel.data.splits import DataSplits
+from hubel.data.division.splits import DataSplits
 
 from .conftest import Outcome
 

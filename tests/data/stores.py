@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hubel.data.class_folders import find_class_folders
 from hubel.data.collecting import labelled_splits
+from hubel.data.decoded.store import PictureStore, prepare_store
+from hubel.data.layouts.class_folders import find_class_folders
 from hubel.data.sources import Sample
-from hubel.data.store import PictureStore, prepare_store
 from hubel.preprocessing import Preprocess
 
 SMALL = Preprocess(size=(8, 8), resize_to=9)

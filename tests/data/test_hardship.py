@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from tests.data.shard_files import write_shards
 
-from hubel.data import store_file
 from hubel.data.collecting import labelled_splits
-from hubel.data.layouts import find_source
-from hubel.data.pixels import decode_picture
-from hubel.data.store import PictureStore, prepare_store
+from hubel.data.decoded import store_file
+from hubel.data.decoded.pixels import decode_picture
+from hubel.data.decoded.store import PictureStore, prepare_store
+from hubel.data.layouts.finding import find_source
 from hubel.preprocessing import Preprocess
 from hubel.runtime import available_cpus
 
@@ -90,9 +90,9 @@ FLAT = """
     from pathlib import Path
     from hubel.data.augmentation import Augment
     from hubel.data.collecting import labelled_splits
-    from hubel.data.layouts import find_source
-    from hubel.data.loading import Loader
-    from hubel.data.store import prepare_store
+    from hubel.data.layouts.finding import find_source
+    from hubel.data.loading.batches import Loader
+    from hubel.data.decoded.store import prepare_store
     from hubel.preprocessing import Preprocess
 
     def parent(folder):

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hubel.data.decoded.store import prepare_store
+from hubel.data.division.splits import DataSplits
 from hubel.data.labels import classes_of, label_array, label_text, read_label
 from hubel.data.sources import Sample
-from hubel.data.splits import DataSplits
-from hubel.data.store import prepare_store
 from hubel.errors import DataError
 from hubel.preprocessing import Preprocess
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from hubel.data.files.listing import File
 from hubel.data.labels import Labelling
-from hubel.data.listing import File
 from hubel.data.relabelling import relabelled
 from hubel.data.sources import Entry, Source
 from hubel.errors import DataError

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hubel.data.collecting import labelled_splits
+from hubel.data.decoded.store import prepare_store
 from hubel.data.labels import ObjectsLabel
-from hubel.data.layouts import find_source
-from hubel.data.store import prepare_store
+from hubel.data.layouts.finding import find_source
 from hubel.data.targets import Batch, Objects, objects_in
 from hubel.preprocessing import Placement, Preprocess
 

@@ -10,7 +10,7 @@ from tests.data.places import SIZE, write_masks
 
 import hubel
 from hubel.bundle import Bundle
-from hubel.data.splits import DataSplits
+from hubel.data.division.splits import DataSplits
 from hubel.errors import DataError
 from hubel.evaluation.selection import leave_out, select_samples
 from hubel.evaluation.validation import overlap, select_validation

@@ -13,10 +13,10 @@ from PIL import Image
 
 from hubel.bundle import Bundle
 from hubel.data.collecting import labelled_splits
-from hubel.data.layouts import find_source
-from hubel.data.loading import Loader
+from hubel.data.decoded.store import prepare_store
+from hubel.data.layouts.finding import find_source
+from hubel.data.loading.batches import Loader
 from hubel.data.sources import Sample
-from hubel.data.store import prepare_store
 from hubel.errors import ConfigError, DataError
 from hubel.inference.ensemble import predict_each
 from hubel.inference.predictor import Predictor

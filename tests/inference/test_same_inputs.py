@@ -13,7 +13,7 @@ from PIL import Image
 from torch import nn
 
 import hubel
-from hubel.data.splits import DataSplits
+from hubel.data.division.splits import DataSplits
 from hubel.models.network import ClassificationNetwork
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hubel.data.masks import Legend, read_mask
+from hubel.data.masks.reading import Legend, read_mask
 from hubel.results import Segmentation
 from hubel.results.palette import colours_of, has_background, mask_palette
 from hubel.results.segmentation import PackedMask

@@ -84,11 +84,11 @@ def data(
     if weights is not None and model is None:
         raise ConfigError(f"--weights {weights} are of a network: say of which with --model")
     from hubel.cli.progress import evaluation_progress
+    from hubel.data.division.groups import Grouping
     from hubel.data.doctor.cleaning import clean, write_manifest
     from hubel.data.doctor.diagnosis import diagnose
     from hubel.data.doctor.examination import examine
     from hubel.data.doctor.page import write_page
-    from hubel.data.groups import Grouping
 
     labelling = None if task is None else _labelling_of(task)
     with evaluation_progress() as progress:

@@ -48,7 +48,7 @@ def demo(
             settings=_SETTINGS,
             reporter=reporter,
         )
-    from hubel.data.splits import DataSplits
+    from hubel.data.division.splits import DataSplits
     from hubel.inference.predictor import load
 
     held_out = DataSplits.from_csv((run.dir / "splits.csv").read_text(), pictures).test

@@ -251,7 +251,7 @@ def _folder_of_masks(output: Path | None, *, are_masks: bool) -> Path | None:
     Raises:
         ConfigError: The output is no file where it must be one, or is called like a picture where it must be a folder.
     """
-    from hubel.data.listing import is_image_name
+    from hubel.data.files.listing import is_image_name
     from hubel.errors import ConfigError
 
     if are_masks and output is not None and not _is_table(output):

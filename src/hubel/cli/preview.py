@@ -31,8 +31,8 @@ def write_preview(data: str, *, preset: str | None, sheet: Path, settings: Seque
     from hubel.data.augmentation import augment_of
     from hubel.data.augmentation.presets import preset_fields
     from hubel.data.collecting import labelled_splits
-    from hubel.data.layouts import find_source
-    from hubel.data.preview import preview_sheet
+    from hubel.data.drawing.preview import preview_sheet
+    from hubel.data.layouts.finding import find_source
     from hubel.data.relabelling import relabelled
     from hubel.errors import ConfigError, DataError
     from hubel.files import write_whole

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hubel.data.annotated_pictures import AnnotatedPicture, in_brief
-from hubel.data.digests import DIGEST_BYTES, digest_files
+from hubel.data.files.digests import DIGEST_BYTES, digest_files
 from hubel.data.labels import Label, Labelling, MaskLabel, ObjectsLabel, label_summary
-from hubel.data.layouts import find_source
+from hubel.data.layouts.finding import find_source
 from hubel.data.relabelling import relabelled
 from hubel.data.sources import SPLITS, Entry, Sample, Source, Split, UnusableBytes
 from hubel.errors import DataError

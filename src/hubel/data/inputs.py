@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from hubel.data.archive_manifests import listed_archive
-from hubel.data.archives import is_archive_name, open_archive
-from hubel.data.layouts import TORCHVISION, find_source
-from hubel.data.listing import PARQUET_EXTENSIONS, File, is_image_name, is_table_name, list_folder
-from hubel.data.manifest import file_at, listed_names, manifest_table
-from hubel.data.patterns import is_tar_pattern
+from hubel.data.containers.archives import is_archive_name, open_archive
+from hubel.data.files.listing import PARQUET_EXTENSIONS, File, is_image_name, is_table_name, list_folder
+from hubel.data.layouts.archive_manifests import listed_archive
+from hubel.data.layouts.finding import TORCHVISION, find_source
+from hubel.data.layouts.manifest import file_at, listed_names, manifest_table
+from hubel.data.layouts.patterns import is_tar_pattern
 from hubel.data.sources import SPLITS, Container, Sample
 from hubel.errors import DataError
 
@@ -78,7 +78,7 @@ def _listed(manifest: Path, tell: Callable[[str], None]) -> list[Path | Sample]:
 def _is_table_of_pictures(path: Path) -> bool:
     if not path.is_file() or path.suffix.lower() not in PARQUET_EXTENSIONS:
         return False
-    from hubel.data.hugging_face import holds_pictures
+    from hubel.data.layouts.hugging_face import holds_pictures
 
     return holds_pictures(path)
 

@@ -1,6 +1,6 @@
 """What a data set on disk tells: its pictures, where each one's bytes are, their labels and splits.
 
-`hubel.data.layouts` finds out which kind of source lies at a path.
+`hubel.data.layouts.finding` finds out which kind of source lies at a path.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+from hubel.data.files.listing import File
 from hubel.data.labels import Label, Labelling, MaskLabel, NamedLabel
-from hubel.data.listing import File
 
 if TYPE_CHECKING:
     from hubel.data.annotated_pictures import Problem

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hubel.data.store import Unreadable
+from hubel.data.decoded.store import Unreadable
 from hubel.errors import DataError
 from hubel.evaluation.binary import BinaryReading, Threshold, read_binary
 from hubel.evaluation.outputs import Settings, plain_outputs

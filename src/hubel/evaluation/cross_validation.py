@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from hubel.config import TrainConfig
-from hubel.data.groups import Grouping, is_table
+from hubel.data.division.groups import Grouping, is_table
+from hubel.data.division.splits import Folds, open_folds
 from hubel.data.labels import classes_of, label_text
-from hubel.data.splits import Folds, open_folds
 from hubel.errors import ConfigError, TrainingError
 from hubel.evaluation.out_of_fold import measure_folds, out_of_fold_table, predict_held_out
 from hubel.files import write_json, write_whole

@@ -18,12 +18,12 @@ import numpy.typing as npt
 
 from hubel import runtime
 from hubel.bundle import load_bundle, published_bundle
+from hubel.data.decoded.store import prepare_store
 from hubel.data.doctor.examination import Examination, Picture
 from hubel.data.doctor.findings import Case, Finding, count_of
-from hubel.data.loading import Loader, default_workers
-from hubel.data.near_duplicates import near_duplicate_units
+from hubel.data.duplicates.near_duplicates import near_duplicate_units
+from hubel.data.loading.batches import Loader, default_workers
 from hubel.data.relabelling import KINDS
-from hubel.data.store import prepare_store
 from hubel.errors import ConfigError, DataError
 from hubel.models.network import ClassificationNetwork
 from hubel.transfer.cached_features import FeatureSettings

@@ -13,7 +13,7 @@ import torch
 from hubel.charts import write_chart
 from hubel.data.collecting import labelled_splits
 from hubel.data.decoding import UnreadableImage, read_array
-from hubel.data.layouts import find_source
+from hubel.data.layouts.finding import find_source
 from hubel.data.relabelling import relabelled
 from hubel.errors import ConfigError, DataError, unknown_name
 from hubel.inference.predictor import Predictor

@@ -7,8 +7,8 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hubel.data.decoded.store import Unreadable
 from hubel.data.labels import COLUMN_OF, label_text
-from hubel.data.store import Unreadable
 from hubel.errors import ConfigError
 from hubel.evaluation.binary import BinaryReading
 from hubel.evaluation.outputs import Cost

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import torch
 
 from hubel.config.settings import BYTES_PER_GB
-from hubel.data.loading import Loader, default_workers
-from hubel.data.store import Unreadable, prepare_store, refuse_share
+from hubel.data.decoded.store import Unreadable, prepare_store, refuse_share
+from hubel.data.loading.batches import Loader, default_workers
 from hubel.inference.ensemble import Average, averaged, averaged_places, view_logits_of
 from hubel.inference.predictor import Predictor
 from hubel.tasks.task import Floats, Labels, LabelTask, PlaceTask, Predictions, label_task

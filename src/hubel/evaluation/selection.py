@@ -8,14 +8,14 @@ from pathlib import Path
 
 from hubel.config import TrainConfig
 from hubel.data.collecting import labelled_splits
-from hubel.data.groups import Grouping
+from hubel.data.decoded.store import Unreadable, refuse_share
+from hubel.data.division.groups import Grouping
+from hubel.data.division.splits import DataSplits, open_division
+from hubel.data.division.subset import Subset
 from hubel.data.labels import Label
-from hubel.data.layouts import find_source
+from hubel.data.layouts.finding import find_source
 from hubel.data.relabelling import relabelled
 from hubel.data.sources import SPLITS, Sample, Source
-from hubel.data.splits import DataSplits, open_division
-from hubel.data.store import Unreadable, refuse_share
-from hubel.data.subset import Subset
 from hubel.errors import DataError, unknown_name
 from hubel.inference.predictor import Predictor
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw
 
 from hubel.data.decoding import load_image
-from hubel.data.drawing import letter_size, readable, write_on_ground
+from hubel.data.drawing.boxes import letter_size, readable, write_on_ground
 from hubel.data.sources import Sample
 from hubel.errors import ConfigError
 from hubel.files import write_whole

@@ -13,8 +13,8 @@ from hubel.bundle import Bundle
 from hubel.config import AugmentConfig
 from hubel.data.augmentation import augment_of
 from hubel.data.augmentation.label_keeping import doubts
+from hubel.data.decoded.pixels import Decoding
 from hubel.data.decoding import UnreadableImage, load_for, read_array, upright_size
-from hubel.data.pixels import Decoding
 from hubel.data.sources import Sample
 from hubel.errors import ConfigError, DataError, unknown_name
 from hubel.inference.predictions import PLACES_TOGETHER

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from hubel.config import DetectionConfig
-from hubel.data.drawing import DrawnBox, draw_boxes
+from hubel.data.drawing.boxes import DrawnBox, draw_boxes
 from hubel.data.labels import Labelling, ObjectsLabel
 from hubel.data.targets import Objects
 from hubel.errors import DataError

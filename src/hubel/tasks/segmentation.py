@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hubel.config import SegmentationConfig
+from hubel.data.drawing.masks import draw_mask
 from hubel.data.labels import Labelling
-from hubel.data.mask_drawing import draw_mask
-from hubel.data.masks import IGNORED
+from hubel.data.masks.reading import IGNORED
 from hubel.errors import ConfigError, TrainingError
 from hubel.models.segmentation import SegmentationNetwork
 from hubel.preprocessing import Preprocess

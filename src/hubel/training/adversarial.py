@@ -20,8 +20,8 @@ from torch import Tensor
 
 from hubel import runtime
 from hubel.config import GenerativeConfig, Phase
-from hubel.data.loading import Batch, Loader
-from hubel.data.store import PictureStore
+from hubel.data.decoded.store import PictureStore
+from hubel.data.loading.batches import Batch, Loader
 from hubel.models.evaluating import evaluating
 from hubel.models.generative import DCGAN
 from hubel.models.generative.dcgan import ADAM

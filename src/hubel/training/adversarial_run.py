@@ -9,9 +9,9 @@ import numpy as np
 from torch import Tensor
 
 from hubel.bundle import save_bundle
+from hubel.data.decoded.store import PictureStore
+from hubel.data.drawing.thumbnails import thumbnail
 from hubel.data.sources import Sample
-from hubel.data.store import PictureStore
-from hubel.data.thumbnails import thumbnail
 from hubel.errors import DataError
 from hubel.files import write_whole
 from hubel.models.generative import DCGAN

@@ -33,7 +33,7 @@ def train(
 
     Args:
         data: The data set: a folder with a folder per class, with or without split folders above them; pictures with
-            boxes or masks; a manifest, an archive, `torchvision:NAME`, ...: see `hubel.data.layouts.find_source`.
+            boxes or masks; a manifest, an archive, `torchvision:NAME`, ...: see `hubel.data.layouts`.
         model: A name of `hubel.list_models()`, `timm/<name>` or `<family>/<backbone>`; None: the task's usual one:
             resnet18, `yolo_n` for boxes, `unet/resnet18` for masks, `conv_autoencoder` for reconstruction, `dcgan` for
             generation.

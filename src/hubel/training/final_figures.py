@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from hubel.data.store import PictureStore, Unreadable
+from hubel.data.decoded.store import PictureStore, Unreadable
 from hubel.inference.predictor import Predictor
 from hubel.results import Metrics
 from hubel.results.naming import headline

@@ -10,7 +10,7 @@ from torch import nn
 
 from hubel import runtime
 from hubel.bundle import load_tensors, save_bundle
-from hubel.data.thumbnails import as_address
+from hubel.data.drawing.thumbnails import as_address
 from hubel.inference.generator import Generator
 from hubel.models.generative import DCGAN
 from hubel.results import Metrics

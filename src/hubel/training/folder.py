@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hubel.config import TrainConfig
-from hubel.data.layouts import settled, title_of
+from hubel.data.layouts.finding import settled, title_of
 from hubel.errors import TrainingError
 from hubel.files import write_json, write_whole
 from hubel.training.checkpoint import CHECKPOINT_NAME

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from hubel.data.loading import Batch
-from hubel.data.store import PictureStore
+from hubel.data.decoded.store import PictureStore
+from hubel.data.loading.batches import Batch
 from hubel.errors import TrainingError
 from hubel.training.checkpoint import Progress
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from hubel.config import TrainConfig
-from hubel.data.groups import Grouping
+from hubel.data.division.groups import Grouping
+from hubel.data.division.splits import DataSplits, open_division
+from hubel.data.division.subset import Subset
 from hubel.data.labels import Labelling
-from hubel.data.splits import DataSplits, open_division
-from hubel.data.subset import Subset
 from hubel.errors import DataError, TrainingError
 from hubel.models.registry import model_entry
 from hubel.tasks.classification import ClassificationTask

@@ -15,11 +15,11 @@ from hubel import runtime
 from hubel.bundle import Bundle
 from hubel.config import AugmentConfig, TrainConfig
 from hubel.data.augmentation import Augment, augment_of
+from hubel.data.decoded.store import PictureStore, Unreadable, prepare_store, refuse_share
+from hubel.data.division.splits import DataSplits
 from hubel.data.doctor.brief import examine_in_brief
 from hubel.data.labels import label_array
-from hubel.data.loading import Loader, channel_statistics, default_workers
-from hubel.data.splits import DataSplits
-from hubel.data.store import PictureStore, Unreadable, prepare_store, refuse_share
+from hubel.data.loading.batches import Loader, channel_statistics, default_workers
 from hubel.errors import DataError
 from hubel.models.generative import DCGAN
 from hubel.models.registry import model_entry

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hubel.bundle import Bundle
-from hubel.data.splits import DataSplits
-from hubel.data.store import PictureStore, Unreadable
+from hubel.data.decoded.store import PictureStore, Unreadable
+from hubel.data.division.splits import DataSplits
 from hubel.files import write_whole
 from hubel.pages import render_page
 from hubel.results import Metrics

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hubel.config import TrainConfig
-from hubel.data.layouts import settled
+from hubel.data.layouts.finding import settled
 from hubel.errors import ConfigError, TrainingError
 from hubel.files import write_whole
 from hubel.training.auto import with_chosen_phases

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from hubel.data.thumbnails import as_address
+from hubel.data.drawing.thumbnails import as_address
 from hubel.inference.drawn import save_picture
 from hubel.models.evaluating import evaluating
 from hubel.models.generative import AutoencodingNetwork

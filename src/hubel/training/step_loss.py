@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from hubel import runtime
-from hubel.data.mixing import mix
+from hubel.data.loading.mixing import mix
 from hubel.models.network import ClassificationNetwork
 from hubel.tasks.task import AnyTask, LabelTask, PlaceTask, ScheduledTask
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from hubel import runtime
-from hubel.data.loading import Batch, Loader
+from hubel.data.loading.batches import Batch, Loader
 from hubel.files import cache_folder
 from hubel.preprocessing import Preprocess
 

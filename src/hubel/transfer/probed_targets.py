@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hubel.data.store import PictureStore
+from hubel.data.decoded.store import PictureStore
 from hubel.errors import DataError
 from hubel.results import Interval
 from hubel.tasks.classification import wilson_interval

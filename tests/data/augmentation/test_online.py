@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from hubel.data.augmentation import Augment
-from hubel.data.loading import Loader
+from hubel.data.decoded.store import PictureStore, prepare_store
+from hubel.data.loading.batches import Loader
 from hubel.data.sources import Sample
-from hubel.data.store import PictureStore, prepare_store
 from hubel.preprocessing import Preprocess
 
 USUAL = Preprocess(size=(32, 32), resize_to=40)

@@ -3,8 +3,8 @@ from __future__ import annotations
 from PIL import ImageOps
 from tests.data.doctor.planting import clean_set, recoded, scene
 
+from hubel.data.division.splits import open_splits
 from hubel.data.doctor.brief import examine_in_brief
-from hubel.data.splits import open_splits
 
 
 def test_nothing_to_tell_of_a_clean_set(tmp_path):

@@ -9,11 +9,11 @@ import pytest
 from tests.data.doctor.planting import clean_set, plant, recoded, scene
 from tests.data.places import write_voc
 
+from hubel.data.division.groups import Grouping
+from hubel.data.division.splits import open_splits
 from hubel.data.doctor.cleaning import clean, write_manifest
 from hubel.data.doctor.diagnosis import diagnose
 from hubel.data.doctor.examination import examine
-from hubel.data.groups import Grouping
-from hubel.data.splits import open_splits
 from hubel.errors import DataError
 
 

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 from tests.data.places import SIZE, draw_places, write_coco, write_masks, write_voc
 
+from hubel.data.division.splits import open_splits
 from hubel.data.doctor.cleaning import clean, write_manifest
 from hubel.data.doctor.diagnosis import Diagnosis, diagnose
 from hubel.data.doctor.examination import examine
 from hubel.data.doctor.findings import Finding
 from hubel.data.doctor.page import write_page
-from hubel.data.splits import open_splits
 from hubel.errors import DataError
 
 COUNTS = {"train": 14, "val": 6}

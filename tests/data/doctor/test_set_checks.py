@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from tests.data.doctor.planting import clean_set, recoded, scene
 
+from hubel.data.division.groups import Grouping
 from hubel.data.doctor.diagnosis import diagnose
 from hubel.data.doctor.examination import examine
-from hubel.data.groups import Grouping
 
 
 @pytest.fixture

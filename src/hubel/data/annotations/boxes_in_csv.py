@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hubel.data.annotated_pictures import AnnotatedPicture, Annotations, BoxReader, LabelledBox
-from hubel.data.tables import Table, columns_in, read_csv
+from hubel.data.layouts.tables import Table, columns_in, read_csv
 from hubel.errors import DataError
 
 _PATHS = ("path", "file_name", "filename", "image")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hubel.data.near_duplicates import find_near_duplicates
+from hubel.data.division.splits import DataSplits
+from hubel.data.duplicates.near_duplicates import find_near_duplicates
 from hubel.data.sources import SPLITS, Sample
-from hubel.data.splits import DataSplits
 
 
 def examine_in_brief(

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hubel.data.archives import is_archive_name
-from hubel.data.disjoint_sets import DisjointSets
+from hubel.data.containers.archives import is_archive_name
+from hubel.data.division.disjoint_sets import DisjointSets
 from hubel.data.doctor.examination import Examination, Picture
+from hubel.data.duplicates.near_duplicates import near_duplicate_units
 from hubel.data.labels import COLUMN_OF, ObjectsLabel, label_text
-from hubel.data.near_duplicates import near_duplicate_units
 from hubel.data.sources import SPLITS, Split
 from hubel.errors import DataError
 from hubel.files import write_whole

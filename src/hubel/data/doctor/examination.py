@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from hubel.data.annotated_pictures import Problem
 from hubel.data.collecting import labelled_splits
-from hubel.data.facts import PictureFacts, Progress, gather_facts
-from hubel.data.groups import Grouping
+from hubel.data.division.groups import Grouping
+from hubel.data.duplicates.facts import PictureFacts, Progress, gather_facts
+from hubel.data.duplicates.near_duplicates import NearDuplicate, find_near_duplicates, near_duplicate_units
 from hubel.data.labels import Labelling, MaskLabel, classes_of, label_summary
-from hubel.data.layouts import find_source
-from hubel.data.mask_labels import pixel_counts
-from hubel.data.near_duplicates import NearDuplicate, find_near_duplicates, near_duplicate_units
+from hubel.data.layouts.finding import find_source
+from hubel.data.masks.labels import pixel_counts
 from hubel.data.relabelling import relabelled
 from hubel.data.sources import SPLITS, Sample, Split
 
@@ -142,7 +142,7 @@ def examine(
     """Open every picture of a data set and find copies.
 
     Args:
-        data: What `hubel.data.layouts.find_source` takes.
+        data: What `hubel.data.layouts.finding.find_source` takes.
         grouping: Which pictures belong together; None: those that the source says, if it does.
         labelling: The kind of labels that is wanted; None: as the source has them.
         progress: Called with how many pictures have been opened and how many there are.

@@ -12,8 +12,8 @@ import numpy as np
 from hubel.data.doctor.diagnosis import Diagnosis
 from hubel.data.doctor.examination import WHOLE, Examination, Picture
 from hubel.data.doctor.findings import Case, Finding
+from hubel.data.drawing.thumbnails import thumbnail_with_label
 from hubel.data.labels import classes_of
-from hubel.data.thumbnails import thumbnail_with_label
 from hubel.files import write_whole
 from hubel.pages import render_page
 from hubel.results.palette import class_colour, colours_of

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from hubel.data.doctor.examination import WHOLE, Examination, Picture
 from hubel.data.doctor.findings import Case, Finding, Level, count_of
+from hubel.data.duplicates.near_duplicates import NearDuplicate
 from hubel.data.labels import classes_of
-from hubel.data.near_duplicates import NearDuplicate
 
 _FEWEST = 10  # pictures of a class to learn from
 _IMBALANCE_NOTED, _IMBALANCE = 3, 10  # how many times larger the largest class is than the smallest

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hubel.data.decoding import UnreadableImage, load_image
-from hubel.data.thumbnails import as_address
+from hubel.data.drawing.thumbnails import as_address
 from hubel.tasks.task import PlaceTask
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hubel.data.drawing.thumbnails import thumbnail
 from hubel.data.labels import label_text
-from hubel.data.thumbnails import thumbnail
 from hubel.results import ClassificationMetrics, MultiLabelMetrics
 from hubel.results.naming import number_text
 from hubel.tasks.calibration import reliability
@@ -18,7 +18,7 @@ from hubel.training.report_sections.drawing import spaced
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from hubel.data.store import PictureStore
+    from hubel.data.decoded.store import PictureStore
     from hubel.training.report import Report
 
 _SAMPLES_IN_ROW = 6

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hubel.data.decoding import UnreadableImage, load_image
-from hubel.data.mask_drawing import draw_errors, draw_mask
-from hubel.data.thumbnails import as_address
+from hubel.data.drawing.masks import draw_errors, draw_mask
+from hubel.data.drawing.thumbnails import as_address
 from hubel.results import SegmentationMetrics
 from hubel.results.palette import colours_of, has_background
 from hubel.tasks.segmentation import SegmentationTask
@@ -17,8 +17,8 @@ from hubel.training.report_sections.drawing import spaced
 if TYPE_CHECKING:
     from PIL import Image
 
+    from hubel.data.decoded.store import PictureStore
     from hubel.data.sources import Sample
-    from hubel.data.store import PictureStore
     from hubel.results import Segmentation
     from hubel.training.report import Report
 

@@ -14,8 +14,8 @@ from hubel.training.charts import draw_detection_curves
 from hubel.training.report_sections.drawing import drawn, spaced
 
 if TYPE_CHECKING:
+    from hubel.data.decoded.store import PictureStore
     from hubel.data.sources import Sample
-    from hubel.data.store import PictureStore
     from hubel.results import DetectedObjects
     from hubel.training.report import Report
 

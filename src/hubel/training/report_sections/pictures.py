@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hubel.data.thumbnails import as_address, thumbnail
+from hubel.data.drawing.thumbnails import as_address, thumbnail
 from hubel.results.naming import number_text
 from hubel.tasks.generative.drawing import error_map, in_a_row
 from hubel.tasks.generative.measuring import of_pictures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hubel.data.thumbnails import thumbnail
+from hubel.data.drawing.thumbnails import thumbnail
 from hubel.tasks.task import PlaceTask
 from hubel.training.report_sections.drawing import drawn, spaced
 

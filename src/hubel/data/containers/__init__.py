@@ -1,0 +1,1 @@
+"""Files that hold many pictures: archives, packs of the cache, tar shards; each picture is read where it lies."""

@@ -1,0 +1,1 @@
+"""Pictures decoded once: shrunk, and kept in one file per split."""

@@ -1,0 +1,1 @@
+"""Which pictures train, choose and test: what must stay together, and how the rest is dealt out."""

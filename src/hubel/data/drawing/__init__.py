@@ -1,0 +1,1 @@
+"""Pictures drawn to be looked at: boxes, masks, labels, thumbnails, sheets."""

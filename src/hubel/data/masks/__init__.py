@@ -1,0 +1,1 @@
+"""Masks: read from images or from outlines, and made a picture's label."""
