@@ -406,6 +406,14 @@ def test_a_truncated_array_is_told_as_a_truncated_image_is(tmp_path, cut):
     assert reasons[0] == reasons[1]
 
 
+def test_where_pillow_has_another_decoder_jpegs_pass_through_it(monkeypatch, without_pillow):
+    source = encoded(textured(20, 30), "JPEG")
+    assert load_array(source, 3).shape == (20, 30, 3)
+    monkeypatch.setattr(decoding, "_PILLOW_HAS_TURBO", False)
+    with pytest.raises(UnreadableImage, match="Pillow was to decode it"):
+        load_array(source, 3)
+
+
 def test_arrays_that_would_be_bombs_are_refused(monkeypatch):
     monkeypatch.setattr(decoding, "MAX_PIXELS", 5000)
     with pytest.raises(UnreadableImage, match="80×80 pixels, more than 5000"):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from hubel.data.sources import Sample, UnusableBytes
 from hubel.errors import DataError
@@ -36,6 +36,7 @@ DECODING_VERSION = 3
 _ORIENTATION = 0x0112
 _SWAPPING = frozenset({5, 6, 7, 8})  # the orientations that swap width and height
 _TIFF_BITS_PER_SAMPLE = 258
+_PILLOW_HAS_TURBO = bool(features.check_feature("libjpeg_turbo"))  # or its JPEGs have other pixels here and there
 _JPEG_START, _JPEG_SCAN = b"\xff\xd8\xff", b"\xff\xda"
 _JPEG_COLOURS = frozenset({"YCbCr", "RGB"})
 _JPEG_ASIDES = (b"Exif\x00", b"tiff:Orientation", b"MPF\x00")  # what may say how a picture is turned; several pictures
@@ -222,10 +223,10 @@ def _decoded_directly(content: _Content, shorter_side: int | None) -> npt.NDArra
     """A JPEG's pixels (H, W, 3), the same that Pillow gives, whose decoder is libjpeg-turbo, too.
 
     Returns:
-        None where more than decoding is to be done; and where libjpeg-turbo has anything to complain of, for it is
-        Pillow that decides which damage can be borne.
+        None where that is another; where more than decoding is to be done; and where libjpeg-turbo has anything to
+        complain of, for it is Pillow that decides which damage can be borne.
     """
-    data = _jpeg_bytes(content)
+    data = _jpeg_bytes(content) if _PILLOW_HAS_TURBO else None
     if data is None:
         return None
     import simplejpeg
