@@ -338,6 +338,15 @@ def test_plain_jpegs_are_decoded_without_pillow_to_the_same_pixels(request, size
     np.testing.assert_array_equal(load_array(source, 3), expected)
 
 
+def test_jpegs_of_upright_cameras_are_decoded_without_pillow(without_pillow):
+    """Most EXIF data say only which camera it was, and that it was held upright."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 1, "a camera"
+    image = textured(40, 60)
+    expected = load_array(encoded(image, "JPEG"), 3)
+    np.testing.assert_array_equal(load_array(encoded(image, "JPEG", exif=exif), 3), expected)
+
+
 def test_photos_are_decoded_to_the_same_pixels(shared):
     files = sorted((shared / "data" / "clothing" / "test").rglob("*.jpg"))[::10]
     assert files

@@ -232,7 +232,7 @@ def _decoded_directly(content: _Content, shorter_side: int | None) -> npt.NDArra
     import simplejpeg
 
     header = data[: data.find(_JPEG_SCAN)]
-    if any(mark in header for mark in _JPEG_ASIDES):
+    if any(mark in header for mark in _JPEG_ASIDES) and not _is_upright_jpeg(data):
         return None
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
@@ -254,6 +254,12 @@ def _jpeg_bytes(content: _Content) -> bytes | None:
     with Path(content).open("rb", buffering=0) as file:
         start = file.read(len(_JPEG_START))
         return start + file.read() if start == _JPEG_START else None
+
+
+def _is_upright_jpeg(data: bytes) -> bool:
+    """Whether a JPEG file has one picture, and stands upright."""
+    with Image.open(io.BytesIO(data)) as image:
+        return image.format == "JPEG" and _orientation(image) == 1
 
 
 def _is_reducible(size: tuple[int, int], shorter_side: int) -> bool:
