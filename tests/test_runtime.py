@@ -2,6 +2,7 @@ import platform
 
 import pytest
 import torch
+from tests.apple_gpu import on_apple_gpu
 
 from hubel import runtime
 from hubel.errors import ConfigError
@@ -26,3 +27,15 @@ def test_devices() -> None:
 def test_a_device_that_is_not_here_is_named(name: str) -> None:
     with pytest.raises(ConfigError, match=f"device '{name}' is not here: this machine has .*cpu"):
         runtime.choose_device(name)
+
+
+def test_double_precision_is_the_cpus_where_the_device_has_none() -> None:
+    values = torch.rand(3)
+    assert torch.equal(runtime.in_float64(values), values.double())
+    there = on_apple_gpu(values)
+    with pytest.raises(TypeError, match="MPS"):
+        there.double()
+    assert not runtime.has_float64(there.device)
+    back = runtime.in_float64(there)
+    assert back.device.type == "cpu"
+    assert torch.equal(back, values.double())

@@ -159,3 +159,13 @@ def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     On MPS a copy that does not wait may read memory that is free already (pytorch/pytorch#139550).
     """
     return tensor.to(device, non_blocking=device.type == "cuda")
+
+
+def has_float64(device: torch.device) -> bool:
+    """Whether a device computes in double precision: Apple's GPUs do not."""
+    return device.type != "mps"
+
+
+def in_float64(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor in double precision: where it is, or on the CPU if its device has none."""
+    return (tensor if has_float64(tensor.device) else tensor.cpu()).double()

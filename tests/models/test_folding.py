@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.apple_gpu import apple_gpu, move
 from tests.models.parity import disturb
 from torch import Tensor, nn
 
@@ -44,6 +45,18 @@ def test_outputs_stay(name: str, size: int, left: int):
     with torch.no_grad():
         before, after = network(image), folded(image)
     torch.testing.assert_close(after, before, rtol=0, atol=1e-9 * before.abs().max().item())
+
+
+@pytest.mark.parametrize("name", ["resnet20_cifar", "densenet100_cifar"])
+def test_on_an_apple_gpu_the_same_layers_come_out(name: str):
+    network = build_model(name, num_classes=5).eval()
+    disturb(network)
+    expected = fold_batch_norm(network, (3, 32, 32)).state_dict()
+    move(network)
+    with apple_gpu():
+        there = fold_batch_norm(network, (3, 32, 32)).state_dict()
+    assert all(tensor.device.type == "mps" for tensor in there.values() if tensor.is_floating_point())
+    assert all(torch.equal(there[key].cpu(), tensor) for key, tensor in expected.items())
 
 
 def test_the_network_itself_stays():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.apple_gpu import on_apple_gpu
 
 from hubel.bundle import Bundle
 from hubel.config import TrainConfig
@@ -62,6 +63,18 @@ class Teller(LocalizationNetwork):
             )
             rows_of.append(torch.cat([torch.tensor([0.0, 0.0, 3.0]), shares.logit()]))
         return torch.stack(rows_of)
+
+
+def test_what_an_apple_gpu_gives_is_read_on_the_cpu():
+    preprocess = Preprocess(size=(128, 128), resize="stretch", mean=(0.0,) * 3, std=(1.0,) * 3)
+    image = Image.new("RGB", (160, 240))
+    image.paste((255, 255, 255), (20, 60, 100, 180))
+    network = Teller()
+    network.register_forward_hook(lambda module, given, output: on_apple_gpu(output))
+    with torch.inference_mode():
+        (told,) = TASK.predict(network, preprocess, [preprocess.to_array(image)], [(240, 160)])
+    assert told.probabilities.dtype == torch.float64
+    assert told.box.tolist() == pytest.approx([20, 60, 100, 180], abs=3)
 
 
 @pytest.mark.parametrize("views", [None, "flip", "turns+flip", "multi-scale"])

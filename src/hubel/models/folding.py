@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hubel.models.dry_run import dry_run, empty_image
+from hubel.runtime import in_float64
 
 Layer = TypeVar("Layer", bound=nn.Module)
 
@@ -126,18 +127,18 @@ def _what_follows(norm: nn.Module) -> nn.Module | None:
 @torch.no_grad()
 def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
     """Fold in float64, so that only the results are rounded."""
-    mean, variance = (cast(Tensor, buffer).double() for buffer in (norm.running_mean, norm.running_var))
+    mean, variance = (in_float64(cast(Tensor, buffer)) for buffer in (norm.running_mean, norm.running_var))
     scale = (variance + norm.eps).rsqrt()
     shift = -mean
     if convolution.bias is not None:
-        shift = shift + convolution.bias.double()
+        shift = shift + in_float64(convolution.bias)
     if norm.affine:
-        scale = scale * norm.weight.double()
-    bias = shift * scale + (norm.bias.double() if norm.affine else 0)
-    weight = convolution.weight.double() * scale[:, None, None, None]
-    dtype = convolution.weight.dtype
-    convolution.weight = nn.Parameter(weight.to(dtype), requires_grad=False)
-    convolution.bias = nn.Parameter(bias.to(dtype), requires_grad=False)
+        scale = scale * in_float64(norm.weight)
+    bias = shift * scale + (in_float64(norm.bias) if norm.affine else 0)
+    weight = in_float64(convolution.weight) * scale[:, None, None, None]
+    given = convolution.weight
+    convolution.weight = nn.Parameter(weight.to(given), requires_grad=False)
+    convolution.bias = nn.Parameter(bias.to(given), requires_grad=False)
 
 
 def _replace(network: nn.Module, old: nn.Module, new: nn.Module | None) -> None:

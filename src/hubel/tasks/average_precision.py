@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from hubel.nn.boxes import area, pairwise_iou
+from hubel.runtime import in_float64
 from hubel.tasks.detectors.objects import Detections, Objects
 
 if TYPE_CHECKING:
@@ -76,10 +77,10 @@ def rank(
         own, of_class = found.labels == label, there.labels == label
         apart = torch.zeros_like(of_class) if ignored is None else ignored[number].to(of_class.device)
         order = torch.argsort(found.scores[own], descending=True, stable=True)[:MOST_DETECTIONS]
-        boxes = found.boxes[own][order].double()
-        overlaps = pairwise_iou(boxes, there.boxes[of_class & ~apart].double())
+        boxes = in_float64(found.boxes[own][order])
+        overlaps = pairwise_iou(boxes, in_float64(there.boxes[of_class & ~apart]))
         of_picture = _right(overlaps.numpy(force=True), thresholds)
-        inside = _share_inside(boxes, there.boxes[of_class & apart].double()).numpy(force=True)  # (D,)
+        inside = _share_inside(boxes, in_float64(there.boxes[of_class & apart])).numpy(force=True)  # (D,)
         right.append(of_picture)
         counted.append(of_picture | (inside < np.array(thresholds)[:, None]))
         scores.append(found.scores[own][order].numpy(force=True))

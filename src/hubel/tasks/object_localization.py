@@ -145,7 +145,7 @@ class LocalizationTask:
         self, network: nn.Module, preprocess: Preprocess, images: Tensor, sizes: Sequence[Size], view: BoxView
     ) -> list[Located]:
         seen = view.of(images)
-        found = decode(network(seen).double().cpu(), len(self.classes))
+        found = decode(network(seen).cpu().double(), len(self.classes))
         assert found.boxes is not None
         in_view, in_input = (seen.shape[2], seen.shape[3]), (images.shape[2], images.shape[3])
         boxes = view.back(in_pixels(found.boxes, in_view), in_view, in_input)

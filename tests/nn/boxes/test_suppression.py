@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.apple_gpu import on_apple_gpu
 from tests.nn.boxes import by_loops
 from tests.nn.boxes.by_loops import Box, as_tensor, boxes
 from torch import Tensor
@@ -173,3 +174,15 @@ def test_no_boxes_are_good_input() -> None:
     assert nms(boxes, scores, iou_threshold=0.5, labels=torch.zeros(0, dtype=torch.int64)).tolist() == []
     kept, new = soft_nms(boxes, scores)
     assert (kept.tolist(), new.tolist()) == ([], [])
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_on_an_apple_gpu_the_same_boxes_are_kept(labelled: bool) -> None:
+    generator = torch.Generator().manual_seed(0)
+    corners = 50 * torch.rand(200, 2, generator=generator)
+    rows = torch.cat([corners, corners + 20 * torch.rand(200, 2, generator=generator)], dim=1)
+    scores = torch.rand(200, generator=generator)
+    labels = torch.randint(3, (200,), generator=generator) if labelled else None
+    there = None if labels is None else on_apple_gpu(labels)
+    kept = nms(on_apple_gpu(rows), on_apple_gpu(scores), iou_threshold=0.3, labels=there)
+    assert torch.equal(kept.cpu(), nms(rows, scores, iou_threshold=0.3, labels=labels))

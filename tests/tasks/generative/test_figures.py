@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import linalg, ndimage
+from tests.apple_gpu import apple_gpu, on_apple_gpu
 
 from hubel.tasks.generative.collapse import class_coverage, collapse_alarm, diversity
 from hubel.tasks.generative.reconstruction import mean_squared_error, psnr, ssim
@@ -39,6 +40,15 @@ def ssim_by_scipy(x: np.ndarray, y: np.ndarray) -> float:
     vx, vy, c = windowed(x * x) - mx**2, windowed(y * y) - my**2, windowed(x * y) - mx * my
     c1, c2 = 0.01**2, 0.03**2
     return (((2 * mx * my + c1) * (2 * c + c2)) / ((mx**2 + my**2 + c1) * (vx + vy + c2))).mean()
+
+
+def test_ssim_of_pictures_on_an_apple_gpu_is_that_on_the_cpu():
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.rand(2, 2, 3, 14, 16, generator=generator)
+    with apple_gpu():
+        there = ssim(on_apple_gpu(y), on_apple_gpu(x))
+    assert there.device.type == "mps"
+    assert torch.equal(there.cpu(), ssim(y, x))
 
 
 def test_ssim_is_that_of_scipys_filter():

@@ -19,6 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hubel.runtime import in_float64
+
 
 class ClampedConvolution(nn.Module):
     """BatchNorm, ReLU and a 1×1 convolution in evaluation mode, as a clamp and a convolution.
@@ -38,18 +40,18 @@ class ClampedConvolution(nn.Module):
         threshold = -shift / scale
         constant = ~threshold.isfinite()  # a scale of about 0: the channel is max(shift, 0) wherever one looks
         endless = torch.full_like(scale, torch.inf)
-        dtype = convolution.weight.dtype
+        given = convolution.weight.detach()
         low = torch.where(scale > 0, threshold, -endless).masked_fill(constant, 0)
         high = torch.where(scale > 0, endless, threshold).masked_fill(constant, 0)
         shift = torch.where(constant, shift.clamp(min=0), shift)
-        self.register_buffer("low", low.to(dtype)[:, None, None])
-        self.register_buffer("high", high.to(dtype)[:, None, None])
-        weight = convolution.weight.detach().double()
+        self.register_buffer("low", low.to(given)[:, None, None])
+        self.register_buffer("high", high.to(given)[:, None, None])
+        weight = in_float64(given)
         bias = weight.flatten(1) @ shift
         if convolution.bias is not None:
-            bias = bias + convolution.bias.detach().double()
-        self.weight = nn.Parameter((weight * scale.masked_fill(constant, 0)[:, None, None]).to(dtype), False)
-        self.bias = nn.Parameter(bias.to(dtype), False)
+            bias = bias + in_float64(convolution.bias.detach())
+        self.weight = nn.Parameter((weight * scale.masked_fill(constant, 0)[:, None, None]).to(given), False)
+        self.bias = nn.Parameter(bias.to(given), False)
         self.pool = pool
 
     def forward(self, x: Tensor) -> Tensor:
@@ -60,11 +62,11 @@ class ClampedConvolution(nn.Module):
 
 def scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """What a BatchNorm in evaluation mode multiplies by and then adds, float64 of shape (C,)."""
-    mean, variance = (cast(Tensor, buffer).double() for buffer in (norm.running_mean, norm.running_var))
+    mean, variance = (in_float64(cast(Tensor, buffer)) for buffer in (norm.running_mean, norm.running_var))
     scale = (variance + norm.eps).rsqrt()
     if norm.affine:
-        scale = scale * norm.weight.detach().double()
-        return scale, norm.bias.detach().double() - mean * scale
+        scale = scale * in_float64(norm.weight.detach())
+        return scale, in_float64(norm.bias.detach()) - mean * scale
     return scale, -mean * scale
 
 

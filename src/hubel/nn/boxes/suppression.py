@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hubel.nn.boxes.conversions import as_boxes
 from hubel.nn.boxes.overlap import iou
+from hubel.runtime import has_float64
 
 # On a processor every box is compared with all kept ones, of all classes. Of more boxes than these each class is looked
 # at by itself: 5,600 proposals of Faster R-CNN on five levels then take 0.7 times as long, 1,900 of them 0.5 times.
@@ -36,7 +37,8 @@ def nms(boxes: Tensor, scores: Tensor, *, iou_threshold: float, labels: Tensor |
     from torchvision.ops import nms as suppress  # takes a second to import
 
     boxes = _checked(boxes, scores, labels)
-    if labels is not None and len(boxes) > MOST_AT_ONCE and not boxes.is_cuda:
+    many = len(boxes) > MOST_AT_ONCE and not boxes.is_cuda
+    if labels is not None and (many or not has_float64(boxes.device)):
         return _nms_class_by_class(boxes, scores, labels, iou_threshold)
     if labels is not None and len(boxes):
         # Each class gets a place of its own, as far off as all boxes are wide or high. In float64 the boxes keep the

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from hubel.runtime import in_float64
+
 # Wang et al. 2004, section III.B and C.
 SSIM_WINDOW = 11  # pixels; smaller pictures have no SSIM
 _SIGMA = 1.5
@@ -56,7 +58,7 @@ def ssim(reconstructions: Tensor, images: Tensor, *, peak: float = 1.0) -> Tenso
             f"pictures of shape {tuple(images.shape)} came: SSIM's window asks for at least {SSIM_WINDOW}×{SSIM_WINDOW}"
         )
     # In double precision: a variance is the small difference of two large means.
-    x, y = reconstructions.double(), images.double()
+    x, y = in_float64(reconstructions), in_float64(images)
     mean_x, mean_y = _windowed(x), _windowed(y)
     variance_x = _windowed(x * x) - mean_x.square()
     variance_y = _windowed(y * y) - mean_y.square()
@@ -64,7 +66,7 @@ def ssim(reconstructions: Tensor, images: Tensor, *, peak: float = 1.0) -> Tenso
     c1, c2 = (_K1 * peak) ** 2, (_K2 * peak) ** 2
     luminance = (2 * mean_x * mean_y + c1) / (mean_x.square() + mean_y.square() + c1)
     structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
-    return (luminance * structure).flatten(1).mean(dim=1).float()
+    return (luminance * structure).flatten(1).mean(dim=1).to(images.device, torch.float32)
 
 
 def _windowed(x: Tensor) -> Tensor:
