@@ -354,6 +354,16 @@ def test_photos_are_decoded_to_the_same_pixels(shared):
         np.testing.assert_array_equal(load_array(file, 3), np.asarray(load_image(file, 3)), err_msg=str(file))
 
 
+def after_jfif(jpeg: bytes, *segments: tuple[int, bytes]) -> bytes:
+    """The file with segments, of a marker and its data, behind its first one; 0xFF as a marker fills, without data."""
+    first = jpeg[:20]
+    assert first[2:4] == b"\xff\xe0"
+    for marker, data in segments:
+        length = b"" if marker == 0xFF else (2 + len(data)).to_bytes(2, "big")
+        first += b"\xff" + bytes([marker]) + length + data
+    return first + jpeg[20:]
+
+
 def other_files() -> dict[str, bytes]:
     """What is no plain JPEG, each in another way."""
     image = textured(64, 48)
@@ -361,6 +371,7 @@ def other_files() -> dict[str, bytes]:
     turned[0x0112] = 6
     xmp = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
     plain = encoded(image, "JPEG", quality=90)
+    thumbnail = encoded(textured(8, 6), "JPEG")
     damaged = bytearray(plain)
     damaged[-300:-280] = bytes(20)
     return {
@@ -372,6 +383,9 @@ def other_files() -> dict[str, bytes]:
         "damaged": bytes(damaged),
         "PNG": encoded(image, "PNG"),
         "behind it": plain + b"thumbnails of a camera",
+        "turned, after a thumbnail": after_jfif(plain, (0xE0, b"JFXX\0\x10" + thumbnail), (0xE1, turned.tobytes())),
+        "turned, after other bytes": after_jfif(plain, (0xE2, b"of a profile\xff\xda"), (0xE1, turned.tobytes())),
+        "turned, after filling": after_jfif(plain, (0xFF, b""), (0xE1, turned.tobytes())),
         "colours untransformed": encoded(image, "JPEG", keep_rgb=True),
     }
 

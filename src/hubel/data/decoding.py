@@ -231,7 +231,7 @@ def _decoded_directly(content: _Content, shorter_side: int | None) -> npt.NDArra
         return None
     import simplejpeg
 
-    header = data[: data.find(_JPEG_SCAN)]
+    header = _jpeg_header(data)
     if any(mark in header for mark in _JPEG_ASIDES) and not _is_upright_jpeg(data):
         return None
     try:
@@ -254,6 +254,19 @@ def _jpeg_bytes(content: _Content) -> bytes | None:
     with Path(content).open("rb", buffering=0) as file:
         start = file.read(len(_JPEG_START))
         return start + file.read() if start == _JPEG_START else None
+
+
+def _jpeg_header(data: bytes) -> bytes:
+    """What stands before a JPEG's first scan; all of it where that is not told at once.
+
+    The header is passed through segment by segment: a thumbnail in one has a scan of its own, a profile its bytes.
+    """
+    at = 2
+    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] not in (b"\xff", b""):
+        if data[at : at + 2] == _JPEG_SCAN:
+            return data[:at]
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return data
 
 
 def _is_upright_jpeg(data: bytes) -> bool:
