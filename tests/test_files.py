@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hubel.errors import HubelError
-from hubel.files import WritableFile, cache_folder, write_json, write_whole
+from hubel.files import WritableFile, cache_folder, expanded, write_json, write_whole
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -52,3 +52,25 @@ def test_the_cache_folder_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.delenv("HUBEL_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_folder() == tmp_path / "hubel"
+
+
+def test_the_home_folder_is_filled_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert expanded("~/photos") == tmp_path / "photos"
+    assert expanded("photos/~a") == Path("photos/~a")
+
+
+def test_a_home_folder_of_nobody_is_told_in_one_line() -> None:
+    with pytest.raises(HubelError, match="~nosuchuser/x: there is no user 'nosuchuser', whose home folder"):
+        expanded("~nosuchuser/x")
+
+
+def test_a_user_without_a_home_folder_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_nobody(path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", of_nobody)
+    for variable in ("HUBEL_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(HubelError, match=r"~/\.cache: the home folder ~ is not known: set the variable HOME"):
+        cache_folder()

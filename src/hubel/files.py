@@ -1,4 +1,4 @@
-"""Files written whole or not at all, told apart by their digest; the folder of the cache."""
+"""Files written whole or not at all, told apart by their digest; home folders and the folder of the cache."""
 
 from __future__ import annotations
 
@@ -102,9 +102,29 @@ def _umask() -> int:
     return mask
 
 
+def expanded(path: str | Path) -> Path:
+    """A path with the home folder that a `~` or `~name` at its beginning stands for.
+
+    Raises:
+        HubelError: There is no such user, or this one's home folder is not known.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        user = Path(path).parts[0].removeprefix("~")
+        raise HubelError(
+            f"{path}: there is no user '{user}', whose home folder ~{user} would be: give the path without ~"
+            if user
+            else f"{path}: the home folder ~ is not known: set the variable HOME, or give the path without ~"
+        ) from None
+
+
 def cache_folder() -> Path:
-    """The folder for what can be computed again: `$HUBEL_CACHE`, else `hubel` in the user's cache folder."""
+    """The folder for what can be computed again: `$HUBEL_CACHE`, else `hubel` in the user's cache folder.
+
+    Raises:
+        HubelError: The user's home folder is not known.
+    """
     if chosen := os.environ.get("HUBEL_CACHE"):
-        return Path(chosen).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "hubel"
+        return expanded(chosen)
+    return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "hubel"

@@ -48,6 +48,21 @@ def test_a_path_that_does_not_exist(hubel: Hubel) -> None:
     check_refused(hubel("train", "nowhere"), "nowhere does not exist")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "~nosuchuser/x"),
+        ("train", "~nosuchuser/{a,b}.tar"),
+        ("train", "PICTURES", "--weights", "~nosuchuser/x"),
+        ("train", "PICTURES", "--set", "data.groups=~nosuchuser/x"),
+        ("data", "~nosuchuser/x"),
+    ],
+)
+def test_a_home_folder_of_nobody(hubel: Hubel, coloured_squares: Path, arguments: tuple[str, ...]) -> None:
+    outcome = hubel(*(coloured_squares if each == "PICTURES" else each for each in arguments))
+    check_refused(outcome, "~nosuchuser/", "there is no user 'nosuchuser'")
+
+
 def test_no_pictures_named(hubel: Hubel) -> None:
     check_refused(hubel("train"), "no pictures to train on: give DATA")
 

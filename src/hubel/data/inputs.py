@@ -16,6 +16,7 @@ from hubel.data.layouts.manifest import file_at, listed_names, manifest_table
 from hubel.data.layouts.patterns import is_tar_pattern
 from hubel.data.sources import SPLITS, Container, Sample
 from hubel.errors import DataError
+from hubel.files import expanded
 
 
 def list_images(patterns: Sequence[str], tell: Callable[[str], None] = lambda text: None) -> list[Path | Sample]:
@@ -47,7 +48,7 @@ def list_images(patterns: Sequence[str], tell: Callable[[str], None] = lambda te
 
 
 def _named(pattern: str, tell: Callable[[str], None]) -> list[Path | Sample]:
-    path = Path(pattern).expanduser()
+    path = expanded(pattern)
     if pattern.startswith(TORCHVISION) or is_tar_pattern(pattern) or _is_table_of_pictures(path):
         return _in_source(pattern, tell)
     if path.is_file() and is_archive_name(path.name):
@@ -98,7 +99,7 @@ def _inside(file: File, container: Container) -> Sample:
 
 
 def _matching(pattern: str) -> Iterator[Path]:
-    path = Path(pattern).expanduser()
+    path = expanded(pattern)
     if path.is_file():
         yield path
     elif path.is_dir():
@@ -113,7 +114,7 @@ def _matching(pattern: str) -> Iterator[Path]:
 
 
 def _nothing_matches(pattern: str) -> str:
-    path = Path(pattern).expanduser()
+    path = expanded(pattern)
     if path.is_dir():
         return f"folder {pattern} has no images: expected files such as .jpg, .png or .webp in it"
     if path.is_file():

@@ -11,7 +11,7 @@ from typing import Any
 from hubel.config import TrainConfig
 from hubel.data.layouts.finding import settled
 from hubel.errors import ConfigError, TrainingError
-from hubel.files import write_whole
+from hubel.files import expanded, write_whole
 from hubel.training.auto import with_chosen_phases
 from hubel.training.fit_run import fit_and_finish
 from hubel.training.folder import RunFolder, claim_folder, find_folder, refuse_taken, table
@@ -148,8 +148,8 @@ def with_absolute_paths(config: TrainConfig) -> TrainConfig:
     if data.path:
         data = data.model_copy(update={"path": settled(data.path)})
     if data.groups:
-        data = data.model_copy(update={"groups": str(Path(data.groups).expanduser().resolve())})
-    if model.weights and (weights := Path(file_of_run(model.weights)).expanduser()).is_file():
+        data = data.model_copy(update={"groups": str(expanded(data.groups).resolve())})
+    if model.weights and (weights := expanded(file_of_run(model.weights))).is_file():
         model = model.model_copy(update={"weights": str(weights.resolve())})
     return config.model_copy(update={"data": data, "model": model})
 

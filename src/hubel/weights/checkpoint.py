@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from hubel.errors import WeightsError
+from hubel.files import expanded
 
 BUNDLE_NAME = "best.safetensors"  # of a run's model, in the run's folder
 
@@ -66,7 +67,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
 
 def file_of_run(weights: str | Path) -> str | Path:
     """The model's file, where `weights` is the folder of a run that has one; anything else as it came."""
-    file = Path(weights).expanduser() / BUNDLE_NAME
+    file = expanded(weights) / BUNDLE_NAME
     return file if file.is_file() else weights
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from hubel.errors import ConfigError, HubelError, WeightsError
+from hubel.files import expanded
 from hubel.models import ClassificationNetwork, build_model, list_models
 from hubel.models.registry import model_entry, truncated
 from hubel.models.segmentation import SegmentationNetwork
@@ -167,7 +168,7 @@ def build_with_weights(
 
 def _find(weights: str | Path, network: str, progress: Progress | None) -> tuple[Path, WeightsEntry | None]:
     """The file that `weights` means, and what the catalogue knows of it."""
-    path = Path(weights).expanduser()
+    path = expanded(weights)
     if _is_file(weights):
         return path, recognise_file(path, network)
     try:
@@ -201,7 +202,7 @@ def _are_of_backbone(weights: str | Path, name: str, backbone: str, options: dic
         return True
     with torch.device("meta"):
         model, alone = build_model(name, **options), build_model(backbone)
-    stored = _in_own_names(model, read_checkpoint(Path(weights).expanduser()))
+    stored = _in_own_names(model, read_checkpoint(expanded(weights)))
     return not (model.state_dict().keys() - alone.state_dict().keys()) & stored.keys()
 
 

@@ -28,6 +28,7 @@ from hubel.data.layouts.patterns import is_tar_pattern, title_of_pattern
 from hubel.data.layouts.tables import Table
 from hubel.data.sources import Container, Source
 from hubel.errors import DataError
+from hubel.files import expanded
 
 TORCHVISION = "torchvision:"
 SAVED_DATA_SET = ("dataset_dict.json", "state.json")  # what the save_to_disk of `datasets` writes
@@ -59,8 +60,8 @@ def find_source(
     if is_tar_pattern(str(data)):
         from hubel.data.layouts.shard_sets import shards_matching
 
-        return shards_matching(str(Path(data).expanduser()), labelling)
-    path = Path(data).expanduser()
+        return shards_matching(str(expanded(data)), labelling)
+    path = expanded(data)
     if not path.exists():
         raise DataError(f"{path} does not exist: {EXPECTED}")
     if path.is_dir():
@@ -91,7 +92,7 @@ def find_source(
 
 def settled(data: str) -> str:
     """A data set's path made absolute; a name that is no path as it is."""
-    return data if data.startswith(TORCHVISION) else str(Path(data).expanduser().resolve())
+    return data if data.startswith(TORCHVISION) else str(expanded(data).resolve())
 
 
 def title_of(data: str) -> str:
@@ -100,7 +101,7 @@ def title_of(data: str) -> str:
         return data.removeprefix(TORCHVISION)
     if is_tar_pattern(data):
         return title_of_pattern(data) or "shards"
-    name = Path(data).expanduser().resolve().name
+    name = expanded(data).resolve().name
     endings = (*sorted(ARCHIVE_EXTENSIONS, key=len, reverse=True), *TABLE_EXTENSIONS)
     ending = next((ending for ending in endings if name.lower().endswith(ending)), "")
     return name[: len(name) - len(ending)] or name or "data"

@@ -6,6 +6,8 @@ import glob
 import re
 from pathlib import Path
 
+from hubel.files import expanded
+
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _NUMBERS = re.compile(r"(-?\d+)\.\.(-?\d+)")
 
@@ -13,7 +15,7 @@ _NUMBERS = re.compile(r"(-?\d+)\.\.(-?\d+)")
 def is_tar_pattern(data: str) -> bool:
     """Whether a text names tar files by braces or wildcards."""
     named = data.lower().endswith((".tar", "}")) and (bool(_BRACES.search(data)) or glob.has_magic(data))
-    return named and not Path(data).expanduser().exists()
+    return named and not expanded(data).exists()
 
 
 def title_of_pattern(pattern: str) -> str:
