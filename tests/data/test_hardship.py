@@ -17,6 +17,7 @@ from hubel.data.collecting import labelled_splits
 from hubel.data.decoded import store_file
 from hubel.data.decoded.pixels import decode_picture
 from hubel.data.decoded.store import PictureStore, prepare_store
+from hubel.data.files import cache as cache_files
 from hubel.data.layouts.finding import find_source
 from hubel.preprocessing import Preprocess
 from hubel.runtime import available_cpus
@@ -51,7 +52,7 @@ def test_a_disk_that_fills_up_on_the_way_means_no_cache(class_folders, cache, mo
         raise OSError(errno.ENOSPC, "No space left on device")
 
     if call == "fsync":
-        monkeypatch.setattr(store_file.os, "fsync", no_room)
+        monkeypatch.setattr(os, "fsync", no_room)
     else:
         monkeypatch.setattr(store_file.Space, "write", no_room)
     store = store_of(root)
@@ -75,13 +76,13 @@ def test_without_what_only_posix_has(class_folders, cache, monkeypatch, tmp_path
     expected = [
         sums(store_of(data, cache_bytes=size)) for data in (folders, tmp_path / "shards") for size in (0, 10**8)
     ]
-    monkeypatch.setattr(store_file, "fcntl", None)
+    monkeypatch.setattr(cache_files, "fcntl", None)
     for name in ("pread", "posix_fadvise", "posix_fallocate", "sched_getaffinity"):
         monkeypatch.delattr(os, name, raising=False)
     found = [sums(store_of(data, cache_bytes=size)) for data in (folders, tmp_path / "shards") for size in (0, 10**8)]
     assert found == expected
     assert available_cpus() >= 1
-    assert store_file.make_room(cache / "pictures", 10, 15) >= 10  # and it can be emptied
+    assert cache_files.make_room(cache / "pictures", 10, 15) >= 10  # and it can be emptied
     assert files_in(cache) == []
 
 

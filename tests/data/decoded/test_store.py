@@ -16,7 +16,7 @@ from tests.data.stores import PLENTY, SMALL, files_in, prepare, samples_of
 
 from hubel.data import decoding
 from hubel.data.decoded.pixels import decode_picture
-from hubel.data.decoded.store_file import make_room, read_index
+from hubel.data.decoded.store_file import read_index
 from hubel.data.decoding import UnreadableImage, load_image, read_array
 from hubel.errors import DataError
 from hubel.preprocessing import Preprocess
@@ -352,14 +352,6 @@ def test_the_least_recently_used_makes_room_but_never_what_is_in_use(class_folde
     assert len(left) == 3
     assert kept.array(0).shape == (10, 9, 3)
     assert sum(path.stat().st_size for path in left) <= limit
-
-
-def test_nothing_is_deleted_in_vain(class_folders, cache):
-    samples = samples_of(class_folders(cat=3, dog=3))
-    prepare(samples)
-    before = files_in(cache)
-    assert make_room(cache / "pictures", 10**6, 10**5) < 10**6
-    assert files_in(cache) == before
 
 
 def test_ribbons_and_bombs_are_among_the_unreadable(class_folders, monkeypatch):

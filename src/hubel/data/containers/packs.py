@@ -16,23 +16,21 @@ import json
 import os
 import shutil
 import struct
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
 
-from hubel.data.decoded.store_file import MappedPixels, lock, make_room
+from hubel.data.files.cache import FREE_DISK_KEPT, MappedBytes, make_room, mark_used, writing
 from hubel.data.sources import UnusableBytes
 from hubel.errors import DataError
 from hubel.files import cache_folder
 
-_SUFFIX, _TEMPORARY_SUFFIX = ".pack", ".tmp"
+_SUFFIX = ".pack"
 _MAGIC = b"hubel packed 1"
 _FOOTER = struct.Struct("<Q14s")
 _MOST_BYTES = 50 * 10**9  # of all packs together, unless a single one needs more
-_FREE_DISK_KEPT = 2**28  # bytes
 
 
 @dataclass
@@ -73,7 +71,7 @@ class Pack:
 
     def __init__(self, path: Path, file: Path) -> None:
         self.path, self.file = path, file
-        self._bytes: MappedPixels | None = MappedPixels(file)  # open and locked, so that nobody makes room with it
+        self._bytes: MappedBytes | None = MappedBytes(file)  # open and locked, so that nobody makes room with it
         index = _read_index(file)
         if index is None:
             raise OSError(errno.EINVAL, "the pack is damaged")
@@ -105,7 +103,7 @@ class Pack:
         if name not in self._places:
             raise UnusableBytes("it is not in the archive")
         if self._bytes is None:
-            self._bytes = MappedPixels(self.file)
+            self._bytes = MappedBytes(self.file)
         content = self._bytes.read(*self._places[name])
         if content is None:
             raise UnusableBytes("its copy in the cache is cut off")
@@ -132,13 +130,12 @@ def packed(path: Path, state: Sequence[object], fill: Callable[[Packing], None],
     file = folder / (hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest() + _SUFFIX)
     with contextlib.suppress(OSError):
         pack = Pack(path, file)
-        with contextlib.suppress(OSError):  # a read-only cache still serves
-            os.utime(file)
+        mark_used(file)
         return pack
     try:
         folder.mkdir(parents=True, exist_ok=True)
         make_room(folder, needed, max(needed, _MOST_BYTES))
-        if needed > shutil.disk_usage(folder).free - _FREE_DISK_KEPT:
+        if needed > shutil.disk_usage(folder).free - FREE_DISK_KEPT:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         _write(file, fill)
         return Pack(path, file)
@@ -150,25 +147,17 @@ def packed(path: Path, state: Sequence[object], fill: Callable[[Packing], None],
 
 
 def _write(path: Path, fill: Callable[[Packing], None]) -> None:
-    handle, name = tempfile.mkstemp(prefix=f"{path.stem}.", suffix=_TEMPORARY_SUFFIX, dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            lock(file, exclusive=True)
-            packing = Packing(file)
-            fill(packing)
-            index = {
-                "names": packing.names,
-                "sizes": packing.sizes,
-                "unusable": packing.unusable,
-                "told": packing.told,
-            }
-            content = json.dumps(index).encode()
-            file.write(content + _FOOTER.pack(len(content), _MAGIC))
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with writing(path) as (_, file):
+        packing = Packing(file)
+        fill(packing)
+        index = {
+            "names": packing.names,
+            "sizes": packing.sizes,
+            "unusable": packing.unusable,
+            "told": packing.told,
+        }
+        content = json.dumps(index).encode()
+        file.write(content + _FOOTER.pack(len(content), _MAGIC))
 
 
 def _read_index(path: Path) -> dict[str, Any] | None:

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hubel.data.decoded.pixels import DECODER, Decoding, Pixels
-from hubel.data.decoded.store_file import DoesNotFitError, Index, Space, Stretch, make_room, write_pictures
+from hubel.data.decoded.store_file import DoesNotFitError, Index, Space, Stretch, write_pictures
 from hubel.data.decoding import UnreadableImage
+from hubel.data.files.cache import FREE_DISK_KEPT, make_room
 from hubel.data.files.remembered import remember_verdicts, remembered_verdicts
 from hubel.data.sources import Sample
 from hubel.runtime import available_cpus
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
-_FREE_DISK_KEPT = 2**28  # bytes
 _FEWEST_FOR_PROCESSES = 1000  # pictures: forking, and waiting for the slowest, takes its time
 _FEWEST_CPUS = 4
 _MOST_PROCESSES = 16
@@ -69,7 +69,7 @@ class Filler:
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            free = shutil.disk_usage(path.parent).free - _FREE_DISK_KEPT
+            free = shutil.disk_usage(path.parent).free - FREE_DISK_KEPT
             room = min(make_room(path.parent, self.needed, limit), free)
             if self.needed > room:
                 return None

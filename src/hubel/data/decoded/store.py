@@ -21,7 +21,8 @@ import numpy.typing as npt
 from hubel.data.containers.shards import in_shards
 from hubel.data.decoded.filling import Filler, Progress
 from hubel.data.decoded.pixels import Decoding, Pixels, Purpose
-from hubel.data.decoded.store_file import Index, MappedPixels, path_of, read_index
+from hubel.data.decoded.store_file import Index, path_of, read_index
+from hubel.data.files.cache import MappedBytes
 from hubel.data.labels import Labelling, ObjectsLabel, classes_of, label_array
 from hubel.data.sources import Sample
 from hubel.data.targets import Objects, objects_in
@@ -182,7 +183,7 @@ class PictureStore:
         size = height * width * self.channels
         if size > _LARGEST_IN_BLOCK:
             return None
-        pixels = self._mapped.pixels[: len(self) * size].reshape(len(self), height, width, self.channels)
+        pixels = self._mapped.array[: len(self) * size].reshape(len(self), height, width, self.channels)
         return Block(pixels, self._starts // size)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -290,9 +291,9 @@ def _some(unreadable: Sequence[Unreadable]) -> str:
     return examples + (", ..." if len(unreadable) > _EXAMPLES else "")
 
 
-def _map(path: Path | None) -> MappedPixels | None:
+def _map(path: Path | None) -> MappedBytes | None:
     """The pixels in a file; None if there is none (any more), and pictures are decoded instead."""
     try:
-        return MappedPixels(path) if path is not None else None
+        return MappedBytes(path) if path is not None else None
     except OSError:
         return None
