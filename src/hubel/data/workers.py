@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from torch.utils.data import get_worker_info
+from torch.utils.data import DataLoader, get_worker_info
 
 from hubel.data.sources import Sample
 from hubel.errors import DataError
@@ -53,6 +54,22 @@ class Held:
             f"a process that loads images was killed while it held {', '.join(held) or 'no picture'} "
             f"({str(error).splitlines()[0]}); it may have run out of memory: {advice}"
         )
+
+
+def started(loader: DataLoader[Any]) -> Iterator[Any]:
+    """What comes from a loader, whose workers have been started.
+
+    Raises:
+        OSError: The system refuses so many processes; those that were started have ended.
+    """
+    try:
+        return iter(loader)
+    except OSError as error:
+        # The last reference to torch's iterator: it ends its workers, and complains of being unfinished itself.
+        hook, sys.unraisablehook = sys.unraisablehook, lambda complaint: None
+        error.__traceback__ = None
+        sys.unraisablehook = hook
+        raise
 
 
 def leave_interruptions_to_the_caller(worker: int) -> None:

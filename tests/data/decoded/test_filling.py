@@ -14,10 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.data.processes import refuse_processes
 from tests.data.stores import PLENTY, SMALL, files_in, prepare, samples_of
 
 from hubel.data.decoded import filling, store_file
-from hubel.data.decoded.pixels import Decoding, decode_picture
+from hubel.data.decoded.pixels import DECODER, Decoding, decode_picture
+from hubel.data.files.remembered import remembered_verdicts
 from hubel.errors import DataError
 
 FORKS = "fork" in multiprocessing.get_all_start_methods()[:1]
@@ -123,6 +125,51 @@ def test_a_process_that_is_killed_is_named_with_what_it_held(class_folders, cach
         with pytest.raises(DataError, match=message):
             prepare(samples, cache_bytes=cache_bytes)
     assert files_in(cache) == []
+
+
+@pytest.mark.parametrize("started", [0, 1])
+@pytest.mark.parametrize("cache_bytes", [0, PLENTY])
+def test_where_processes_are_refused_threads_do_it(
+    class_folders, cache, by_processes, monkeypatch, capsys, started, cache_bytes
+):
+    forked = refuse_processes(monkeypatch, after=started)
+    samples = samples_of(class_folders(cat=40, dog=40))
+    store = prepare(samples, cache_bytes=cache_bytes)
+    assert store.cached == (cache_bytes > 0)
+    for position, sample in enumerate(samples):
+        assert (store.array(position) == decode_picture(sample, SMALL, "training")).all()
+    assert len(forked) == started
+    assert multiprocessing.active_children() == []
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("cache_bytes", [0, PLENTY])
+def test_what_was_tried_before_an_interruption_is_not_tried_again(
+    class_folders, cache, either, monkeypatch, cache_bytes
+):
+    def interrupt(done, total):
+        if done == 40:
+            raise KeyboardInterrupt
+
+    root = class_folders(cat=40, dog=40)
+    (root / "cat/1.png").write_bytes(b"x")
+    samples = samples_of(root)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(samples, cache_bytes=cache_bytes, max_unreadable=0.1, progress=interrupt)
+    told: list[tuple[int, int]] = []
+    store = prepare(samples, cache_bytes=0, max_unreadable=0.1, progress=lambda *done: told.append(done))
+    assert told[-1] == (40, 40)
+    assert [item.sample.name for item in store.unreadable] == ["cat/1.png"]
+
+
+def test_what_was_tried_before_all_is_killed_is_not_tried_again(class_folders, cache, monkeypatch):
+    """Nobody can do anything when that happens: verdicts are kept from time to time."""
+    monkeypatch.setattr(filling, "_REMEMBERED_AT_ONCE", 16)
+    known: list[int] = []
+    samples = samples_of(class_folders(cat=40, dog=40))
+    identities = [Decoding(SMALL, "training").identity(sample) for sample in samples]
+    prepare(samples, cache_bytes=0, progress=lambda *done: known.append(len(remembered_verdicts(identities, DECODER))))
+    assert known == [0, 16, 16, 32, 32, 48, 48, 64, 64, 80]
 
 
 def test_a_process_that_is_killed_while_nobody_waits_for_it_is_told_in_the_same_words(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from tests.data.processes import refuse_processes
 
 from hubel.data.augmentation import Augment
 from hubel.data.collecting import labelled_splits
@@ -285,6 +287,18 @@ def test_a_worker_that_is_killed_is_named_with_what_it_held(make_store):
     with pytest.raises(DataError, match=message):
         list(loader.epoch(0))
     store._decoding = SimpleNamespace(picture=lambda sample: np.zeros((9, 9, 3), dtype=np.uint8))
+    assert len(list(loader.epoch(0))) == 6  # and it can start again
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods()[:1], reason="processes are not forked here")
+def test_workers_that_are_refused_are_told_in_one_line(make_store, monkeypatch, recwarn):
+    loader = Loader(make_store(cache_bytes=0), batch_size=4, preprocess=SMALL, workers=2)
+    with monkeypatch.context() as patch:
+        refuse_processes(patch, after=1)
+        message = r"2 processes that load images cannot be started \(Resource temporarily .*\): .* data\.workers=0"
+        with pytest.raises(DataError, match=message):
+            list(loader.epoch(0))
+    assert not recwarn.list
     assert len(list(loader.epoch(0))) == 6  # and it can start again
 
 

@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +37,7 @@ _MOST_PROCESSES = 16
 _TASKS = 1000  # about so many of many pictures: each is a message between processes
 _LEAST_IN_TASK, _MOST_IN_TASK, _BYTES_IN_TASK = 8, 128, 2**25  # pictures, and bytes that wait to be written
 _TASKS_AHEAD = 3  # per thread
+_REMEMBERED_AT_ONCE = 2000  # pictures: what is lost where the whole process is killed
 _READS_AHEAD = hasattr(os, "posix_fadvise")  # Linux and others
 
 
@@ -55,6 +56,7 @@ class Filler:
         self._progress = progress or (lambda done, total: None)
         self._bytes_of_each = needed // max(len(samples), 1)
         self._verdicts: dict[str, str] = {}  # reasons by identity, empty for readable pictures
+        self._not_remembered: dict[str, str] = {}  # those of them that a later run does not know yet
         self._trial: _Trial | None = None
 
     def fill(self, path: Path, limit: int) -> Index | None:
@@ -73,17 +75,16 @@ class Filler:
             room = min(make_room(path.parent, self.needed, limit), free)
             if self.needed > room:
                 return None
-            return write_pictures(
-                path,
-                partial(self._stretches, self.samples),
-                self.decoding.planes,
-                most_bytes=room,
-                processes=_processes_pay(len(self.samples)),
-            )
+            with self._ending_early():
+                return write_pictures(
+                    path,
+                    partial(self._stretches, self.samples),
+                    self.decoding.planes,
+                    most_bytes=room,
+                    processes=_processes_pay(len(self.samples)),
+                )
         except (OSError, DoesNotFitError):
             return None
-        except RuntimeError as error:
-            raise self._explained(error) from error
 
     def reasons(self) -> dict[int, str]:
         """Why pictures are unreadable, by position; only those that were never tried are decoded.
@@ -94,12 +95,11 @@ class Filler:
         identities = [self.decoding.identity(sample) for sample in self.samples]
         known = remembered_verdicts(identities, DECODER) | self._verdicts
         new = {own: sample for own, sample in zip(identities, self.samples, strict=True) if own not in known}
-        try:
+        with self._ending_early():
             for _ in self._stretches(list(new.values())):
-                pass
-        except RuntimeError as error:
-            raise self._explained(error) from error
-        remember_verdicts(self._verdicts, DECODER)
+                if len(self._not_remembered) >= _REMEMBERED_AT_ONCE:
+                    self._remember()
+        self._remember()
         known |= self._verdicts
         return {at: known[own] for at, own in enumerate(identities) if known[own]}
 
@@ -110,11 +110,28 @@ class Filler:
         self._trial = _Trial(samples, self.decoding, space)
         for task, tried in zip(tasks, try_in_parallel(self._trial, tasks), strict=True):
             for number, position in enumerate(task):
-                self._verdicts[self.decoding.identity(samples[position])] = tried.stretch.reasons.get(number, "")
+                own, reason = self.decoding.identity(samples[position]), tried.stretch.reasons.get(number, "")
+                self._verdicts[own] = self._not_remembered[own] = reason
             if tried.failure is not None:
                 raise tried.failure
             yield tried.stretch
             self._progress(task.stop, len(samples))
+
+    @contextlib.contextmanager
+    def _ending_early(self) -> Iterator[None]:
+        """Where trying ends before its end, remember what was tried, and say of a process that died what it held."""
+        try:
+            yield
+        except BaseException as error:
+            self._remember()
+            if isinstance(error, RuntimeError):
+                raise self._explained(error) from error
+            raise
+
+    def _remember(self) -> None:
+        """Keep for later runs what was found out since the last time."""
+        remember_verdicts(self._not_remembered, DECODER)
+        self._not_remembered.clear()
 
     def _explained(self, error: RuntimeError) -> Exception:
         """What to say of an error that torch raises, wherever this process is, when another one has died."""
@@ -202,7 +219,7 @@ def _try_in_threads(trial: _Trial, tasks: Sequence[range]) -> Generator[_Tried]:
 
 
 def _try_in_processes(trial: _Trial, tasks: Sequence[range]) -> Generator[_Tried]:
-    """The same in processes that are forked from this one.
+    """The same in processes that are forked from this one; in threads, where the system refuses so many.
 
     Raises:
         RuntimeError: One of them was killed; `trial.held` knows which picture it held.
@@ -210,7 +227,7 @@ def _try_in_processes(trial: _Trial, tasks: Sequence[range]) -> Generator[_Tried
     import torch
     from torch.utils.data import DataLoader
 
-    from hubel.data.workers import Held, as_it_is, leave_interruptions_to_the_caller
+    from hubel.data.workers import Held, as_it_is, leave_interruptions_to_the_caller, started
 
     workers = min(available_cpus(), _MOST_PROCESSES)
     trial.held = Held(workers)
@@ -229,7 +246,12 @@ def _try_in_processes(trial: _Trial, tasks: Sequence[range]) -> Generator[_Tried
         worker_init_fn=begin,
         generator=torch.Generator(),  # or it would draw from the global one
     )
-    yield from loader
+    try:
+        coming = started(loader)
+    except OSError:
+        trial.held = None
+        coming = _try_in_threads(trial, tasks)
+    yield from coming
 
 
 def _processes_pay(pictures: int) -> bool:

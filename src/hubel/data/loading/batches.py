@@ -18,7 +18,7 @@ from hubel.data.loading.batch_making import BatchMaker, Failure, Loaded
 from hubel.data.loading.batch_requests import Requests
 from hubel.data.loading.order import Order
 from hubel.data.targets import Batch, are_dense
-from hubel.data.workers import as_it_is, leave_interruptions_to_the_caller
+from hubel.data.workers import as_it_is, leave_interruptions_to_the_caller, started
 from hubel.errors import DataError
 from hubel.preprocessing import Preprocess
 from hubel.runtime import available_cpus
@@ -141,7 +141,15 @@ class Loader:
         if self._loader is None:
             self._loader = self._start_workers()
         try:
-            for result in self._loader:
+            results = started(self._loader)
+        except OSError as error:
+            self._loader = None
+            raise DataError(
+                f"{self.workers} processes that load images cannot be started ({error.strerror or error}): try fewer, "
+                "--set data.workers=0"
+            ) from error
+        try:
+            for result in results:
                 yield self._checked(result)
         except RuntimeError as error:
             self._loader = None
