@@ -97,6 +97,10 @@ class BoxReader:
         """Note a problem."""
         self.problems.append(Problem(where, kind, what))
 
+    def reasons_since(self, count: int) -> str:
+        """What came up after the first `count` problems, as a reason for leaving a picture out."""
+        return "; ".join(problem.what.removesuffix("; left out") for problem in self.problems[count:])
+
     def numbers(self, where: str, values: Sequence[object]) -> Box | None:
         """Four values as numbers; None, and a problem, where they are not."""
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
@@ -45,6 +45,11 @@ def split_called(name: str) -> Split | None:
     """The split that goes by a name, such as `Training`, `val2017` or `test_images`; None if none does."""
     words = _telling_words(name)
     return SPLIT_NAMES.get(words[0]) if len(words) == 1 else None
+
+
+def split_above(path: str) -> Split | None:
+    """The split that a path with forward slashes, or the nearest folder above it, is called by; None if none is."""
+    return next((split for part in reversed(path.split("/")) if (split := split_called(part)) is not None), None)
 
 
 def splits_called(names: Iterable[str]) -> dict[str, Split]:
@@ -139,6 +144,13 @@ class Entry(NamedTuple):
 
     file: File
     label: NamedLabel
+
+
+def in_usual_order(
+    of_split: Mapping[Split | None, Sequence[Entry]],
+) -> dict[Split | None, tuple[Entry, ...]]:
+    """The pictures of each split, train before validation before test before those of none."""
+    return {split: tuple(of_split[split]) for split in (*SPLITS, None) if split in of_split}
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from hubel.data.annotations import (
     read_voc,
     read_yolo,
 )
-from hubel.data.annotations.boxes_in_csv import has_boxes
+from hubel.data.annotations.csv_boxes import has_boxes
 from hubel.data.annotations.upright import turned_upright
 from hubel.errors import DataError
 

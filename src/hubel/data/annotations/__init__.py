@@ -6,11 +6,11 @@ with the one file that everything hangs on is a `DataError`.
 """
 
 from hubel.data.annotated_pictures import AnnotatedPicture, Annotations, LabelledBox, Problem
-from hubel.data.annotations.boxes_in_csv import read_boxes_csv
 from hubel.data.annotations.coco import read_coco
+from hubel.data.annotations.csv_boxes import read_boxes_csv
 from hubel.data.annotations.upright import fit_to_picture
 from hubel.data.annotations.voc import read_voc
-from hubel.data.annotations.yolo_text import YOLOData, read_data_yaml, read_yolo
+from hubel.data.annotations.yolo import YOLOData, read_data_yaml, read_yolo
 
 __all__ = [
     "AnnotatedPicture",

@@ -122,7 +122,7 @@ def _listed(path: Path, tell: Callable[[str], None], wanted: Labelling | None) -
 
 def _boxes_in(table: Path) -> Source | None:
     """The data set that a CSV file with boxes lists; None where it has none."""
-    from hubel.data.annotations.boxes_in_csv import has_boxes
+    from hubel.data.annotations.csv_boxes import has_boxes
     from hubel.data.layouts.annotated.csv_boxes import source_in_tables
     from hubel.data.layouts.annotated.place import Place
 

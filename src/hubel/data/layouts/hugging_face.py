@@ -19,7 +19,7 @@ from hubel.data.containers.packs import Pack, Packing, packed
 from hubel.data.files.listing import PARQUET_EXTENSIONS, File
 from hubel.data.labels import LABELLING_OF, Labelling, NamedLabel
 from hubel.data.layouts.tables import import_pyarrow, open_parquet
-from hubel.data.sources import SPLIT_NAMES, SPLITS, Entry, Source, Split
+from hubel.data.sources import SPLIT_NAMES, Entry, Source, Split, in_usual_order
 from hubel.errors import DataError
 
 _SAVED, _SAVED_DICT = "state.json", "dataset_dict.json"  # what save_to_disk writes beside its Arrow files
@@ -97,7 +97,7 @@ def source_of_pack(root: Path, pack: Pack) -> Source:
         root=root,
         base=root,
         classes=tuple(sorted(classes)),
-        splits={split: tuple(of_split[split]) for split in (*SPLITS, None) if split in of_split},
+        splits=in_usual_order(of_split),
         labelling=told["labelling"],
         container=pack,
         notes=tuple(told["notes"]),

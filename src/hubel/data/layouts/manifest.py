@@ -21,7 +21,7 @@ from typing import Any
 from hubel.data.files.listing import PARQUET_EXTENSIONS, File
 from hubel.data.labels import COLUMN_OF, SEPARATOR, Labelling, NamedLabel, names_in, number_in
 from hubel.data.layouts.tables import Table, read_csv, read_parquet
-from hubel.data.sources import SPLITS, Container, Entry, Source, Split, split_called
+from hubel.data.sources import Container, Entry, Source, Split, in_usual_order, split_called
 from hubel.errors import DataError
 
 MISSING = -1  # the size of a file that is not there
@@ -163,7 +163,7 @@ def source_of(
         root=root,
         base=base or table.path.parent,
         classes=reader.classes(labels),
-        splits={split: tuple(of_split[split]) for split in (*SPLITS, None) if split in of_split},
+        splits=in_usual_order(of_split),
         labelling=labelling,
         container=container,
         groups={name: group for name, (_, _, group, _) in rows.items() if group is not None},

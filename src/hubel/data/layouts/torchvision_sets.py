@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from hubel.data.containers.packs import Packing, packed
 from hubel.data.files.listing import File
 from hubel.data.layouts.hugging_face import source_of_pack
-from hubel.data.sources import SPLITS, Entry, Source, Split
+from hubel.data.sources import Entry, Source, Split, in_usual_order
 from hubel.errors import DataError, unknown_name
 from hubel.files import cache_folder
 
@@ -111,8 +111,7 @@ def _source_of_files(name: str, root: Path, tell: Callable[[str], None]) -> Sour
         classes = _class_names(dataset)
         splits[split] = tuple(Entry(_file(path, root), classes(label)) for path, label in _paths(dataset))
     labels = {str(entry.label) for entries in splits.values() for entry in entries}
-    ordered = {split: splits[split] for split in (*SPLITS, None) if split in splits}
-    return Source(root, root, tuple(sorted(labels)), ordered)
+    return Source(root, root, tuple(sorted(labels)), in_usual_order(splits))
 
 
 def _open(name: str, root: Path, arguments: Mapping[str, Any], tell: Callable[[str], None]) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from hubel.data.annotated_pictures import AnnotatedPicture, BoxReader
 from hubel.data.annotations.upright import Header, fit_to_picture
 from hubel.data.layouts.annotated.place import Place
-from hubel.data.sources import SPLITS, Entry, Source, Split
+from hubel.data.sources import SPLITS, Entry, Source, Split, in_usual_order
 from hubel.errors import DataError
 
 
@@ -34,10 +34,6 @@ class Listed:
         self.pictures[name], self.split_of[name] = picture, split
         if picture is None:
             self.reasons[name] = reason
-
-    def problems_of(self, reader: BoxReader, since: int) -> str:
-        """What has been reported since some problem, as a reason."""
-        return "; ".join(problem.what.removesuffix("; left out") for problem in reader.problems[since:])
 
 
 def source_with_boxes(
@@ -77,12 +73,11 @@ def source_with_boxes(
         classes = sorted({box.name for picture in usable for box in picture.boxes})
     if not classes:
         raise DataError(f"{place.root} has no objects in any of its {len(listed.pictures)} pictures: expected boxes")
-    splits = {split: tuple(entries[split]) for split in (*SPLITS, None) if split in entries}
     return Source(
         root=place.root,
         base=place.root,
         classes=tuple(classes),
-        splits=splits,
+        splits=in_usual_order(entries),
         labelling="boxes",
         container=place.container,
         notes=(*place.listing.notes, *notes),
@@ -109,5 +104,5 @@ def _fitted(
     since = len(reader.problems)
     fitted = fit_to_picture(picture, place.sample(name), reader, header)
     if fitted is None:
-        unusable[name] = reader.problems[since].what.removesuffix("; left out")
+        unusable[name] = reader.reasons_since(since)
     return fitted

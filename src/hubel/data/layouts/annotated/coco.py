@@ -13,7 +13,7 @@ from hubel.data.labels import MaskLabel
 from hubel.data.layouts.annotated.boxes import Listed, source_with_boxes
 from hubel.data.layouts.annotated.place import Place
 from hubel.data.masks.polygons import Outlines, outline_problem
-from hubel.data.sources import SPLIT_NAMES, SPLITS, Entry, Source, Split
+from hubel.data.sources import SPLIT_NAMES, Entry, Source, Split, in_usual_order
 from hubel.errors import DataError
 
 BACKGROUND = "background"
@@ -139,7 +139,7 @@ def _with_masks(
         root=place.root,
         base=place.root,
         classes=tuple(names),
-        splits={split: tuple(splits[split]) for split in (*SPLITS, None) if split in splits},
+        splits=in_usual_order(splits),
         labelling="mask",
         container=place.container,
         notes=place.listing.notes,

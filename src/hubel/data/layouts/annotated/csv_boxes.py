@@ -6,11 +6,11 @@ import posixpath
 from collections.abc import Callable
 
 from hubel.data.annotated_pictures import BoxReader
-from hubel.data.annotations.boxes_in_csv import box_table, has_boxes, parse_boxes, split_cells
+from hubel.data.annotations.csv_boxes import box_table, has_boxes, parse_boxes, split_cells
 from hubel.data.files.listing import CSV_EXTENSIONS
 from hubel.data.layouts.annotated.boxes import Listed, source_with_boxes
 from hubel.data.layouts.annotated.place import Place
-from hubel.data.sources import Source, Split, split_called
+from hubel.data.sources import Source, Split, split_above, split_called
 from hubel.errors import DataError
 
 
@@ -34,7 +34,7 @@ def source_in_tables(place: Place, names: list[str]) -> Source:
         table = box_table(place.where(name), _read(place, name))
         folder = posixpath.dirname(name)
         near = [folder, posixpath.join(folder, "images"), posixpath.dirname(folder), ""]
-        of_file = _split_of(name)
+        of_file = split_above(posixpath.splitext(name)[0])
         if of_file is None and len(names) > 1:
             raise DataError(
                 f"{place.root} has several tables of boxes, of which {name} names no split: give one of them, or call "
@@ -59,9 +59,3 @@ def _read(place: Place, name: str) -> bytes:
         return place.read(name)
     except OSError as error:
         raise DataError(f"cannot read {place.where(name)}: {error.strerror or error}") from error
-
-
-def _split_of(name: str) -> Split | None:
-    """The split that a table, or the folder that it lies in, is called by."""
-    parts = [posixpath.splitext(posixpath.basename(name))[0], *reversed(posixpath.dirname(name).split("/"))]
-    return next((split for part in parts if (split := split_called(part)) is not None), None)

@@ -14,7 +14,7 @@ from hubel.data.layouts.annotated.place import Place
 from hubel.data.layouts.annotated.voc import read_lists
 from hubel.data.masks.labels import masks_as_labels
 from hubel.data.masks.reading import Legend, parse_legend, voc_legend
-from hubel.data.sources import SPLITS, Entry, Source, Split, split_called
+from hubel.data.sources import Entry, Source, Split, in_usual_order, split_called
 from hubel.errors import DataError
 
 # What the name of a mask may have behind that of its picture.
@@ -22,6 +22,7 @@ _SUFFIXES = ("", "_mask", "_masks", "_label", "_labels", "_gt", "_seg")
 _LEGENDS = ("legend.csv", "legend.txt", "labelmap.txt", "classes.csv", "class_dict.csv", "label_colors.txt")
 _VOC = re.compile(r"voc[-_ ]?\d{4}$", re.IGNORECASE)
 _WORTH_TELLING = 500  # masks
+_MISSING = "its mask does not exist, or cannot be opened"
 _SHOWN = 5
 
 
@@ -79,26 +80,23 @@ def _source(
     legend, labels = masks_as_labels(images, _legend(place, pairs), progress)
     label_of = dict(zip(readable, labels, strict=True))
     unusable: dict[str, str] = {}
-    splits: dict[Split | None, tuple[Entry, ...]] = {}
-    for split in (*SPLITS, None):
-        if split in entries:
-            splits[split] = tuple(
-                Entry(place.file(picture), _usable(picture, label_of.get(mask, _MISSING), unusable))
-                for picture, mask in sorted(entries[split])
-            )
+    splits = {
+        split: [
+            Entry(place.file(picture), _usable(picture, label_of.get(mask, _MISSING), unusable))
+            for picture, mask in sorted(pairs_of_split)
+        ]
+        for split, pairs_of_split in entries.items()
+    }
     return Source(
         root=place.root,
         base=place.root,
         classes=legend.classes,
-        splits=splits,
+        splits=in_usual_order(splits),
         labelling="mask",
         container=place.container,
         notes=(*place.listing.notes, *notes),
         unusable=unusable,
     )
-
-
-_MISSING = "its mask does not exist, or cannot be opened"
 
 
 def _usable(picture: str, label: MaskLabel | str, unusable: dict[str, str]) -> MaskLabel | None:

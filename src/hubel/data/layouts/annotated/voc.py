@@ -15,7 +15,7 @@ from hubel.data.annotated_pictures import AnnotatedPicture, BoxReader
 from hubel.data.annotations.voc import parse_voc
 from hubel.data.layouts.annotated.boxes import Listed, source_with_boxes
 from hubel.data.layouts.annotated.place import Place
-from hubel.data.sources import Source, Split, split_called
+from hubel.data.sources import Source, Split, split_above
 
 PICTURE_FOLDERS = ("JPEGImages", "images", "Images", "imgs", "pictures", "photos")
 
@@ -47,7 +47,7 @@ def find_voc(place: Place, tell: Callable[[str], None]) -> Source | None:
                 file = own.get(stem, posixpath.join(folder, f"{stem}.xml"))
                 _add(place, file, near, split, by_stem, reader, listed, missing=stem not in own)
         else:
-            called = _split_of(folder)
+            called = split_above(folder)
             for file in own.values():
                 _add(place, file, near, called, by_stem, reader, listed)
     return source_with_boxes(place, listed, reader, None, notes)
@@ -82,11 +82,6 @@ def _is_annotations(folder: str) -> bool:
     return posixpath.basename(folder).lower() in ("annotations", "annotation", "xmls", "xml", "labels")
 
 
-def _split_of(folder: str) -> Split | None:
-    """The split that a folder, or one above it, is called by."""
-    return next((split for part in reversed(folder.split("/")) if (split := split_called(part)) is not None), None)
-
-
 def _by_stem(place: Place) -> dict[str, str]:
     """The images by their paths without ending."""
     return {name[: name.rfind(".")]: name for name in place.images}
@@ -116,7 +111,7 @@ def _add(
         except OSError as error:
             reader.report(str(place.where(file)), "unreadable", f"{error.strerror or error}; left out")
         if picture is None:
-            reason = f"its annotations {file}: {listed.problems_of(reader, since)}"
+            reason = f"its annotations {file}: {reader.reasons_since(since)}"
     name = beside or _told_name(place, picture, stem, near)
     listed.add(name, picture, split, reason)
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from hubel.data.annotated_pictures import AnnotatedPicture, BoxReader
 from hubel.data.annotations.upright import Header
-from hubel.data.annotations.yolo_text import classes_in, parse_data_yaml, parse_labels
+from hubel.data.annotations.yolo import classes_in, parse_data_yaml, parse_labels
 from hubel.data.files.listing import list_folder
 from hubel.data.layouts.annotated.boxes import Listed, source_with_boxes
 from hubel.data.layouts.annotated.place import Place
-from hubel.data.sources import Source, Split, split_called
+from hubel.data.sources import Source, Split, split_above, split_called
 from hubel.errors import DataError
 
 _NAMES = ("classes.txt", "obj.names", "classes.names", "labels.names")  # a class a line
@@ -44,7 +44,7 @@ def find_yolo(place: Place, tell: Callable[[str], None]) -> Source | None:
         return None
     folders = {posixpath.dirname(name) for name in pictures}  # pictures without a file of labels have no objects
     every = [name for name in place.images if posixpath.dirname(name) in folders]
-    split_of: dict[str, Split | None] = {name: _split_of(name) for name in every}
+    split_of: dict[str, Split | None] = {name: split_above(posixpath.dirname(name)) for name in every}
     if None in split_of.values():
         split_of = dict.fromkeys(every)
     texts = (_some_text(place, labels[_labels_stem(name)]) for name in pictures)
@@ -165,12 +165,6 @@ def _looks_right(text: str) -> bool:
         return len(cells) >= 5 and all(float(cell) >= 0 for cell in cells)
     except ValueError:
         return False
-
-
-def _split_of(name: str) -> Split | None:
-    """The split that a folder of a picture is called by."""
-    parts = posixpath.dirname(name).split("/")
-    return next((split for part in reversed(parts) if (split := split_called(part)) is not None), None)
 
 
 def _listed_classes(place: Place) -> tuple[str, ...] | None:
