@@ -348,7 +348,10 @@ def test_archives_that_cannot_be_read_at_all(tmp_path):
 
 
 def test_an_archive_without_pictures(tmp_path):
-    with pytest.raises(DataError, match=r"pets\.zip has no images \(1 other files\): expected a folder"):
+    with pytest.raises(
+        DataError,
+        match=r"pets\.zip has no images; files passed over that are no images: 1 \(1 \.txt\): expected a folder",
+    ):
         find_source(pack(tmp_path / "pets.zip", {"notes.txt": b"x"}))
     (tmp_path / "x.tar.gz").write_bytes(gzip.compress(b""))
     with pytest.raises(DataError, match=r"x\.tar\.gz is no tar archive|has no images"):

@@ -66,8 +66,12 @@ def test_trains_may_be_a_class(tmp_path):
 def test_what_is_passed_over_is_noted(tmp_path):
     touch(tmp_path, "train/a/1.png", "train/b/1.png", "test/a/1.png", "test/b/1.png")
     touch(tmp_path, "extra/a/1.png", "loose.png", "train/loose.png", "LICENSE")
+    touch(tmp_path, "a.txt", "b.TXT", "c.mov", "d.xmp", "e.ini", "train/a/1.HEIC", "train/a/2.heic", "test/b/1.dng")
+    for number in range(3):
+        (tmp_path / "train" / "a" / f"moved{number}.png").symlink_to(tmp_path / "nowhere.png")
     assert find_class_folders(tmp_path).notes == (
-        "files passed over that are no images: 1",
+        "pictures passed over that hubel does not read: 3 (2 .heic, 1 .dng); convert them to JPEG or PNG",
+        "files passed over that are no images: 9 (3 links to nothing, 2 .txt, 1 without extension, 1 .ini, ...)",
         "folder 'extra' beside the split folders was passed over",
         "images outside class folders passed over: 2 (such as loose.png)",
     )
@@ -86,7 +90,9 @@ def test_a_path_that_is_a_file(tmp_path):
 
 
 def test_a_folder_without_images(tmp_path):
-    with pytest.raises(DataError, match=r"has no images \(2 other files\): expected a folder"):
+    with pytest.raises(
+        DataError, match=r"has no images; files passed over .*: 2 \(1 \.csv, 1 \.txt\): expected a folder"
+    ):
         find_class_folders(touch(tmp_path, "a/1.txt", "b/2.csv"))
 
 

@@ -14,12 +14,21 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from hubel.data.files.listing import File, Listing, is_document_name, is_image_name, is_passed_over, is_table_name
+from hubel.data.files.listing import (
+    File,
+    Listing,
+    extension_of,
+    is_document_name,
+    is_image_name,
+    is_passed_over,
+    is_table_name,
+)
 from hubel.data.sources import Container, UnusableBytes
 from hubel.errors import DataError
 
@@ -132,7 +141,7 @@ def listing_of(
     images = sorted(file for file in every if is_image_name(file.name))
     tables = sorted(file.name for file in every if is_table_name(file.name))
     documents = sorted(file.name for file in every if is_document_name(file.name))
-    others = len(every) - len(images)
+    others = Counter(extension_of(file.name.rpartition("/")[2]) for file in every if not is_image_name(file.name))
     return Listing(
         path, tuple(images), tuple(sorted(all_folders)), others, tuple(tables), tuple(documents), tuple(notes)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -11,11 +12,17 @@ from typing import NamedTuple
 from hubel.errors import DataError
 
 IMAGE_EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+# Pictures of telephones and cameras that are passed over, and should not be in silence.
+UNREAD_EXTENSIONS = frozenset(
+    {".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"}
+)
 
 CSV_EXTENSIONS = frozenset({".csv", ".tsv"})
 PARQUET_EXTENSIONS = frozenset({".parquet"})
 TABLE_EXTENSIONS = CSV_EXTENSIONS | PARQUET_EXTENSIONS
 DOCUMENT_EXTENSIONS = frozenset({".xml", ".json", ".txt", ".yaml", ".yml", ".names"})
+
+_NAMED = 4  # extensions, in a note
 
 EXPECTED = (
     "expected a folder with one folder of images per class (or such folders under train, validation and test), "
@@ -48,7 +55,8 @@ class Listing:
         root: The folder.
         files: Its image files, sorted by name.
         folders: Every folder under it, as relative names with forward slashes, sorted.
-        others: How many files are no images by their extension.
+        others: How many files are no images by their extension, for each extension in lower-case letters; of
+            links to images, how many lead to nothing.
         tables: Those of them that are CSV or Parquet files, as relative names, sorted.
         documents: Those of them that may tell what is in images: XML, JSON, YAML and text files, likewise.
         notes: One line for each other thing that was passed over.
@@ -57,10 +65,23 @@ class Listing:
     root: Path
     files: tuple[File, ...]
     folders: tuple[str, ...]
-    others: int
+    others: Counter[str]
     tables: tuple[str, ...] = ()
     documents: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def passed_over(self) -> list[str]:
+        """A line on pictures of kinds that are not read, and one on files that are no pictures, if there are any."""
+        unread = Counter({ending: count for ending, count in self.others.items() if ending in UNREAD_EXTENSIONS})
+        rest = self.others - unread
+        lines = []
+        if unread:
+            lines.append(
+                f"pictures passed over that hubel does not read: {_counted(unread)}; convert them to JPEG or PNG"
+            )
+        if rest:
+            lines.append(f"files passed over that are no images: {_counted(rest)}")
+        return lines
 
 
 def list_folder(root: Path) -> Listing:
@@ -79,10 +100,9 @@ def list_folder(root: Path) -> Listing:
     folders: list[str] = []
     tables: list[str] = []
     documents: list[str] = []
-    others = 0
+    others: Counter[str] = Counter()
 
     def visit(folder: str, prefix: str, above: frozenset[tuple[int, int]]) -> None:
-        nonlocal others
         status = os.stat(folder)  # noqa: PTH116 - strings all the way: this runs for millions of files
         here = (status.st_dev, status.st_ino)
         if here in above:
@@ -99,7 +119,8 @@ def list_folder(root: Path) -> Listing:
                     info = entry.stat()
                     files.append(File(prefix + entry.name, info.st_size, info.st_mtime_ns, info.st_ctime_ns))
                 else:
-                    others += 1
+                    dangling = entry.is_symlink() and is_image_name(entry.name)
+                    others["links to nothing" if dangling else extension_of(entry.name)] += 1
                     if is_table_name(entry.name):
                         tables.append(prefix + entry.name)
                     elif is_document_name(entry.name):
@@ -113,21 +134,34 @@ def list_folder(root: Path) -> Listing:
     return Listing(root, tuple(files), tuple(sorted(folders)), others, tuple(sorted(tables)), tuple(sorted(documents)))
 
 
+def extension_of(name: str) -> str:
+    """A file's extension with its dot, in lower-case letters; empty where it has none."""
+    at = name.rfind(".")  # os.path.splitext takes four times as long
+    return name[at:].lower() if at >= 0 else ""
+
+
 def is_image_name(name: str) -> bool:
     """Whether a file's extension is one of an image, in any letter case."""
-    return name[name.rfind(".") :].lower() in IMAGE_EXTENSIONS  # os.path.splitext takes four times as long
+    return extension_of(name) in IMAGE_EXTENSIONS
 
 
 def is_table_name(name: str) -> bool:
     """Whether a file's extension is one of a table, in any letter case."""
-    return name[name.rfind(".") :].lower() in TABLE_EXTENSIONS
+    return extension_of(name) in TABLE_EXTENSIONS
 
 
 def is_document_name(name: str) -> bool:
     """Whether a file's extension is one of a document that may tell what is in images, in any letter case."""
-    return name[name.rfind(".") :].lower() in DOCUMENT_EXTENSIONS
+    return extension_of(name) in DOCUMENT_EXTENSIONS
 
 
 def is_passed_over(name: str) -> bool:
     """Whether a file is hidden, or in a hidden folder, or what macOS adds to archives."""
     return name.startswith((".", "__MACOSX")) or "/." in name or "/__MACOSX" in name
+
+
+def _counted(extensions: Counter[str]) -> str:
+    """How many files there are, and of which extensions, the most frequent first."""
+    in_order = sorted(extensions.items(), key=lambda item: (-item[1], item[0]))
+    parts = [f"{count:,} {extension or 'without extension'}" for extension, count in in_order[:_NAMED]]
+    return f"{extensions.total():,} ({', '.join(parts)}{', ...' if len(extensions) > _NAMED else ''})"

@@ -32,11 +32,9 @@ def class_folders_in(listing: Listing, container: Container | None = None, *, pr
             split or class.
     """
     if not listing.files:
-        seen = f" ({listing.others} other files)" if listing.others else ""
+        seen = "".join(f"; {line}" for line in listing.passed_over())
         raise DataError(f"{listing.root} has no images{seen}: {EXPECTED}")
-    notes = list(listing.notes)
-    if listing.others:
-        notes.append(f"files passed over that are no images: {listing.others}")
+    notes = [*listing.notes, *listing.passed_over()]
     split_folders = _split_folders(listing, prefix)
     splits: dict[Split | None, tuple[Entry, ...]] = {}
     loose: list[str] = []

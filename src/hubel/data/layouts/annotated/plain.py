@@ -24,7 +24,8 @@ def find_plain(place: Place) -> Source:
     listing = place.listing
     if not listing.files:
         endings = ", ".join(sorted(IMAGE_EXTENSIONS))
-        raise DataError(f"{listing.root} has no images: expected some ({endings}), in any folders")
+        seen = "".join(f"; {line}" for line in listing.passed_over())
+        raise DataError(f"{listing.root} has no images{seen}: expected some ({endings}), in any folders")
     prefix = wrapping(listing)
     below = [file.name[len(prefix) :] for file in listing.files]
     tops = {name.partition("/")[0] for name in below if "/" in name}
@@ -44,7 +45,7 @@ def find_plain(place: Place) -> Source:
         splits={split: tuple(splits[split]) for split in (*SPLITS, None) if split in splits},
         labelling="none",
         container=place.container,
-        notes=listing.notes,
+        notes=(*listing.notes, *listing.passed_over()),
     )
 
 
