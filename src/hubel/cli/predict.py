@@ -104,7 +104,7 @@ def predict(
         from hubel.cli.predict_films import check_outputs, predict_films
 
         check_outputs(output, style, anomaly=anomaly, only_films=len(films) == len(images))
-        predict_films(predictors, films, draw, batch_size=batch_size, tta=views)
+        predict_films(predictors, films, draw, batch_size=batch_size, tta=views, average=way)
         images = [image for image in images if not is_film(image)]
         if not images:
             return
@@ -117,7 +117,7 @@ def predict(
         unreadable.append(str(picture))
         print(f"left out {error}", file=sys.stderr)
 
-    each = predict_each(predictors, files, batch_size=batch_size, tta=views, average=average, on_unreadable=leave_out)
+    each = predict_each(predictors, files, batch_size=batch_size, tta=views, average=way, on_unreadable=leave_out)
     if masks is not None:
         each = save_masks(each, masks, files)
     if anomaly:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hubel.inference.ensemble import Average
     from hubel.inference.predictor import Predictor
     from hubel.tasks.views import Views
 
@@ -47,6 +48,7 @@ def predict_films(
     *,
     batch_size: int,
     tta: Views | None,
+    average: Average,
 ) -> None:
     """Predict films one after the other, and print where each one's results are and how fast it went.
 
@@ -56,6 +58,7 @@ def predict_films(
         folder: Where drawn films go, under their own names; None: beside each, as `NAME.predicted.mp4`.
         batch_size: Frames computed together.
         tta: Test-time augmentation.
+        average: What is averaged over views and models.
     """
     from hubel.cli.progress import evaluation_progress
     from hubel.inference.film import predict_film
@@ -72,6 +75,7 @@ def predict_films(
                 table,
                 batch_size=batch_size,
                 tta=tta,
+                average=average,
                 progress=partial(progress, film.name),
             )
         print(f"{film}: {times.text()}")

@@ -14,6 +14,7 @@ from PIL import Image
 
 from hubel.bundle import Bundle
 from hubel.errors import ConfigError, DataError, HubelError
+from hubel.inference.ensemble import predict_each
 from hubel.inference.film import FilmTimes, is_film, predict_film
 from hubel.inference.film.reading import Reader
 from hubel.inference.predictor import Predictor
@@ -149,6 +150,29 @@ def test_films_are_upright_however_the_telephone_was_held(
     assert (line["height"], line["width"]) == read[0].shape[:2]
     (drawn, *_) = [np.asarray(frame) for frame in frames_of(tmp_path / "a.mp4")]
     assert drawn.shape[0] / drawn.shape[1] == pytest.approx(read[0].shape[0] / read[0].shape[1])
+
+
+def test_what_is_averaged_can_be_chosen(tmp_path: Path):
+    """Two models that are sure of different classes: the mean of their probabilities is not that of their logits."""
+    predictors = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        network = build_model("lenet5_modern", num_classes=3)
+        network.head.out.weight.data *= 30
+        bundle = Bundle(
+            "classification", "lenet5_modern", Preprocess(channels=1, size=(32, 32), mean=(0.5,), std=(0.5,)), CLASSES
+        )
+        predictors.append(Predictor(bundle, network, device="cpu"))
+    film = write_film(tmp_path / "film.mp4", [Image.new("RGB", (64, 64), (n * 40, 90, 60)) for n in range(3)])
+    told = {}
+    for way in ("probabilities", "logits"):
+        predict_film(predictors, film, tmp_path / "a.mp4", tmp_path / f"{way}.jsonl", average=way)
+        lines = (tmp_path / f"{way}.jsonl").read_text().splitlines()
+        told[way] = [json.loads(line)["probabilities"] for line in lines]
+        frames = [frame.image for batch in Reader(film, 4).batches(3) for frame in batch]
+        results = [result for _, result in predict_each(predictors, frames, average=way)]
+        assert told[way] == [result.to_dict()["probabilities"] for result in results]
+    assert told["probabilities"] != told["logits"]
 
 
 def test_what_is_no_film_is_said_and_leaves_nothing_behind(tmp_path: Path, detector: Predictor):

@@ -66,6 +66,7 @@ def predict_film(
     *,
     batch_size: int = 8,
     tta: str | Views | None = None,
+    average: str = "probabilities",
     progress: Callable[[int, int], None] | None = None,
 ) -> FilmTimes:
     """Predict every frame of a film, draw the film again with it, and write a line of JSON for each frame.
@@ -77,6 +78,7 @@ def predict_film(
         table: The file of predictions: a JSON object a line, `frame`, `seconds` and what results have.
         batch_size: Frames computed together; 8 at most, as frames are large.
         tta: Test-time augmentation.
+        average: What is averaged over views and models, as for `hubel.inference.ensemble.predict_each`.
         progress: Called with the frames that are done, and how many the film says it has, 0 where it does not.
 
     Raises:
@@ -93,7 +95,8 @@ def predict_film(
     try:
         for frames in reader.batches(batch_size):
             started = time.perf_counter()
-            results = predict_each(predictors, [frame.image for frame in frames], batch_size=batch_size, tta=tta)
+            images = [frame.image for frame in frames]
+            results = predict_each(predictors, images, batch_size=batch_size, tta=tta, average=average)
             told = [result for _, result in results]
             network += time.perf_counter() - started
             writer.put(list(zip(frames, told, strict=True)))
