@@ -62,8 +62,29 @@ def test_what_is_given_goes_before_what_the_run_says(tmp_path: Path):
     assert network(torch.rand(2, 1, 32, 32)).shape == (2, 10)
     with pytest.raises(WeightsError, match=r"'stages.down1.conv.weight' has shape \(4, 1, 4, 4\) in the weights and"):
         create_model("encoder/conv_vae", weights=tmp_path / "run", widths=[5, 6])
-    with pytest.raises(WeightsError, match=r"has shape \(4, 1, 4, 4\) in the weights and \(4, 3, 4, 4\) in the class"):
-        create_model("encoder/conv_vae", weights=tmp_path / "run", in_channels=3)
+
+
+@pytest.mark.parametrize("name", ["conv_vae", "dcgan"])
+def test_pictures_with_other_channels_get_adapted_kernels(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As a grey picture gave what it gives, a coloured one of three equal channels does."""
+    monkeypatch.delitem(ARGUMENTS["dcgan"], "discriminator_norm")
+    written(name, tmp_path / "run")
+    grey = create_model(f"encoder/{name}", weights=tmp_path / "run").eval()
+    built = build_with_weights(f"encoder/{name}", weights=tmp_path / "run", in_channels=3)
+    assert built.model.in_channels == 3
+    assert built.notes[0] == "first convolution adapted: 1 input channels in the file, 3 wanted"
+    assert built.notes[1].endswith("the head starts fresh")
+    image = torch.rand(2, 1, *grey.size)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            built.model.eval().features(image.expand(-1, 3, -1, -1)), grey.features(image), rtol=1e-4, atol=1e-5
+        )
+
+
+def test_a_spectral_norm_is_of_the_channels_that_it_was_learnt_with(tmp_path: Path):
+    written("dcgan", tmp_path / "run")
+    with pytest.raises(WeightsError, match="give the classifier the arguments that the weights' network had"):
+        create_model("encoder/dcgan", weights=tmp_path / "run", in_channels=3)
 
 
 def test_weights_of_the_classifier_itself_are_all_taken(tmp_path: Path):

@@ -11,6 +11,7 @@ from hubel.errors import WeightsError
 from hubel.models import ClassificationNetwork, build_model
 from hubel.models.generative import start_from_encoder
 from hubel.weights.checkpoint import StatedNetwork, read_checkpoint, stated_network
+from hubel.weights.input_channels import with_own_channels
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,12 @@ class StartedClassifier:
     Attributes:
         model: The classifier.
         arguments: Of its builder, with those of the network that has learnt.
-        note: Where the weights are from, a line.
+        notes: Where the weights are from, and what was changed.
     """
 
     model: ClassificationNetwork
     arguments: Mapping[str, Any]
-    note: str
+    notes: tuple[str, ...]
 
 
 def classifier_from_encoder(
@@ -52,7 +53,8 @@ def classifier_from_encoder(
         The classifier; None where the weights are those of a classifier already.
 
     Raises:
-        WeightsError: The weights cannot be read, are another network's, or have other shapes.
+        WeightsError: The weights cannot be read, are another network's, or have other shapes. (Of convolutions other
+            numbers of input channels are adapted, but not under a spectral norm.)
     """
     stated = stated_network(file) or StatedNetwork(backbone, {}, in_channels)
     if stated.name == name:
@@ -68,6 +70,9 @@ def classifier_from_encoder(
     tensors = read_checkpoint(file)
     if tensors.keys() <= model.state_dict().keys():
         return None
-    stages = start_from_encoder(model, tensors)
+    notes: list[str] = []
+    of_classifier = {name.removeprefix("discriminator."): tensor for name, tensor in tensors.items()}
+    stages = start_from_encoder(model, with_own_channels(model, of_classifier, notes))
     note = f"{stages[0]} to {stages[-1]} have" if len(stages) > 1 else f"{stages[0]} has"
-    return StartedClassifier(model, options, f"{note} the weights of {file} ({backbone}), the head starts fresh")
+    notes.append(f"{note} the weights of {file} ({backbone}), the head starts fresh")
+    return StartedClassifier(model, options, tuple(notes))

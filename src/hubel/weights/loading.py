@@ -23,6 +23,7 @@ from hubel.weights.checkpoint import file_of_run, read_checkpoint, stated_argume
 from hubel.weights.encoders import classifier_from_encoder
 from hubel.weights.entry import WeightsEntry
 from hubel.weights.hub import Progress
+from hubel.weights.input_channels import stored_channels, with_own_channels
 from hubel.weights.names import recognise
 
 Tensors = dict[str, Tensor]
@@ -134,7 +135,7 @@ def build_with_weights(
         if model_entry(backbone).task in ("reconstruction", "generation"):
             started = classifier_from_encoder(name, backbone, _find(weights, backbone, progress)[0], **options)
             if started is not None:
-                return PretrainedModel(started.model, notes=(started.note,), arguments=started.arguments)
+                return PretrainedModel(started.model, notes=started.notes, arguments=started.arguments)
         elif _are_of_backbone(weights, name, backbone, options):
             return _with_pretrained_backbone(name, backbone, weights, progress, options)
     path, entry = _find(weights, name, progress)
@@ -147,7 +148,7 @@ def build_with_weights(
         stored = _in_own_names(model, tensors)
         if "aux_heads" in arguments and not model.aux_heads:
             stored = _without_aux_heads(name, arguments, tensors, notes)
-        channels = _stored_channels(model, stored)
+        channels = stored_channels(model, stored)
         if in_channels is None and channels not in (None, model.in_channels):
             model = build_model(name, num_classes=num_classes, in_channels=channels, **arguments)
             assert isinstance(model, WithHead)
@@ -155,7 +156,7 @@ def build_with_weights(
         if num_classes is None and count not in (None, model.num_classes):
             model.replace_out(count)
         classes = classes if model.num_classes == count else None
-        stored = _with_own_aux_heads(model, _with_own_channels(model, stored, notes), notes)
+        stored = _with_own_aux_heads(model, with_own_channels(model, stored, notes), notes)
         tensors = _with_own_head(model, stored, notes)
         preprocess = preprocess and _for_channels(preprocess, model.in_channels)
     else:
@@ -233,36 +234,9 @@ def _with_own_aux_heads(model: WithHead, stored: Tensors, notes: list[str]) -> T
     return {**stored, **own}
 
 
-def _first_convolution(model: WithHead) -> str | None:
-    """The name of the weight that the input's channels meet."""
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Conv2d):
-            return f"{name}.weight" if module.in_channels == model.in_channels else None
-    return None
-
-
-def _stored_channels(model: WithHead, stored: Tensors) -> int | None:
-    name = _first_convolution(model)
-    return stored[name].shape[1] if name in stored and stored[name].ndim == 4 else None
-
-
 def _stored_classes(stored: Tensors) -> int | None:
     sizes = {tensor.shape[0] for name, tensor in stored.items() if name.startswith("head.out.") and tensor.ndim}
     return sizes.pop() if len(sizes) == 1 else None
-
-
-def _with_own_channels(model: WithHead, stored: Tensors, notes: list[str]) -> Tensors:
-    """Adapt the first convolution to the network's input channels.
-
-    Every new kernel is the mean of the old ones, scaled so that the sum over the channels stays: a grey
-    picture gives what it gave as a picture with three equal channels.
-    """
-    name, channels = _first_convolution(model), _stored_channels(model, stored)
-    if name is None or channels in (None, model.in_channels):
-        return stored
-    kernel = stored[name].sum(dim=1, keepdim=True) / model.in_channels
-    notes.append(f"first convolution adapted: {channels} input channels in the file, {model.in_channels} wanted")
-    return {**stored, name: kernel.repeat(1, model.in_channels, 1, 1)}
 
 
 def _with_own_head(model: WithHead, stored: Tensors, notes: list[str]) -> Tensors:
