@@ -11,9 +11,13 @@ from PIL import Image
 
 import hubel
 from hubel.errors import ConfigError, DataError
+from hubel.inference.generator import Generator
 from hubel.results import Reconstruction
+from hubel.tasks.generative.drawing import sheet
+from hubel.tasks.reconstruction import autoencoding
 from hubel.training.interruption import Interrupted
 from hubel.training.progress import Reporter
+from hubel.training.sheets import samples_of_prior
 
 SMALL = {
     "data.size": 16,
@@ -104,6 +108,14 @@ def test_a_variational_autoencoder_is_told_in_nats_and_bits(strokes: Path, tmp_p
     header = (run.dir / "metrics.csv").read_text().splitlines()[0]
     assert "validation_elbo" in header
     assert "importance_weighted_bound" not in header  # of the end alone
+
+
+def test_sheets_of_samples_are_of_the_average_that_is_kept(strokes: Path, tmp_path: Path) -> None:
+    settings = {"average_decay": 0.9, "seed": 3}
+    run = trained(strokes, tmp_path / "run", task="generation", model="conv_vae", epochs=1, settings=settings)
+    kept = autoencoding(Generator.load(run.bundle, device="cpu").network)
+    with Image.open(run.dir / "samples" / "epoch-0001.png") as drawn:
+        assert (np.asarray(drawn) == np.asarray(sheet(samples_of_prior(kept, 3)))).all()
 
 
 def test_noise_is_taken_off_in_the_figures_and_put_on_in_training_alone(strokes: Path, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ class Fit:
         return self.progress
 
     @property
-    def _kept(self) -> nn.Module:
+    def kept(self) -> nn.Module:
         """The network whose weights are validated and kept: the moving average where there is one."""
         return self.network if self._average is None else self._average.module
 
@@ -238,7 +238,7 @@ class Fit:
         progress.start_epoch()
         self._tell_lost()
         if best:
-            self.save_best(self._kept.state_dict(), metrics)
+            self.save_best(self.kept.state_dict(), metrics)
         self._save()
         self.write_history(progress.history)
         self.reporter.epoch(row, best=best and metrics is not None)
@@ -269,12 +269,12 @@ class Fit:
     def _predicted(self, validation: Loader) -> tuple[PictureStore, Predictions]:
         """The readable validation pictures, and what is predicted for them."""
         if self._computed:
-            logits = self._computed.validation_logits(self._kept, self._features)
+            logits = self._computed.validation_logits(self.kept, self._features)
             store, logits = validation.without_lost(logits)
             assert isinstance(self.task, LabelTask)
             return store, self.task.predictions(logits)
         return predictions_of(
-            self._kept,
+            self.kept,
             self.task,
             self.preprocess,
             validation,

@@ -162,10 +162,10 @@ def _fit(prepared: Prepared, folder: RunFolder, log: LoggingReporter, stop: Stop
     def write_history(rows: list[dict[str, Any]]) -> None:
         folder.write_history(rows)
         if isinstance(prepared.task, GenerationTask) and is_due(len(rows), sum(phase.epochs for phase in phases)):
-            pictures = samples_of_prior(autoencoding(prepared.network), config.seed)
+            pictures = samples_of_prior(autoencoding(fit.kept), config.seed)
             write_sheet(folder.path / FOLDER, len(rows), pictures)
 
-    return Fit(
+    fit = Fit(
         prepared.network,
         prepared.task,
         prepared.preprocess,
@@ -190,3 +190,4 @@ def _fit(prepared: Prepared, folder: RunFolder, log: LoggingReporter, stop: Stop
         reporter=log,
         stop=stop,
     )
+    return fit
