@@ -206,6 +206,15 @@ def study(name: str, shared: Path, starts: Sequence[str], seeds: Sequence[int], 
     """All runs of a data set that the table does not have yet; each is appended as it comes."""
     data = DATA_SETS[name]
     done = {(row.start, row.seed, row.fraction): row for row in read(table) if row.data == name}
+
+    def keep(row: Row) -> None:
+        if (row.start, row.seed, row.fraction) in done:  # it has learnt without labels again, for what was missing
+            return
+        done[row.start, row.seed, row.fraction] = row
+        append(table, row)
+        did = f"{row.labels} labels, test {100 * row.test:.1f} %" if row.fraction else "learnt without labels"
+        print(f"{name}, {row.start}, seed {row.seed}: {did}, {row.seconds:.0f} s", flush=True)
+
     wanted = [(start, seed) for seed in seeds for start in starts]
     pool = data.pool(shared)
     for start, seed in wanted:
@@ -215,19 +224,13 @@ def study(name: str, shared: Path, starts: Sequence[str], seeds: Sequence[int], 
         with tempfile.TemporaryDirectory() as temporary:
             folder, weights = Path(temporary) / name, None
             draw(data, pool, folder, seed)
-            rows = []
             if STARTS[start].epochs:
                 weights = Path(temporary) / "without-labels"
                 seconds = learn_without_labels(data, STARTS[start], folder, seed, weights)
-                rows.append(Row(name, start, seed, 0.0, 0, 0.0, round(seconds, 1)))
+                keep(Row(name, start, seed, 0.0, 0, 0.0, round(seconds, 1)))
             for fraction in missing:
                 labels, test, seconds = classify(data, STARTS[start], folder, seed, fraction, weights)
-                rows.append(Row(name, start, seed, fraction, labels, test, round(seconds, 1)))
-            for row in rows:
-                append(table, row)
-                done[row.start, row.seed, row.fraction] = row
-                did = f"{row.labels} labels, test {100 * row.test:.1f} %" if row.fraction else "learnt without labels"
-                print(f"{name}, {start}, seed {seed}: {did}, {row.seconds:.0f} s", flush=True)
+                keep(Row(name, start, seed, fraction, labels, test, round(seconds, 1)))
     return [row for (start, seed, _), row in done.items() if (start, seed) in wanted]
 
 
