@@ -184,6 +184,9 @@ def test_resuming_a_finished_run_changes_nothing(trained: tuple[Path, Path, Outc
     assert outcome.status == 0
     assert "finished already" in outcome.err
     assert (run / "best.safetensors").read_bytes() == before
+    renamed = run.rename(run.with_name("my squares"))
+    outcome = hubel("train", "--out", renamed, "--resume")
+    assert f"hubel predict '{renamed}/best.safetensors' PICTURES..." in outcome.out
 
 
 def test_a_run_starts_from_another_runs_weights(trained: tuple[Path, Path, Outcome], hubel: Hubel) -> None:

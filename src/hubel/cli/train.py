@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -132,7 +133,6 @@ def _run(
 
     with progress_reporter() as reporter:
         reporter.message("loading torch")
-        import shlex
         import signal
 
         from hubel.config import parse_settings
@@ -186,14 +186,15 @@ def _print_end(run: Any, as_json: bool) -> None:
     if "wait_share" in run.metrics:  # an older run that is finished already has none
         typer.echo(f"training waited for pictures {100 * run.metrics['wait_share']:.1f} % of its time")
     typer.echo(f"\nmodel   {run.bundle}\nreport  {run.report}\n\nnext:")
+    bundle = shlex.quote(str(run.bundle))
     if "collapse" in run.metrics:  # of a GAN, which predicts nothing
-        typer.echo(f"  hubel generate {run.bundle} --out samples.png")
-        typer.echo(f"  hubel evaluate {run.bundle} PICTURES --extractor CLASSIFIER")
+        typer.echo(f"  hubel generate {bundle} --out samples.png")
+        typer.echo(f"  hubel evaluate {bundle} PICTURES --extractor CLASSIFIER")
         return
-    typer.echo(f"  hubel predict {run.bundle} PICTURES...")
-    typer.echo(f"  hubel evaluate {run.bundle} OTHER-PICTURES")
+    typer.echo(f"  hubel predict {bundle} PICTURES...")
+    typer.echo(f"  hubel evaluate {bundle} OTHER-PICTURES")
     if any("elbo" in run.metrics.get(split, {}) for split in ("validation", "test")):  # of a variational autoencoder
-        typer.echo(f"  hubel generate {run.bundle} --out samples.png")
+        typer.echo(f"  hubel generate {bundle} --out samples.png")
 
 
 def _print_folds(run: Any) -> None:

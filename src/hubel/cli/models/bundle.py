@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -22,4 +23,4 @@ def bundle(
     made, network = published_bundle(name, weights=weights)
     save_bundle(path, made, network.state_dict())
     typer.echo(f"model   {path}: {made.config['model']['weights']}, {len(made.classes):,} classes")
-    typer.echo(f"\nnext:\n  hubel predict {path} PICTURES...")
+    typer.echo(f"\nnext:\n  hubel predict {shlex.quote(str(path))} PICTURES...")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 
 from hubel.data.division.splits import DataSplits
@@ -44,4 +45,4 @@ def examine_in_brief(
 def _such(pairs: list[tuple[Sample, Sample]], splits: DataSplits) -> str:
     first, second = pairs[0]
     number = f"{len(pairs):,} pair{'s' * (len(pairs) > 1)}"
-    return f"{number}, such as {first.name} and {second.name} (`hubel data {splits.root}` shows all)"
+    return f"{number}, such as {first.name} and {second.name} (`hubel data {shlex.quote(str(splits.root))}` shows all)"
