@@ -264,7 +264,7 @@ class TestYOLO:
             f"malformed | {labels}, line 5: '1 50 40 20 10': expected shares of the picture, 0 to 1; left out",
             f"clipped | {labels}, line 6: the box (80, 36, 110, 44) reaches out of 100×80 pixels; cut off there",
             f"unknown class | {labels}, line 7: class 0.5: expected 0 to 1; left out",
-            f"unreadable | {folder / 'images/train/b.png'}: it is no image that Pillow knows; left out",
+            f"unreadable | {folder / 'images/train/b.png'}: it has zero bytes; left out",
         ]
 
     def test_a_list_of_pictures_and_names_by_number(self, folder: Path):

@@ -14,10 +14,9 @@ import pytest
 from PIL import Image
 from tests.data.stores import PLENTY, SMALL, files_in, prepare, samples_of
 
-from hubel.data import decoding
 from hubel.data.decoded.pixels import decode_picture
 from hubel.data.decoded.store_file import read_index
-from hubel.data.decoding import UnreadableImage, load_image, read_array
+from hubel.data.decoding import UnreadableImage, load_image, read_array, reasons
 from hubel.errors import DataError
 from hubel.preprocessing import Preprocess
 
@@ -355,7 +354,7 @@ def test_the_least_recently_used_makes_room_but_never_what_is_in_use(class_folde
 
 
 def test_ribbons_and_bombs_are_among_the_unreadable(class_folders, monkeypatch):
-    monkeypatch.setattr(decoding, "MAX_PIXELS", 5000)
+    monkeypatch.setattr(reasons, "MAX_PIXELS", 5000)
     root = class_folders(cat=5, dog=5)
     Image.new("RGB", (3000, 10)).save(root / "cat/ribbon.png")
     Image.new("RGB", (100, 100)).save(root / "dog/bomb.png")

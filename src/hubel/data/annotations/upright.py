@@ -6,41 +6,12 @@ did is told by the size that it states, where turning the picture swaps its side
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
-
-from PIL import Image, UnidentifiedImageError
 
 from hubel.data.annotated_pictures import AnnotatedPicture, Box, BoxReader, LabelledBox
-from hubel.data.decoding import UnreadableImage
-from hubel.data.sources import Sample, UnusableBytes
-
-_ORIENTATION = 0x0112
-_SWAPPING = frozenset({5, 6, 7, 8})  # the orientations that swap width and height
-
-
-class Header(NamedTuple):
-    """What a picture's header says.
-
-    Attributes:
-        stored: Width and height as stored.
-        orientation: EXIF's, 1 where there is none or it cannot be read.
-    """
-
-    stored: tuple[int, int]
-    orientation: int = 1
-
-    @property
-    def swapped(self) -> bool:
-        """Whether width and height change places when the picture is turned upright."""
-        return self.orientation in _SWAPPING
-
-    @property
-    def upright(self) -> tuple[int, int]:
-        """Width and height of the picture as it stands upright."""
-        return self.stored[::-1] if self.swapped else self.stored
+from hubel.data.decoding import Header, UnreadableImage, read_header
+from hubel.data.sources import Sample
 
 
 def fit_to_picture(
@@ -109,28 +80,3 @@ def _turned(x: float, y: float, orientation: int, size: tuple[int, int]) -> tupl
         7: (height - y, width - x),
         8: (y, width - x),
     }.get(orientation, (x, y))
-
-
-def read_header(source: Path | Sample) -> Header:
-    """Read a picture's header, and no more where it has a file of its own.
-
-    Raises:
-        UnreadableImage: It cannot be opened.
-    """
-    name = source.location if isinstance(source, Sample) else str(source)
-    try:
-        file = source if isinstance(source, Path) else source.path or io.BytesIO(source.read())
-        with Image.open(file) as image:
-            try:
-                orientation = int(image.getexif().get(_ORIENTATION, 1))
-            except Exception:  # a picture with damaged metadata is still a picture
-                orientation = 1
-            return Header(image.size, orientation if orientation in range(1, 9) else 1)
-    except FileNotFoundError as error:
-        raise UnreadableImage(name, "it does not exist") from error
-    except UnidentifiedImageError as error:
-        raise UnreadableImage(name, "it is no image that Pillow knows") from error
-    except UnusableBytes as error:
-        raise UnreadableImage(name, str(error)) from error
-    except Exception as error:  # on damaged files Pillow's readers raise almost anything
-        raise UnreadableImage(name, f"it is damaged ({error})") from error

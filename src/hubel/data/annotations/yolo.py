@@ -16,8 +16,7 @@ from typing import Any
 import yaml
 
 from hubel.data.annotated_pictures import AnnotatedPicture, Annotations, BoxReader, LabelledBox
-from hubel.data.annotations.upright import read_header
-from hubel.data.decoding import UnreadableImage
+from hubel.data.decoding import UnreadableImage, read_header
 from hubel.data.files.listing import IMAGE_EXTENSIONS
 from hubel.data.sources import Split, split_called
 from hubel.errors import DataError

@@ -16,7 +16,7 @@ from PIL import Image
 
 from hubel.data.decoding import (
     DECODING_VERSION,
-    Source,
+    ImageSource,
     UnreadableImage,
     load_array,
     load_array_for,
@@ -64,7 +64,7 @@ class Decoding:
         """Whether pictures are not cropped."""
         return self.masked or self.purpose == "training"
 
-    def picture(self, source: Source) -> Pixels:
+    def picture(self, source: ImageSource) -> Pixels:
         """Decode a picture: uint8 of shape (H, W, channels).
 
         Raises:
@@ -152,7 +152,7 @@ class Decoding:
         return self.preprocess.to_array(loaded, whole=self.whole)
 
 
-def decode_picture(source: Source, preprocess: Preprocess, purpose: Purpose) -> Pixels:
+def decode_picture(source: ImageSource, preprocess: Preprocess, purpose: Purpose) -> Pixels:
     """Decode a picture as a store keeps it: uint8 of shape (H, W, channels).
 
     Raises:

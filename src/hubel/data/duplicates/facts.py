@@ -18,6 +18,7 @@ import PIL
 from PIL import Image
 
 from hubel.data.decoding import DECODING_VERSION, UnreadableImage, load_image
+from hubel.data.decoding.orientation import orientation_of
 from hubel.data.duplicates.perceptual_hash import SIDE
 from hubel.data.files.remembered import remember_facts, remembered_facts
 from hubel.data.sources import Sample
@@ -27,7 +28,6 @@ Progress = Callable[[int, int], None]
 
 _FACTS_VERSION = 1
 _READER = f"{_FACTS_VERSION}/{DECODING_VERSION}/{PIL.__version__}"
-_ORIENTATION = 0x0112
 _SAMPLES_PER_TASK = 16
 _TASKS_AHEAD = 3  # per thread
 _REMEMBERED_AT_ONCE = 4096
@@ -108,7 +108,7 @@ def facts_of(sample: Sample) -> PictureFacts:
         return PictureFacts(reason=error.reason)
     thumbnail = np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BOX))
     with Image.open(io.BytesIO(content)) as image:
-        orientation = _orientation(image)
+        orientation = orientation_of(image)
         width, height = image.size if orientation < 5 else reversed(image.size)
         return PictureFacts(
             format=image.format or "",
@@ -154,15 +154,6 @@ def _read_all(samples: Sequence[Sample]) -> Iterator[PictureFacts]:
             yield from ahead.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 where there is none that can be read."""
-    try:
-        orientation = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # damaged metadata counts as none, as in decoding
-        return 1
-    return orientation if orientation in range(1, 9) else 1
 
 
 def _bits(image: Image.Image) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from hubel.data.annotated_pictures import BoxReader
 from hubel.data.annotations.coco import COCOFile, coco_pictures, parse_coco
-from hubel.data.annotations.upright import Header
+from hubel.data.decoding import Header
 from hubel.data.labels import MaskLabel
 from hubel.data.layouts.annotated.boxes import Listed, source_with_boxes
 from hubel.data.layouts.annotated.place import Place

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from hubel.data.annotations.upright import Header, read_header
-from hubel.data.decoding import UnreadableImage
+from hubel.data.decoding import Header, UnreadableImage, read_header
 from hubel.data.files.listing import File, Listing
 from hubel.data.layouts.manifest import MISSING
 from hubel.data.sources import Container, Sample

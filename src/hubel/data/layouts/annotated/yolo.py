@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from hubel.data.annotated_pictures import AnnotatedPicture, BoxReader
-from hubel.data.annotations.upright import Header
 from hubel.data.annotations.yolo import classes_in, parse_data_yaml, parse_labels
+from hubel.data.decoding import Header
 from hubel.data.files.listing import list_folder
 from hubel.data.layouts.annotated.boxes import Listed, source_with_boxes
 from hubel.data.layouts.annotated.place import Place

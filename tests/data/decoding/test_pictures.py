@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hubel.data import decoding
-from hubel.data.decoding import UnreadableImage, load_array, load_for, load_image, read_array
+from hubel.data.decoding import UnreadableImage, jpeg, load_array, load_for, load_image, pictures, read_array, reasons
 from hubel.preprocessing import Preprocess
 
 
@@ -256,7 +255,7 @@ def test_missing(tmp_path):
 
 @pytest.mark.parametrize("factor", [1.5, 3])  # Pillow warns of the first and refuses the second
 def test_decompression_bomb(monkeypatch, factor):
-    monkeypatch.setattr(decoding, "MAX_PIXELS", 5000)
+    monkeypatch.setattr(reasons, "MAX_PIXELS", 5000)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5000)
     source = encoded(Image.new("L", (int(5000 * factor / 50), 50)), "PNG")
     with pytest.raises(UnreadableImage, match=r"more than 5000.*decompression bomb"):
@@ -264,7 +263,7 @@ def test_decompression_bomb(monkeypatch, factor):
 
 
 def test_the_limit_is_pillows():
-    assert Image.MAX_IMAGE_PIXELS == decoding.MAX_PIXELS
+    assert Image.MAX_IMAGE_PIXELS == reasons.MAX_PIXELS
 
 
 def test_a_bomb_is_refused_before_it_is_decoded():
@@ -325,7 +324,7 @@ def without_pillow(monkeypatch):
     def refuse(*arguments, **options):
         raise AssertionError("Pillow was to decode it")
 
-    monkeypatch.setattr(decoding, "_loaded", refuse)
+    monkeypatch.setattr(pictures, "_loaded", refuse)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 17), (8, 8), (37, 61), (160, 90)])
@@ -453,13 +452,13 @@ def test_of_damaged_jpegs_arrays_and_images_tell_the_same(damage):
 def test_where_pillow_has_another_decoder_jpegs_pass_through_it(monkeypatch, without_pillow):
     source = encoded(textured(20, 30), "JPEG")
     assert load_array(source, 3).shape == (20, 30, 3)
-    monkeypatch.setattr(decoding, "_PILLOW_HAS_TURBO", False)
+    monkeypatch.setattr(jpeg, "_PILLOW_HAS_TURBO", False)
     with pytest.raises(UnreadableImage, match="Pillow was to decode it"):
         load_array(source, 3)
 
 
 def test_arrays_that_would_be_bombs_are_refused(monkeypatch):
-    monkeypatch.setattr(decoding, "MAX_PIXELS", 5000)
+    monkeypatch.setattr(reasons, "MAX_PIXELS", 5000)
     with pytest.raises(UnreadableImage, match="80×80 pixels, more than 5000"):
         load_array(encoded(textured(80, 80), "JPEG"), 3)
 

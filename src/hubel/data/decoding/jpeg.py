@@ -1,0 +1,87 @@
+"""JPEGs: decoded at reduced scale, and plain ones without Pillow, by libjpeg-turbo, in two thirds of the time."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, features
+
+from hubel.data.decoding.opening import Content
+from hubel.data.decoding.orientation import orientation_of
+from hubel.data.decoding.reasons import check_size
+
+_PILLOW_HAS_TURBO = bool(features.check_feature("libjpeg_turbo"))  # or its JPEGs have other pixels here and there
+_START, _SCAN = b"\xff\xd8\xff", b"\xff\xda"
+_COLOURS = frozenset({"YCbCr", "RGB"})
+_ASIDES = (b"Exif\x00", b"tiff:Orientation", b"MPF\x00")  # what may say how a picture is turned; several pictures
+_DRAFT_MARGIN = 2  # a picture decoded at reduced scale still has this many times the pixels that are needed
+
+
+def draft(image: Image.Image, shorter_side: int) -> None:
+    """Have a JPEG that is opened decoded at reduced scale where its shorter side is to be scaled to so many pixels."""
+    if _is_reducible(image.size, shorter_side):
+        image.draft(None, (_DRAFT_MARGIN * shorter_side, _DRAFT_MARGIN * shorter_side))
+
+
+def decoded_directly(content: Content, shorter_side: int | None) -> npt.NDArray[np.uint8] | None:
+    """A JPEG's pixels (H, W, 3), the same that Pillow gives, whose decoder is libjpeg-turbo, too.
+
+    Returns:
+        None where that is another; where more than decoding is to be done; and where libjpeg-turbo has anything to
+        complain of, for it is Pillow that decides which damage can be borne.
+    """
+    data = _bytes_of(content) if _PILLOW_HAS_TURBO else None
+    if data is None:
+        return None
+    import simplejpeg
+
+    header = _header_of(data)
+    if any(mark in header for mark in _ASIDES) and not _is_upright(data):
+        return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+        if colours not in _COLOURS or (shorter_side is not None and _is_reducible((height, width), shorter_side)):
+            return None
+        check_size(width, height)
+        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data)
+    except ValueError:
+        return None
+    return pixels
+
+
+def _bytes_of(content: Content) -> bytes | None:
+    """A JPEG file's bytes; None if it is no JPEG, or no file."""
+    if isinstance(content, Image.Image):
+        return None
+    if isinstance(content, bytes):
+        return content if content.startswith(_START) else None
+    with Path(content).open("rb", buffering=0) as file:
+        start = file.read(len(_START))
+        return start + file.read() if start == _START else None
+
+
+def _header_of(data: bytes) -> bytes:
+    """What stands before a JPEG's first scan; all of it where that is not told at once.
+
+    The header is passed through segment by segment: a thumbnail in one has a scan of its own, a profile its bytes.
+    """
+    at = 2
+    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] not in (b"\xff", b""):
+        if data[at : at + 2] == _SCAN:
+            return data[:at]
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return data
+
+
+def _is_upright(data: bytes) -> bool:
+    """Whether a JPEG file has one picture, and stands upright."""
+    with Image.open(io.BytesIO(data)) as image:
+        return image.format == "JPEG" and orientation_of(image) == 1
+
+
+def _is_reducible(size: tuple[int, int], shorter_side: int) -> bool:
+    """Whether a JPEG is decoded at reduced scale if its shorter side is to be scaled to so many pixels."""
+    return min(size) >= 2 * _DRAFT_MARGIN * shorter_side
