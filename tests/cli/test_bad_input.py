@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -140,7 +141,12 @@ def test_too_many_unreadable_pictures_stop_before_training(hubel: Hubel, coloure
     allowed = hubel("train", coloured_squares, *QUICK, "--set", "data.max_unreadable=0.2", "--out", "run")
     assert allowed.status == 0, allowed.err
     assert "red/00.png" in Path("run/log.txt").read_text()
-    assert "1 unreadable pictures were left out" in Path("run/report.html").read_text()
+    page = Path("run/report.html").read_text()
+    assert "Left out because they cannot be read: 1<" in page
+    [row] = re.findall(r'<tr class="total"><td>pictures</td>(.*?)</tr>', page)
+    assert sum(map(int, re.findall(r"<td>(\d+)</td>", row))) == 59
+    [row] = re.findall(r"<tr><td>red</td>(<td>\d+</td><td>\d+</td><td>\d+</td>)</tr>", page)
+    assert sum(map(int, re.findall(r"<td>(\d+)</td>", row))) == 19
 
 
 def test_a_folder_that_cannot_be_written(hubel: Hubel, coloured_squares: Path, tmp_path: Path) -> None:

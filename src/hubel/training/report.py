@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hubel.bundle import Bundle
 from hubel.data.decoded.store import PictureStore, Unreadable
 from hubel.data.division.splits import DataSplits
+from hubel.data.sources import SPLITS
 from hubel.files import write_whole
 from hubel.pages import render_page
 from hubel.results import Metrics
@@ -60,6 +61,12 @@ class Report:
     learning_rate: float = 0.0
     samples: str | None = None
     sheets: Sequence[tuple[int, str]] = ()
+
+    @property
+    def readable(self) -> DataSplits:
+        """The division without the pictures that could not be read when training began."""
+        of = {split: self.stores[split].samples if split in self.stores else () for split in SPLITS}
+        return replace(self.splits, train=of["train"], validation=of["validation"], test=of["test"])
 
 
 def write_report(path: Path, report: Report) -> None:

@@ -47,7 +47,7 @@ def classification(report: Report, shown: str) -> dict[str, Any]:
         for at in wrong[np.argsort(-sure[wrong], kind="stable")][:_MISTAKES]
     ]
     return {
-        "counts": report.splits.counts(),
+        "counts": report.readable.counts(),
         "samples": _samples_by_class(report),
         "confusion": _shaded(metrics) if len(metrics.per_class) <= _MOST_CLASSES_IN_MATRIX else None,
         "confusions": largest_confusions(metrics),
@@ -69,7 +69,7 @@ def multilabel(report: Report, shown: str) -> dict[str, Any]:
     likelihood = np.where(store.labels > 0, probabilities, 1 - probabilities).prod(axis=1)
     wrong = [at for at in np.argsort(likelihood, kind="stable").tolist() if set(given[at]) != set(true[at]) - {""}]
     return {
-        "counts": report.splits.counts(),
+        "counts": report.readable.counts(),
         "samples": _samples_by_class(report),
         "precision_recall": draw_precision_recall(probabilities, store.labels, report.task.classes),
         "mistakes": [

@@ -46,7 +46,7 @@ def masks(report: Report, shown: str) -> dict[str, Any]:
         for at, truth, answer in zip(chosen, truths, answers, strict=True)
     ]
     return {
-        "counts": report.splits.counts(),
+        "counts": report.readable.counts(),
         "samples": [("", _training_pictures(task, report.stores["train"]))],
         "classes": _classes(metrics),
         "confusion": _shares(metrics) if len(metrics.classes) <= _MOST_CLASSES_IN_MATRIX else None,

@@ -28,7 +28,7 @@ def reconstructions(report: Report, shown: str) -> dict[str, Any]:
     training = report.stores["train"].samples
     others = spaced(len(training), _TRAINING_PICTURES)
     return {
-        "counts": report.splits.counts(),
+        "counts": report.readable.counts(),
         "samples": [("", [picture for at in others if (picture := thumbnail(training[at]))])],
         "examples": [
             {

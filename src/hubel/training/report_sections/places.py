@@ -32,7 +32,7 @@ def examples(report: Report, shown: str) -> dict[str, Any]:
     training = report.stores["train"].samples
     row = [picture for at in spaced(len(training), _TRAINING_PICTURES) if (picture := thumbnail(training[at]))]
     return {
-        "counts": report.splits.counts(),
+        "counts": report.readable.counts(),
         "samples": [("", row)],
         "examples": [pair for pair in pairs if pair["truth"] and pair["answer"]],
     }
