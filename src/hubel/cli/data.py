@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from hubel.cli.text import tell
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -97,7 +98,7 @@ def data(
             grouping=Grouping.of(group),
             labelling=labelling,
             progress=lambda done, total: progress("opening pictures", done, total),
-            tell=lambda text: print(text, file=sys.stderr),
+            tell=tell,
         )
         diagnosis = diagnose(examination)
         if model is not None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from hubel.cli.options import DeviceOption
+
 if TYPE_CHECKING:
     from hubel.results import Classification
 
@@ -25,7 +27,7 @@ _SETTINGS = {
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Where the pictures and the run go.")] = Path("demo"),
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the training pictures.")] = 80,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")] = "cpu",
+    device: DeviceOption = "cpu",
 ) -> None:
     """Write 1,797 real handwritten digits as pictures, train LeNet-5 on them, test it and predict a few."""
     import time

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from hubel.cli.options import DeviceOption
+from hubel.cli.text import tell
 
 
 def explain(
@@ -18,7 +20,7 @@ def explain(
     method: Annotated[str, typer.Option("--method", help="pca or t-sne.")] = "pca",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of t-SNE.")] = 0,
     out: Annotated[Path, typer.Option("--out", "-o", help="out.png, out.svg or out.pdf.")] = Path("latent.png"),
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")] = "auto",
+    device: DeviceOption = "auto",
 ) -> None:
     """Draw what a model that learnt without labels makes of pictures."""
     from hubel.charts import check_chart_name
@@ -35,6 +37,6 @@ def explain(
     with evaluation_progress() as progress:
         drawn = latent_map(model, data, method=method, seed=seed, device=device, progress=progress)
     for reason in drawn.unreadable:
-        print(f"left out {reason}", file=sys.stderr)
+        tell(f"left out {reason}")
     drawn.write(out)
     typer.echo(f"{len(drawn.places):,} codes of {drawn.codes.shape[1]} values in {out}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from hubel.cli.options import DeviceOption
+from hubel.cli.text import tell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +43,7 @@ def generate(
         str | None,
         typer.Option("--quiz", metavar="DATA", help="A page that asks of samples and these pictures which are real."),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")] = "auto",
+    device: DeviceOption = "auto",
 ) -> None:
     """Make pictures with a model of `hubel train --task generation`."""
     from hubel.errors import ConfigError
@@ -97,7 +99,7 @@ def _write_quiz(generator: Generator, data: str, count: int, seed: int, out: Pat
     from hubel.files import write_whole
     from hubel.inference.quiz import quiz_page
 
-    files = list_images([data], tell=lambda text: print(text, file=sys.stderr))
+    files = list_images([data], tell=tell)
     real: list[npt.NDArray[np.uint8]] = []
     for at in np.random.default_rng(seed).permutation(len(files)).tolist():
         if len(real) == count:
@@ -105,7 +107,7 @@ def _write_quiz(generator: Generator, data: str, count: int, seed: int, out: Pat
         try:
             real.append(read_array(files[at], generator.preprocess))
         except UnreadableImage as error:
-            print(f"left out {error}", file=sys.stderr)
+            tell(f"left out {error}")
     if len(real) < count:
         raise DataError(
             f"{data} has {len(real)} readable picture{'s' * (len(real) != 1)}, the quiz shows {count} real ones: give "

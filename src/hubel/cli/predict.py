@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hubel.cli.text import TTA_HELP
+from hubel.cli.options import AverageOption, BatchSizeOption, DeviceOption, TTAOption
+from hubel.cli.text import tell
 
 if TYPE_CHECKING:
     from hubel.inference.predictor import Predictor
@@ -66,12 +67,10 @@ def predict(
             help="With --anomaly: normal pictures to take the threshold from. [the validation pictures of the run]",
         ),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")] = "auto",
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures computed together.")] = 32,
-    tta: Annotated[str | None, typer.Option("--tta", help=TTA_HELP)] = None,
-    average: Annotated[
-        str, typer.Option("--average", help="What is averaged over views and models: probabilities or logits.")
-    ] = "probabilities",
+    device: DeviceOption = "auto",
+    batch_size: BatchSizeOption = 32,
+    tta: TTAOption = None,
+    average: AverageOption = "probabilities",
 ) -> None:
     """Predict pictures with a trained model, or several. Unreadable pictures are named on stderr and left out."""
     from hubel.errors import ConfigError, DataError
@@ -108,14 +107,14 @@ def predict(
         images = [image for image in images if not is_film(image)]
         if not images:
             return
-    files = list_images(images, tell=lambda text: print(text, file=sys.stderr))
+    files = list_images(images, tell=tell)
     for note in dict.fromkeys(note for predictor in predictors for note in view_notes(predictor.bundle, views)):
-        print(note, file=sys.stderr)
+        tell(note)
     unreadable: list[str] = []
 
     def leave_out(picture: object, error: Exception) -> None:
         unreadable.append(str(picture))
-        print(f"left out {error}", file=sys.stderr)
+        tell(f"left out {error}")
 
     each = predict_each(predictors, files, batch_size=batch_size, tta=views, average=way, on_unreadable=leave_out)
     if masks is not None:
@@ -136,11 +135,11 @@ def predict(
         )
     _write(results, style, top, None if masks is not None else output)
     if masks is not None:
-        print(f"{len(results)} masks in {masks}", file=sys.stderr)
+        tell(f"{len(results)} masks in {masks}")
     if draw is not None:
-        print(f"{len(results)} drawn pictures in {draw}", file=sys.stderr)
+        tell(f"{len(results)} drawn pictures in {draw}")
     if unreadable:
-        print(f"{len(unreadable)} of {len(files)} pictures cannot be read and were left out", file=sys.stderr)
+        tell(f"{len(unreadable)} of {len(files)} pictures cannot be read and were left out")
 
 
 def split_models(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -174,7 +173,7 @@ def slid(predictors: list[Predictor], sides: str, step: float) -> list[Predictor
         raise ConfigError(f"--sliding-windows is '{sides}': expected sides in pixels, such as 96,128")
     detectors = [sliding(predictor, [int(number) for number in numbers], step=step) for predictor in predictors]
     if note := doubt(detectors[0]):
-        print(note, file=sys.stderr)
+        tell(note)
     return detectors
 
 
@@ -202,18 +201,18 @@ def told_threshold(
     check_validation(threshold, validation)
     errors = None
     if validation is not None:
-        normal = list_images([validation], tell=lambda text: print(text, file=sys.stderr))
+        normal = list_images([validation], tell=tell)
         each = predict_each(
             predictors,
             normal,
             batch_size=batch_size,
-            on_unreadable=lambda picture, error: print(f"left out {error}", file=sys.stderr),
+            on_unreadable=lambda _, error: tell(f"left out {error}"),
         )
         errors = [result.error for _, result in each if isinstance(result, Reconstruction)]
         if not errors:
             raise DataError(f"none of the {len(normal)} pictures of --validation {validation} can be read")
     least = anomaly_threshold(predictors, threshold, errors)
-    print(f"anomalies: a squared error above {least:.4g}", file=sys.stderr)
+    tell(f"anomalies: a squared error above {least:.4g}")
     return least
 
 
@@ -282,7 +281,7 @@ def _write(results: list[Result], style: str, top: int, output: Path | None) -> 
         from hubel.files import write_whole
 
         write_whole(output, text)
-        print(f"{len(results)} predictions in {output}", file=sys.stderr)
+        tell(f"{len(results)} predictions in {output}")
 
 
 def _json_value(results: list[Result], top: int) -> object:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from hubel.cli.text import tell
 
 if TYPE_CHECKING:
     from hubel.inference.ensemble import Average
@@ -79,4 +80,4 @@ def predict_films(
                 progress=partial(progress, film.name),
             )
         print(f"{film}: {times.text()}")
-        print(f"drawn: {drawn}; predictions, a line of JSON a frame: {table}", file=sys.stderr)
+        tell(f"drawn: {drawn}; predictions, a line of JSON a frame: {table}")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hubel.cli.options import DeviceOption, JSONOption
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -37,12 +39,12 @@ def probe(
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Also draw the figure by depth: a .png, .svg or .pdf file.")
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    device: DeviceOption = "auto",
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="A setting of `hubel train`, KEY=VALUE, such as data.size=160. Repeatable."),
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_: JSONOption = False,
 ) -> None:
     """Measure by depth how well a network's features tell your labels, and say how deep to freeze it.
 

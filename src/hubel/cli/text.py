@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,11 @@ TTA_HELP = (
     "Average over views of each picture: flip, turns, five-crop, ten-crop, multi-scale, grid:N, 144-crop (a name with "
     "+flip behind it: mirror images, too)."
 )
+
+
+def tell(text: object) -> None:
+    """Say something to whoever sits there, on stderr: what a script reads is on stdout."""
+    print(text, file=sys.stderr)
 
 
 def percent(share: float, interval: Sequence[float] | None = None) -> str:

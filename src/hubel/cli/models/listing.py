@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hubel.cli.options import JSONOption
+
 if TYPE_CHECKING:
     from torch import nn
 
 
 def list_(
     task: Annotated[str | None, typer.Option("--task", help="Only the networks for this task.")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_: JSONOption = False,
 ) -> None:
     """List the networks: name, input, parameters (those of auxiliary heads apart), source."""
     from hubel.cli.models.printing import empty_table, facts, print_json, shape

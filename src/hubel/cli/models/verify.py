@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hubel.cli.options import JSONOption
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -26,7 +28,7 @@ def verify(
             "and compare their logits.",
         ),
     ] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_: JSONOption = False,
 ) -> None:
     """Recompute what papers and libraries print of the networks, and show both.
 
