@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,21 @@ def test_too_many_pictures_that_cannot_be_used_are_refused_whatever_is_wrong_wit
     allowed = select_samples(root, [model], "all", max_unreadable=0.5)
     assert [sample.name for sample in allowed.samples] == ["images/0002.png", "images/0003.png"]
     assert [note[:24] for note in allowed.notes] == [f"left out images/000{number}.png" for number in (0, 1)]
+
+
+def test_pictures_of_other_splits_that_cannot_be_used_are_none_of_its_business(tmp_path: Path) -> None:
+    odd = os.fsdecode(b"\xff.png")
+    for number, place in enumerate(("train/cat", "train/dog", "test/cat", "test/dog")):
+        (tmp_path / place).mkdir(parents=True)
+        for copy in range(3):
+            Image.new("L", (32, 32), 60 * number + 10 * copy).save(tmp_path / place / f"{copy}.png")
+    for place in ("train/cat", "test/dog"):
+        Image.new("L", (32, 32), 250).save(tmp_path / place / odd)
+    preprocess = Preprocess(channels=1, size=(32, 32), mean=(0.5,), std=(0.5,))
+    bundle = Bundle("classification", "lenet5", preprocess, ("cat", "dog"))
+    model = Predictor(bundle, build_model("lenet5", num_classes=2), device="cpu")
+    for split, unusable in {"auto": ["test/dog"], "train": ["train/cat"], "all": ["test/dog", "train/cat"]}.items():
+        selection = select_samples(tmp_path, [model], split, max_unreadable=0.2)
+        assert sorted(selection.notes) == [f"left out {place}/{odd}: its name is not valid text" for place in unusable]
+    with pytest.raises(DataError, match=r"1 of 7 images cannot be read \(14.3%; .*test/dog/"):
+        select_samples(tmp_path, [model], "test", max_unreadable=0.1)

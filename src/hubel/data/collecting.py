@@ -32,11 +32,13 @@ class Excluded:
         sample: The picture.
         reason: Why.
         unusable: Whether the file itself cannot be used; otherwise it is in another split, too.
+        split: The one that the source has it in, if it has splits.
     """
 
     sample: Sample
     reason: str
     unusable: bool = False
+    split: Split | None = None
 
 
 class Collected(NamedTuple):
@@ -127,11 +129,11 @@ def _samples(source: Source, classes: Sequence[str], excluded: list[Excluded]) -
             name = entry.file.name
             sample = Sample(folder, name, _label(entry, index_of, numbers), digests.get(name, ""), source.container)
             if name in source.unusable:
-                excluded.append(Excluded(sample, source.unusable[name], unusable=True))
+                excluded.append(Excluded(sample, source.unusable[name], unusable=True, split=split))
             elif not sample.digest:
-                excluded.append(Excluded(sample, _why_unreadable(sample), unusable=True))
+                excluded.append(Excluded(sample, _why_unreadable(sample), unusable=True, split=split))
             elif not (name.isascii() or _is_text(name)):
-                excluded.append(Excluded(sample, "its name is not valid text", unusable=True))
+                excluded.append(Excluded(sample, "its name is not valid text", unusable=True, split=split))
             else:
                 samples[split].append(sample)
         samples[split].sort(key=lambda sample: sample.name)

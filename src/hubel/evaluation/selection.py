@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hubel.config import TrainConfig
-from hubel.data.collecting import labelled_splits
+from hubel.data.collecting import Excluded, labelled_splits
 from hubel.data.decoded.store import Unreadable, refuse_share
 from hubel.data.division.groups import Grouping
 from hubel.data.division.splits import DataSplits, open_division
@@ -15,7 +15,7 @@ from hubel.data.division.subset import Subset
 from hubel.data.labels import Label
 from hubel.data.layouts.finding import find_source
 from hubel.data.relabelling import relabelled
-from hubel.data.sources import SPLITS, Sample, Source
+from hubel.data.sources import SPLITS, Sample, Source, Split
 from hubel.errors import DataError, unknown_name
 from hubel.inference.predictor import Predictor
 
@@ -52,7 +52,7 @@ def select_samples(
         predictors: The models; their classes are the same.
         split: `train`, `validation`, `test`, `all`, or `auto`: the test split of a folder that has one or that the
             first model was trained on; else all pictures but those that a model's run is known to have trained on.
-        max_unreadable: Share of all pictures of the folder that may be unusable, labels included.
+        max_unreadable: Share of the pictures that may be unusable, labels included.
         tell: Hears of what takes a while.
 
     Raises:
@@ -64,28 +64,22 @@ def select_samples(
     labelling = predictors[0].task.labelling
     source = relabelled(find_source(root, tell or (lambda text: None), labelling), labelling)
     # Without labels any classes will do: nothing is measured by them.
-    of_split, excluded = labelled_splits(source, source.classes if labelling == "none" else predictors[0].classes)
-    unusable = [Unreadable(item.sample, item.reason) for item in excluded]
-    count = len(unusable) + sum(map(len, of_split.values()))
-    refuse_share(unusable, count, max_unreadable, option="--max-unreadable ")
-    notes = [f"left out {item.sample.name}: {item.reason}" for item in unusable]
+    own, excluded = labelled_splits(source, source.classes if labelling == "none" else predictors[0].classes)
     trained = listed_splits(predictors[0])
     labels = None
     if trained is not None and trained.classes == predictors[0].classes:
         labels = tuple(sample.label for sample in trained.train)
     division = None if split == "all" else _division_in_training(root, source, predictors[0])
-    unasked = split == "auto"
+    unasked, notes, of_split = split == "auto", list[str](), own
     if division is not None:
         labels = tuple(sample.label for sample in division.train)
-        if split == "auto":
+        if unasked:
             split = "test" if division.test else "validation"
             notes.append(f"the model was trained on pictures of this folder: its held-out {split} split is measured")
         of_split = {name: division.split(name) for name in SPLITS if division.split(name)}
-    elif split == "auto":
-        present = [name for name in ("test", "validation", "train") if name in of_split]
-        split = present[0] if present else "all"
-        samples = of_split[present[0]] if present else of_split[None]
-        return leave_out(Selection(samples, split, tuple(notes), labels), predictors)
+    elif unasked:
+        split = next((name for name in ("test", "validation", "train") if name in own), "all")
+    notes = [*_without_unusable(own, excluded, split, max_unreadable), *notes]
     if split == "all":
         samples = tuple(sample for of_one in of_split.values() for sample in of_one)
     elif split in of_split:
@@ -96,7 +90,30 @@ def select_samples(
     if not samples:
         raise DataError(f"{root} has no usable pictures in its {split} split: {'; '.join(notes) or 'it is empty'}")
     selection = Selection(samples, split, tuple(notes), labels)
-    return leave_out(selection, predictors[1:], ("train",)) if unasked else selection
+    if not unasked:
+        return selection
+    return leave_out(selection, predictors) if division is None else leave_out(selection, predictors[1:], ("train",))
+
+
+def _without_unusable(
+    own: Mapping[Split | None, Sequence[Sample]], excluded: Sequence[Excluded], split: str, max_unreadable: float
+) -> list[str]:
+    """Name the pictures that cannot be used, of the split that is measured, or of the one that it was taken from.
+
+    Args:
+        own: The pictures of the folder's own splits.
+        excluded: Those of them that cannot be used.
+        split: What is measured.
+        max_unreadable: Which share may be unusable.
+
+    Raises:
+        DataError: More are.
+    """
+    origin = set(own) if split == "all" else own.keys() & {split} or own.keys() & {None, "train"}
+    unusable = [Unreadable(item.sample, item.reason) for item in excluded if item.split in origin]
+    count = len(unusable) + sum(len(own[name]) for name in origin)
+    refuse_share(unusable, count, max_unreadable, option="--max-unreadable ")
+    return [f"left out {item.sample.name}: {item.reason}" for item in unusable]
 
 
 def _division_in_training(root: Path, source: Source, predictor: Predictor) -> DataSplits | None:
