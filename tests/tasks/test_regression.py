@@ -30,8 +30,8 @@ def test_figures_equal_those_of_scikit_learn(count: int, seed: int, far: float) 
     if count == 1:
         assert ours.r2 is None
         assert ours.r2_ci95 is None
-    else:
-        assert ours.r2 == pytest.approx(oracle.r2_score(values, predicted), rel=1e-6)
+        return
+    assert ours.r2 == pytest.approx(oracle.r2_score(values, predicted), rel=1e-6)
     low, high = ours.mae_ci95
     assert low <= ours.mae * (1 + 1e-12)
     assert ours.mae <= high * (1 + 1e-12)
@@ -110,6 +110,16 @@ def test_equal_values_are_refused() -> None:
 def test_thresholds_are_refused() -> None:
     with pytest.raises(ConfigError, match="the model predicts a number: there is nothing to decide"):
         RegressionTask(AGE).with_thresholds([0.5])
+
+
+def test_a_single_picture_has_no_intervals() -> None:
+    """Resamples of it are all the same, which says nothing of others."""
+    metrics = RegressionTask(AGE).measure(np.array([[31.0]]), np.array([33.0], dtype=np.float32))
+    assert (metrics.mae, metrics.rmse) == (2, 2)
+    told = metrics.to_dict()
+    assert told["mae"] == 2
+    assert all(told[name] is None for name in ("loss_ci95", "mae_ci95", "rmse_ci95"))
+    assert set(intervals(np.ones(4), np.arange(4.0), np.zeros(4, np.int64)).values()) == {None}  # all of one group
 
 
 def test_groups_that_err_together_widen_the_interval() -> None:

@@ -45,7 +45,7 @@ class RegressionMetrics:
         loss: Mean Huber loss of the standardised values.
         loss_ci95: Its 95 % interval (Student's t of the logarithm); None where it cannot be told.
         mae: Mean absolute error.
-        mae_ci95: Its 95 % interval.
+        mae_ci95: Its 95 % interval; of a single picture, as of the others, None.
         rmse: Root of the mean squared error.
         rmse_ci95: Its 95 % interval.
         r2: The coefficient of determination: 1 for no error, 0 for as much as always saying these pictures' own mean,
@@ -57,9 +57,9 @@ class RegressionMetrics:
     loss: float
     loss_ci95: Interval | None
     mae: float
-    mae_ci95: Interval
+    mae_ci95: Interval | None
     rmse: float
-    rmse_ci95: Interval
+    rmse_ci95: Interval | None
     r2: float | None
     r2_ci95: Interval | None
 

@@ -195,9 +195,9 @@ def measure(predicted: Floats, values: Floats, scale: TargetScale) -> Regression
         loss=float(losses.mean()),
         loss_ci95=loss_interval(losses),
         mae=mae,
-        mae_ci95=ends["mae"] or (mae, mae),
+        mae_ci95=ends["mae"],
         rmse=rmse,
-        rmse_ci95=ends["rmse"] or (rmse, rmse),
+        rmse_ci95=ends["rmse"],
         r2=r2 if np.isfinite(r2) else None,
         r2_ci95=ends["r2"] if np.isfinite(r2) else None,
     )

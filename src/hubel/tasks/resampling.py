@@ -56,16 +56,16 @@ def middle(values: Floats, count: int | None = None) -> Interval | None:
         count: How many pictures (or groups) are drawn from; None: very many.
 
     Returns:
-        None where no value is finite.
+        None where no value is finite, or there is one picture to draw from, which is all that resamples show.
     """
     from scipy.special import ndtr, stdtrit
 
     finite = values[np.isfinite(values)]
-    if not len(finite):
+    if not len(finite) or count == 1:
         return None
     outside = 0.025
     if count is not None:
-        freedom = max(count - 1, 1)
+        freedom = count - 1
         outside = float(ndtr(-np.sqrt(count / freedom) * stdtrit(freedom, 0.975)))
     low, high = np.quantile(finite, [outside, 1 - outside])
     return float(low), float(high)
