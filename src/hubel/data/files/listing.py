@@ -24,6 +24,8 @@ DOCUMENT_EXTENSIONS = frozenset({".xml", ".json", ".txt", ".yaml", ".yml", ".nam
 
 _NAMED = 4  # extensions, in a note
 
+_MISSING = -1  # the size of a file that is not there
+
 EXPECTED = (
     "expected a folder with one folder of images per class (or such folders under train, validation and test), "
     "images with boxes (Pascal VOC, COCO, YOLO, CSV) or with masks, a manifest (.csv, .parquet), "
@@ -45,6 +47,16 @@ class File(NamedTuple):
     size: int
     modified: int
     changed: int
+
+    @classmethod
+    def missing(cls, name: str) -> File:
+        """A file that something names, but that is not there."""
+        return cls(name, _MISSING, 0, 0)
+
+    @property
+    def exists(self) -> bool:
+        """Whether it was there."""
+        return self.size != _MISSING
 
 
 @dataclass(frozen=True)

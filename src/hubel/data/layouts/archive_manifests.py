@@ -10,7 +10,6 @@ from pathlib import Path
 
 from hubel.data.containers.archives import is_archive_name, open_archive
 from hubel.data.files.listing import File
-from hubel.data.layouts.manifest import MISSING
 from hubel.data.sources import Container
 from hubel.errors import DataError
 
@@ -46,7 +45,7 @@ class ListedArchive:
                 "archive, or none"
             )
         member = whole.removeprefix(within)
-        return self.files.get(member, File(member, MISSING, 0, 0))
+        return self.files.get(member, File.missing(member))
 
 
 def listed_archive(manifest: Path, names: Sequence[str], tell: Callable[[str], None]) -> ListedArchive | None:

@@ -23,7 +23,7 @@ from hubel.data.files.listing import (
 from hubel.data.labels import Labelling
 from hubel.data.layouts.archive_manifests import listed_archive
 from hubel.data.layouts.class_folders import class_folders_in, wrapping
-from hubel.data.layouts.manifest import MISSING, has_paths, listed_names, manifest_table, read_manifest, source_of
+from hubel.data.layouts.manifest import has_paths, listed_names, manifest_table, read_manifest, source_of
 from hubel.data.layouts.patterns import is_tar_pattern, title_of_pattern
 from hubel.data.layouts.tables import Table
 from hubel.data.sources import Container, Source
@@ -124,7 +124,7 @@ def _boxes_in(table: Path) -> Source | None:
     """The data set that a CSV file with boxes lists; None where it has none."""
     from hubel.data.annotations.csv_boxes import has_boxes
     from hubel.data.layouts.annotated.csv_boxes import source_in_tables
-    from hubel.data.layouts.annotated.place import Place
+    from hubel.data.layouts.place import Place
 
     try:
         if not has_boxes(table.read_bytes()):
@@ -167,13 +167,13 @@ def _found_in(
     """
     if _may_be_annotated(listing):
         from hubel.data.layouts.annotated.finding import find_annotated
-        from hubel.data.layouts.annotated.place import Place
+        from hubel.data.layouts.place import Place
 
         if (annotated := find_annotated(Place(listing, container), wanted, tell)) is not None:
             return annotated
     if wanted == "none":
-        from hubel.data.layouts.annotated.place import Place
-        from hubel.data.layouts.annotated.plain import find_plain
+        from hubel.data.layouts.place import Place
+        from hubel.data.layouts.plain import find_plain
 
         return find_plain(Place(listing, container))
     source: Source | DataError
@@ -232,6 +232,6 @@ def _manifest_in(listing: Listing, name: str, container: Container | None) -> So
 
     def find(path: str) -> File:
         of_member = posixpath.normpath(posixpath.join(above, path.replace("\\", "/")))
-        return inside.get(of_member, File(of_member, MISSING, 0, 0))
+        return inside.get(of_member, File.missing(of_member))
 
     return source_of(_table_in(listing, name, container), listing.root, find, base=listing.root, container=container)

@@ -24,8 +24,6 @@ from hubel.data.layouts.tables import Table, read_csv, read_parquet
 from hubel.data.sources import Container, Entry, Source, Split, in_usual_order, split_called
 from hubel.errors import DataError
 
-MISSING = -1  # the size of a file that is not there
-
 _LABELLINGS: tuple[Labelling, ...] = ("class", "classes", "number")
 _LABEL_COLUMNS = tuple(COLUMN_OF[labelling] for labelling in _LABELLINGS)
 _PATHS, _CLASSES = ("file_name", "filename", "image"), ("class",)  # other names of `path` and `label`
@@ -50,7 +48,7 @@ def read_manifest(path: Path, table: Table | None = None, wanted: Labelling | No
     """
     base = path.parent
     source = source_of(table or manifest_table(path), path, lambda name: file_at(base, name), wanted=wanted)
-    if all(entry.file.size == MISSING for entries in source.splits.values() for entry in entries):
+    if not any(entry.file.exists for entries in source.splits.values() for entry in entries):
         first = next(entry.file.name for entries in source.splits.values() for entry in entries)
         raise DataError(
             f"none of the pictures in {path} exists (the first one is {base / first}): "
@@ -183,7 +181,7 @@ def file_at(base: Path, name: str) -> File:
     try:
         status = os.stat(os.path.join(base, name))  # noqa: PTH116, PTH118
     except (OSError, ValueError):
-        return File(name, MISSING, 0, 0)
+        return File.missing(name)
     return File(name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from hubel.data.annotated_pictures import AnnotatedPicture, BoxReader
 from hubel.data.annotations.upright import fit_to_picture
 from hubel.data.decoding import Header
-from hubel.data.layouts.annotated.place import Place
+from hubel.data.layouts.place import Place
 from hubel.data.sources import SPLITS, Entry, Source, Split, in_usual_order
 from hubel.errors import DataError
 

@@ -11,7 +11,7 @@ from hubel.data.annotations.coco import COCOFile, coco_pictures, parse_coco
 from hubel.data.decoding import Header
 from hubel.data.labels import MaskLabel
 from hubel.data.layouts.annotated.boxes import Listed, source_with_boxes
-from hubel.data.layouts.annotated.place import Place
+from hubel.data.layouts.place import Place
 from hubel.data.masks.polygons import Outlines, outline_problem
 from hubel.data.sources import SPLIT_NAMES, Entry, Source, Split, in_usual_order
 from hubel.errors import DataError

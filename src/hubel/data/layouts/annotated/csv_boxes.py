@@ -9,7 +9,7 @@ from hubel.data.annotated_pictures import BoxReader
 from hubel.data.annotations.csv_boxes import box_table, has_boxes, parse_boxes, split_cells
 from hubel.data.files.listing import CSV_EXTENSIONS
 from hubel.data.layouts.annotated.boxes import Listed, source_with_boxes
-from hubel.data.layouts.annotated.place import Place
+from hubel.data.layouts.place import Place
 from hubel.data.sources import Source, Split, split_above, split_called
 from hubel.errors import DataError
 

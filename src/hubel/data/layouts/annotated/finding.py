@@ -8,9 +8,9 @@ from hubel.data.labels import Labelling
 from hubel.data.layouts.annotated.coco import find_coco
 from hubel.data.layouts.annotated.csv_boxes import find_csv
 from hubel.data.layouts.annotated.mask_pairs import find_masks
-from hubel.data.layouts.annotated.place import Place
 from hubel.data.layouts.annotated.voc import find_voc
 from hubel.data.layouts.annotated.yolo import find_yolo
+from hubel.data.layouts.place import Place
 from hubel.data.sources import Source
 
 Finder = Callable[[Place, Callable[[str], None]], Source | None]

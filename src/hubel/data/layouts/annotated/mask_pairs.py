@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from hubel.data.files.digests import digest_files
 from hubel.data.labels import MaskLabel
 from hubel.data.layouts.annotated.folder_names import MASKS, PICTURES
-from hubel.data.layouts.annotated.place import Place
 from hubel.data.layouts.annotated.voc import read_lists
+from hubel.data.layouts.place import Place
 from hubel.data.masks.labels import masks_as_labels
 from hubel.data.masks.reading import Legend, parse_legend, voc_legend
 from hubel.data.sources import Entry, Source, Split, in_usual_order, split_called

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hubel.data.annotated_pictures import AnnotatedPicture, BoxReader
 from hubel.data.annotations.voc import parse_voc
 from hubel.data.layouts.annotated.boxes import Listed, source_with_boxes
-from hubel.data.layouts.annotated.place import Place
+from hubel.data.layouts.place import Place
 from hubel.data.sources import Source, Split, split_above
 
 PICTURE_FOLDERS = ("JPEGImages", "images", "Images", "imgs", "pictures", "photos")

@@ -14,7 +14,7 @@ from hubel.data.annotations.yolo import classes_in, parse_data_yaml, parse_label
 from hubel.data.decoding import Header
 from hubel.data.files.listing import list_folder
 from hubel.data.layouts.annotated.boxes import Listed, source_with_boxes
-from hubel.data.layouts.annotated.place import Place
+from hubel.data.layouts.place import Place
 from hubel.data.sources import Source, Split, split_above, split_called
 from hubel.errors import DataError
 

@@ -1,4 +1,4 @@
-"""Where a data set with boxes or masks is looked for: a folder or an archive, which are treated alike."""
+"""Where a data set is looked for: a folder or an archive, which are treated alike."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 
 from hubel.data.decoding import Header, UnreadableImage, read_header
 from hubel.data.files.listing import File, Listing
-from hubel.data.layouts.manifest import MISSING
 from hubel.data.sources import Container, Sample
 from hubel.errors import DataError
 from hubel.runtime import available_cpus
@@ -60,7 +59,7 @@ class Place:
 
     def file(self, name: str) -> File:
         """An image file, or one that is missing."""
-        return self.images.get(name, File(name, MISSING, 0, 0))
+        return self.images.get(name, File.missing(name))
 
     def find(self, told: str, near: Sequence[str]) -> str:
         """The image that a file tells of.

@@ -6,9 +6,9 @@ import posixpath
 from dataclasses import replace
 
 from hubel.data.files.listing import IMAGE_EXTENSIONS
-from hubel.data.layouts.annotated.place import Place
 from hubel.data.layouts.class_folders import class_folders_in, wrapping
-from hubel.data.sources import SPLITS, Entry, Source, Split, split_called
+from hubel.data.layouts.place import Place
+from hubel.data.sources import Entry, Source, Split, in_usual_order, split_called
 from hubel.errors import DataError
 
 
@@ -42,7 +42,7 @@ def find_plain(place: Place) -> Source:
         root=listing.root,
         base=listing.root,
         classes=(),
-        splits={split: tuple(splits[split]) for split in (*SPLITS, None) if split in splits},
+        splits=in_usual_order(splits),
         labelling="none",
         container=place.container,
         notes=(*listing.notes, *listing.passed_over()),
