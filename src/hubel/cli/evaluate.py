@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hubel.cli.evaluate_without_labels import evaluate_anomalies, evaluate_generator
+from hubel.cli.measuring import Measuring
 from hubel.cli.text import TTA_HELP
 
 if TYPE_CHECKING:
@@ -112,69 +113,47 @@ def evaluate(
             "--output": output,
         }
         _check_alone({option for option, value in given.items() if value is not None}, len(models))
+    measuring = Measuring(split, device, max_unreadable, json_)
     if extractor is not None:
-        evaluate_generator(
-            models[0],
-            data,
-            extractor,
-            samples=samples,
-            split=split,
-            device=device,
-            max_unreadable=max_unreadable,
-            as_json=json_,
-        )
+        evaluate_generator(measuring, models[0], data, extractor, samples=samples)
         return
     if anomalies is not None:
         evaluate_anomalies(
+            measuring,
             models,
             data,
             anomalies,
-            split=split,
             threshold=threshold,
             validation=validation,
             curves=curves,
-            device=device,
             batch_size=batch_size,
-            max_unreadable=max_unreadable,
-            as_json=json_,
         )
         return
     _check_drawings(Path(models[0]), calibration, curves, positive)
-    from hubel import runtime
-    from hubel.cli.progress import evaluation_progress
     from hubel.evaluation.evaluate import evaluate as run_evaluation
 
-    runtime.start()
-    with evaluation_progress() as progress:
-        evaluation = run_evaluation(
-            models,
-            data,
-            split=split,
-            tta=tta,
-            average=average,
-            compare=compare,
-            positive=positive,
-            threshold=threshold,
-            validation=validation,
-            calibrate=calibrate,
-            device=device,
-            batch_size=batch_size,
-            max_unreadable=max_unreadable,
-            progress=progress,
-            tell=lambda text: print(text, file=sys.stderr),
-        )
-    for item in evaluation.unreadable:
-        print(f"left out {item.sample.name}: {item.reason}", file=sys.stderr)
+    evaluation = measuring.run(
+        run_evaluation,
+        models,
+        data,
+        tta=tta,
+        average=average,
+        compare=compare,
+        positive=positive,
+        threshold=threshold,
+        validation=validation,
+        calibrate=calibrate,
+        batch_size=batch_size,
+    )
     _write_files(evaluation, output, calibration, curves)
-    if json_:
-        import json
+    measuring.tell(evaluation, _print)
 
-        typer.echo(json.dumps(evaluation.to_dict(), indent=2, ensure_ascii=False))
-    else:
-        from hubel.cli.evaluation_text import print_evaluation
-        from hubel.cli.text import output as console_on_stdout
 
-        print_evaluation(evaluation, console_on_stdout())
+def _print(evaluation: Evaluation) -> None:
+    from hubel.cli.evaluation_text import print_evaluation
+    from hubel.cli.text import output
+
+    print_evaluation(evaluation, output())
 
 
 def _check_alone(given: set[str], models: int) -> None:

@@ -2,96 +2,65 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
+from hubel.cli.measuring import Measuring
 
-def evaluate_generator(
-    model: str,
-    data: str,
-    extractor: Path,
-    *,
-    samples: int | None,
-    split: str,
-    device: str,
-    max_unreadable: float,
-    as_json: bool,
-) -> None:
+if TYPE_CHECKING:
+    from hubel.evaluation.anomalies import AnomalyEvaluation
+
+
+def evaluate_generator(measuring: Measuring, model: str, data: str, extractor: Path, *, samples: int | None) -> None:
     """Print how far a generator's samples are from pictures, by a classifier's features."""
-    from hubel import runtime
-    from hubel.cli.progress import evaluation_progress
     from hubel.evaluation import generated
 
-    runtime.start()
-    with evaluation_progress() as progress:
-        measured = generated.evaluate_generator(
-            model,
-            data,
-            extractor,
-            count=samples,
-            split=split,
-            device=device,
-            max_unreadable=max_unreadable,
-            progress=progress,
-            tell=lambda text: print(text, file=sys.stderr),
-        )
-    for reason in measured.unreadable:
-        print(f"left out {reason}", file=sys.stderr)
-    typer.echo(json.dumps(measured.to_dict(), indent=2, ensure_ascii=False) if as_json else measured.text())
+    measured = measuring.run(generated.evaluate_generator, model, data, extractor, count=samples)
+    measuring.tell(measured, lambda each: typer.echo(each.text()))
 
 
 def evaluate_anomalies(
-    models: list[str],
+    measuring: Measuring,
+    models: Sequence[str],
     data: str,
     anomalies: Path,
     *,
-    split: str,
     threshold: str | None,
     validation: Path | None,
     curves: Path | None,
-    device: str,
     batch_size: int,
-    max_unreadable: float,
-    as_json: bool,
 ) -> None:
     """Print how well anomalies are told from normal pictures by the error of what models give back."""
-    from hubel import runtime
     from hubel.charts import check_chart_name
-    from hubel.cli.evaluation_text import print_binary
-    from hubel.cli.progress import evaluation_progress
-    from hubel.cli.text import output as console_on_stdout
     from hubel.evaluation import anomalies as of_anomalies
     from hubel.evaluation.curves import write_curves
 
     if curves is not None:
         check_chart_name(curves)
-    runtime.start()
-    with evaluation_progress() as progress:
-        measured = of_anomalies.evaluate_anomalies(
-            models,
-            data,
-            anomalies,
-            split=split,
-            threshold=threshold,
-            validation=validation,
-            device=device,
-            batch_size=batch_size,
-            max_unreadable=max_unreadable,
-            progress=progress,
-            tell=lambda text: print(text, file=sys.stderr),
-        )
-    for item in measured.unreadable:
-        print(f"left out {item.sample.name}: {item.reason}", file=sys.stderr)
+    measured = measuring.run(
+        of_anomalies.evaluate_anomalies,
+        models,
+        data,
+        anomalies,
+        threshold=threshold,
+        validation=validation,
+        batch_size=batch_size,
+    )
     if curves is not None:
         table = write_curves(curves, measured.reading)
         print(f"ROC and precision-recall curves in {curves} and {table}", file=sys.stderr)
-    if as_json:
-        typer.echo(json.dumps(measured.to_dict(), indent=2, ensure_ascii=False))
-        return
-    console = console_on_stdout()
+    measuring.tell(measured, _print_anomalies)
+
+
+def _print_anomalies(measured: AnomalyEvaluation) -> None:
+    from hubel.cli.evaluation_text import print_binary
+    from hubel.cli.text import output
+
+    console = output()
     for note in measured.notes:
         console.print(note)
     print_binary(measured.reading, console)

@@ -218,7 +218,7 @@ def evaluate_generator(
         features=of_real[0].shape[1],
         resize=f"{generator.preprocess.size[0]}×{generator.preprocess.size[1]}, scaled to {resize.size[0]}×"
         f"{resize.size[1]} ({resize.resize}, {resize.interpolation})",
-        unreadable=tuple(f"{item.sample.name}: {item.reason}" for item in (*loader.store.unreadable, *loader.lost)),
+        unreadable=tuple(map(str, (*loader.store.unreadable, *loader.lost))),
     )
 
 

@@ -113,7 +113,7 @@ def _without_unusable(
     unusable = [Unreadable(item.sample, item.reason) for item in excluded if item.split in origin]
     count = len(unusable) + sum(len(own[name]) for name in origin)
     refuse_share(unusable, count, max_unreadable, option="--max-unreadable ")
-    return [f"left out {item.sample.name}: {item.reason}" for item in unusable]
+    return [f"left out {item}" for item in unusable]
 
 
 def _division_in_training(root: Path, source: Source, predictor: Predictor) -> DataSplits | None:

@@ -80,10 +80,4 @@ def box_views(views: Views | None, *, any_size: bool = True) -> list[BoxView]:
             f"test-time augmentation '{views.name}' came for a network that takes one size alone: expected flip or "
             "turns"
         )
-    scales = SCALES if views.layout == "scales" else (1.0,)
-    return [
-        BoxView(scale, turns, mirrored)
-        for scale in scales
-        for turns in views.turns
-        for mirrored in ((False, True) if views.mirrored else (False,))
-    ]
+    return [BoxView(*each) for each in views.of_whole(SCALES)]

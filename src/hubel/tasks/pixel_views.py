@@ -86,10 +86,4 @@ def pixel_views(views: Views | None) -> list[PixelView]:
             f"test-time augmentation '{views.name}' shows parts of a picture, but every pixel has a class: expected "
             "flip, turns, turns+flip, multi-scale or multi-scale+flip"
         )
-    scales = SCALES if views.layout == "scales" else (1.0,)
-    return [
-        PixelView(scale, turns, mirrored)
-        for scale in scales
-        for turns in views.turns
-        for mirrored in ((False, True) if views.mirrored else (False,))
-    ]
+    return [PixelView(*each) for each in views.of_whole(SCALES)]

@@ -7,7 +7,7 @@ Networks", section 4.1; of 144: Szegedy et al. 2015, "Going Deeper with Convolut
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -97,6 +97,19 @@ class Views:
     def whole(self) -> bool:
         """Whether every view shows all of a picture, where nothing is cropped away."""
         return self.layout in ("centre", "turns", "scales")
+
+    def of_whole(self, scales: Sequence[float]) -> list[tuple[float, int, bool]]:
+        """Of each view of a whole picture, its scale, its quarter turns, and whether it is mirrored.
+
+        Args:
+            scales: Of `multi-scale`; the other views have the picture's own.
+        """
+        return [
+            (scale, turns, mirrored)
+            for scale in (scales if self.layout == "scales" else (1.0,))
+            for turns in self.turns
+            for mirrored in ((False, True) if self.mirrored else (False,))
+        ]
 
     def of(self, image: Image.Image, preprocess: Preprocess) -> npt.NDArray[np.uint8]:
         """The views of a decoded picture of mode RGB or L.

@@ -15,11 +15,12 @@ from hubel import runtime
 from hubel.bundle import Bundle
 from hubel.config import AugmentConfig, TrainConfig
 from hubel.data.augmentation import Augment, augment_of
+from hubel.data.decoded.statistics import channel_statistics
 from hubel.data.decoded.store import PictureStore, Unreadable, prepare_store, refuse_share
 from hubel.data.division.splits import DataSplits
 from hubel.data.doctor.brief import examine_in_brief
 from hubel.data.labels import label_array
-from hubel.data.loading.batches import Loader, channel_statistics, default_workers
+from hubel.data.loading.loader import Loader, default_workers
 from hubel.errors import DataError
 from hubel.models.generative import DCGAN
 from hubel.models.registry import model_entry
@@ -283,7 +284,7 @@ def _read_pictures(
             f"{splits.root} has {left} picture{'s' * (left != 1)} left to train on, and a step needs 2: add some"
         )
     for item in unreadable:
-        reporter.message(f"left out {item.sample.name}: {item.reason}")
+        reporter.message(f"left out {item}")
     return stores, unreadable
 
 

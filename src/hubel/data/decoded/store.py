@@ -37,10 +37,13 @@ _LARGEST_IN_BLOCK = 2**14  # bytes; larger pictures gain nothing from array oper
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A picture that cannot be decoded, with the reason."""
+    """A picture that cannot be decoded, with the reason; as text, `cats/1.jpg: it is truncated`."""
 
     sample: Sample
     reason: str
+
+    def __str__(self) -> str:
+        return f"{self.sample.name}: {self.reason}"
 
 
 @dataclass(frozen=True)
