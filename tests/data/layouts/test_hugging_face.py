@@ -74,6 +74,24 @@ def test_pictures_without_labels_count_where_none_are_wanted(tmp_path, pictures)
     assert len(find_source(some, labelling="none").splits[None]) == 3
 
 
+@pytest.mark.parametrize("order", [(None, "none"), ("none", None)])
+def test_one_copy_serves_with_and_without_labels(tmp_path, pictures, cache, order):
+    some = write(tmp_path / "some.parquet", table(pictures[:3], features(**CLASS_LABEL), label=[0, -1, 1]))
+    found = {labelling: find_source(some, labelling=labelling) for labelling in order}
+    assert [entry.label for entry in found[None].splits[None]] == ["dog", "cat"]
+    assert [found[None].read(entry.file.name) for entry in found[None].splits[None]] == [pictures[0], pictures[2]]
+    assert len(found["none"].splits[None]) == 3
+    assert len(list((cache / "packs").glob("*.pack"))) == 1
+    bare = write(tmp_path / "bare.parquet", table(pictures[:3]))
+    for labelling in order:
+        if labelling is None:
+            with pytest.raises(DataError, match=r"has no column of labels \(it has image\): expected one called label"):
+                find_source(bare)
+        else:
+            assert len(find_source(bare, labelling="none").splits[None]) == 3
+    assert len(list((cache / "packs").glob("*.pack"))) == 2
+
+
 def test_a_parquet_file_divides_as_its_pictures_do_in_class_folders(tmp_path, pictures):
     file = write(tmp_path / "pets.parquet", table(pictures, label=["cat"] * 8 + ["dog"] * 8))
     packed, folders = open_splits(file), open_splits(tmp_path / "photos")

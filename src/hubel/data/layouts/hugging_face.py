@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,14 @@ class _Columns:
         label: The pictures' labels; None: there are none.
         labelling: Which kind they are.
         names: The classes' names by their numbers; None where the labels themselves are the names.
+        there: All of them, for people.
     """
 
     image: str
     label: str | None
     labelling: Labelling
     names: Sequence[str] | None
+    there: str
 
 
 def holds_pictures(file: Path) -> bool:
@@ -80,8 +82,12 @@ def read_hugging_face(
         tell(f"the pictures in {root.name} are copied from their tables into the cache, once ({size / 1e6:,.0f} MB)")
         _fill(root, parts, packing, every=every)
 
-    state = [*states, *(["unlabelled ones, too"] if every else [])]
-    return source_of_pack(root, packed(root, state, fill, needed=size))
+    pack = packed(root, [*states, "with and without labels"], fill, needed=size)
+    if every:
+        return source_of_pack(root, pack)
+    if pack.told["no_labels"]:
+        raise DataError(pack.told["no_labels"])
+    return _labelled(source_of_pack(root, pack))
 
 
 def source_of_pack(root: Path, pack: Pack) -> Source:
@@ -102,6 +108,24 @@ def source_of_pack(root: Path, pack: Pack) -> Source:
         container=pack,
         notes=tuple(told["notes"]),
     )
+
+
+def _labelled(source: Source) -> Source:
+    """The same without the pictures that have no label, which a note counts."""
+    labelled = {
+        split: kept
+        for split, entries in source.splits.items()
+        if (kept := [entry for entry in entries if entry.label is not None])
+    }
+    if not labelled:
+        raise _nothing_in(source.root)
+    left_out = sum(map(len, source.splits.values())) - sum(map(len, labelled.values()))
+    notes = [f"pictures without a label were left out: {left_out}"] if left_out else []
+    return replace(source, splits=labelled, notes=(*source.notes, *notes))
+
+
+def _nothing_in(root: Path) -> DataError:
+    return DataError(f"{root} has no pictures with labels: expected rows with an image and a label")
 
 
 def _split_in(file: Path, root: Path) -> Split | None:
@@ -129,23 +153,29 @@ def _saved_parts(root: Path) -> Iterator[tuple[Path, Split | None]]:
 
 
 def _fill(root: Path, parts: Sequence[tuple[Path, Split | None]], packing: Packing, *, every: bool) -> None:
-    """Copy the pictures that have a label, or every one."""
+    """Copy the pictures, and tell their labels.
+
+    Raises:
+        DataError: They cannot be read; or a file has no labels at all, and not every picture is wanted.
+    """
     arrow = import_pyarrow(root)
-    told: dict[str, Any] = {"names": [], "labels": [], "splits": [], "notes": [], "labelling": "class"}
+    told: dict[str, Any] = {"names": [], "labels": [], "splits": [], "notes": [], "labelling": "class", "no_labels": ""}
     known = any(split is not None for _, split in parts)
-    unlabelled = 0
     for file, split in parts:
         if known and split is None:
             told["notes"].append(f"{file.name} is of no split and was passed over")
             continue
         try:
-            columns, batches = _open(file, every)
+            columns, batches = _open(file)
+            if columns.label is None:
+                told["no_labels"] = (
+                    f"{file} has no column of labels (it has {columns.there}): expected one called label"
+                )
+                if not every:
+                    raise DataError(told["no_labels"])
             told["labelling"] = columns.labelling
             for image, value in _rows(batches, columns):
                 label = _label(value, columns, file)
-                if label is None and not every:
-                    unlabelled += 1
-                    continue
                 name = f"{split or 'data'}/{len(told['names']):08}{_extension(image)}"
                 _add(packing, name, image, file)
                 told["names"].append(name)
@@ -154,22 +184,20 @@ def _fill(root: Path, parts: Sequence[tuple[Path, Split | None]], packing: Packi
         except (OSError, arrow.ArrowException) as error:
             raise DataError(f"cannot read {file}: {str(error).splitlines()[0]}; copy or write it again") from error
     if not told["names"]:
-        raise DataError(f"{root} has no pictures with labels: expected rows with an image and a label")
-    if unlabelled:
-        told["notes"].append(f"pictures without a label were left out: {unlabelled}")
+        raise _nothing_in(root)
     packing.told = told
 
 
-def _open(file: Path, every: bool) -> tuple[_Columns, Iterator[Any]]:
+def _open(file: Path) -> tuple[_Columns, Iterator[Any]]:
     """The columns of a file, and its record batches."""
     if file.suffix.lower() in PARQUET_EXTENSIONS:
         opened = open_parquet(file, file)
-        columns = _columns(opened.schema_arrow, file, every)
+        columns = _columns(opened.schema_arrow, file)
         names = [name for name in (columns.image, columns.label) if name is not None]
         return columns, opened.iter_batches(_ROWS_AT_ONCE, columns=names)
     arrow = import_pyarrow(file)
     stream = arrow.ipc.open_stream(arrow.memory_map(str(file)))
-    return _columns(stream.schema, file, every), iter(stream)
+    return _columns(stream.schema, file), iter(stream)
 
 
 def _rows(batches: Iterator[Any], columns: _Columns) -> Iterator[tuple[Any, Any]]:
@@ -228,11 +256,11 @@ def _named(value: Any, columns: _Columns) -> str:
     return str(columns.names[value])
 
 
-def _columns(schema: Any, file: Path, every: bool) -> _Columns:
-    """Which columns of a schema are what; pictures need no labels where every one is wanted.
+def _columns(schema: Any, file: Path) -> _Columns:
+    """Which columns of a schema are what.
 
     Raises:
-        DataError: There are no pictures, or no labels.
+        DataError: There are no pictures.
     """
     there = ", ".join(schema.names)
     image = _image_column(schema)
@@ -242,12 +270,10 @@ def _columns(schema: Any, file: Path, every: bool) -> _Columns:
     of_class = {name: names for name in schema.names if (names := _class_names(features.get(name))) is not None}
     candidates = [name for name in _LABEL_COLUMNS if name in of_class] or list(of_class)
     candidates += [name for name in _LABEL_COLUMNS if name in schema.names]
-    if not candidates and every:
-        return _Columns(image, None, "none", None)
     if not candidates:
-        raise DataError(f"{file} has no column of labels (it has {there}): expected one called label")
+        return _Columns(image, None, "none", None, there)
     label = candidates[0]
-    return _Columns(image, label, _labelling(schema.field(label).type, label), of_class.get(label))
+    return _Columns(image, label, _labelling(schema.field(label).type, label), of_class.get(label), there)
 
 
 def _features(schema: Any) -> Mapping[str, Any]:
