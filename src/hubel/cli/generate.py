@@ -107,7 +107,7 @@ def _write_quiz(generator: Generator, data: str, count: int, seed: int, out: Pat
         try:
             real.append(read_array(files[at], generator.preprocess))
         except UnreadableImage as error:
-            tell(f"left out {error}")
+            tell(f"left out {error.name}: {error.reason}")
     if len(real) < count:
         raise DataError(
             f"{data} has {len(real)} readable picture{'s' * (len(real) != 1)}, the quiz shows {count} real ones: give "

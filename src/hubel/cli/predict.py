@@ -12,6 +12,7 @@ from hubel.cli.options import AverageOption, BatchSizeOption, DeviceOption, TTAO
 from hubel.cli.text import tell
 
 if TYPE_CHECKING:
+    from hubel.data.decoding import UnreadableImage
     from hubel.inference.predictor import Predictor
     from hubel.results import Result
 
@@ -112,9 +113,9 @@ def predict(
         tell(note)
     unreadable: list[str] = []
 
-    def leave_out(picture: object, error: Exception) -> None:
+    def leave_out(picture: object, error: UnreadableImage) -> None:
         unreadable.append(str(picture))
-        tell(f"left out {error}")
+        tell(f"left out {error.name}: {error.reason}")
 
     each = predict_each(predictors, files, batch_size=batch_size, tta=views, average=way, on_unreadable=leave_out)
     if masks is not None:
@@ -206,7 +207,7 @@ def told_threshold(
             predictors,
             normal,
             batch_size=batch_size,
-            on_unreadable=lambda _, error: tell(f"left out {error}"),
+            on_unreadable=lambda _, error: tell(f"left out {error.name}: {error.reason}"),
         )
         errors = [result.error for _, result in each if isinstance(result, Reconstruction)]
         if not errors:

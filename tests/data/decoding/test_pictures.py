@@ -240,6 +240,15 @@ def test_zero_bytes(tmp_path):
         load_image(b"", 3)
 
 
+@pytest.mark.parametrize("brand", [b"heic", b"mif1"])
+def test_heic_by_another_name_is_told(tmp_path, brand):
+    content = b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1heic" + bytes(100)
+    (tmp_path / "a.jpg").write_bytes(content)
+    for source in (tmp_path / "a.jpg", content):
+        with pytest.raises(UnreadableImage, match="a HEIC picture, whatever it is called: convert it to JPEG or PNG"):
+            load_image(source, 3)
+
+
 def test_no_image(tmp_path):
     (tmp_path / "a.jpg").write_text("<html>404</html>")
     with pytest.raises(UnreadableImage, match=r"a\.jpg: it is no image that Pillow knows"):

@@ -20,6 +20,8 @@ ImageSource = Sample | Path | str | bytes | Image.Image | npt.NDArray[Any]
 MAX_PIXELS = 89_478_485
 # Scaled by its shorter side, a longer picture would become a ribbon of many times the usual bytes.
 MAX_ASPECT_RATIO = 100
+# What a file of ISO/IEC 23008-12 calls its content behind `ftyp`: telephones' pictures, often renamed to .jpg.
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
 
 class UnreadableImage(DataError):  # noqa: N818 - the plain word says it
@@ -89,12 +91,25 @@ def _reason(error: Exception, source: ImageSource) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return f"it has more than {MAX_PIXELS} pixels (a decompression bomb?)"
     if isinstance(error, UnidentifiedImageError):
-        path = source.path if isinstance(source, Sample) else source
-        empty = isinstance(path, (str, Path)) and Path(path).stat().st_size == 0
-        return "it has zero bytes" if empty else "it is no image that Pillow knows"
+        start = _start(source)
+        if not start:
+            return "it has zero bytes"
+        if start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS:
+            return "it is a HEIC picture, whatever it is called: convert it to JPEG or PNG"
+        return "it is no image that Pillow knows"
     if isinstance(error, MemoryError):
         return "there is not enough memory for it"
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     if "truncated" in text.lower() or "not enough image data" in text.lower() or isinstance(error, EOFError):
         return "it is truncated"
     return f"it is damaged ({text})"
+
+
+def _start(source: ImageSource) -> bytes:
+    """The first bytes of a picture that could not be identified; none where it is not a file's."""
+    if isinstance(source, Sample):
+        source = source.path or source.read()
+    if isinstance(source, (str, Path)):
+        with Path(source).open("rb") as file:
+            return file.read(12)
+    return source[:12] if isinstance(source, bytes) else b""
