@@ -107,7 +107,7 @@ def hubel_side(train: Path) -> dict[str, float]:
     from hubel.data.collecting import labelled_splits
     from hubel.data.decoded.store import prepare_store
     from hubel.data.layouts.class_folders import find_class_folders
-    from hubel.data.loading.batches import Loader, default_workers
+    from hubel.data.loading.loader import Loader, default_workers
     from hubel.preprocessing import Preprocess
 
     runtime.start()

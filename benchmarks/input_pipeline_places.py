@@ -89,7 +89,7 @@ def hubel_side(kind: str, data: Path, epochs: int) -> dict[str, float]:
     from hubel.data.augmentation import Augment
     from hubel.data.decoded.store import prepare_store
     from hubel.data.division.splits import open_splits
-    from hubel.data.loading.batches import Loader, default_workers
+    from hubel.data.loading.loader import Loader, default_workers
     from hubel.preprocessing import Preprocess
 
     runtime.start()

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from hubel import runtime
 from hubel.config import OptimizerConfig, Phase, TransferConfig
 from hubel.data.decoded.store import prepare_store
-from hubel.data.loading.batches import Loader
+from hubel.data.loading.loader import Loader
 from hubel.data.sources import Sample
 from hubel.models.registry import build_model
 from hubel.preprocessing import Preprocess

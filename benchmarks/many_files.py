@@ -91,9 +91,10 @@ def divide(folder: Path) -> dict[str, float]:
 def first_batch(folder: Path) -> dict[str, float]:
     """All that lies before the first step of training: the above, both splits' pictures, the statistics, a batch."""
     from hubel.data.augmentation import Augment
+    from hubel.data.decoded.statistics import channel_statistics
     from hubel.data.decoded.store import prepare_store
     from hubel.data.division.splits import open_splits
-    from hubel.data.loading.batches import Loader, channel_statistics
+    from hubel.data.loading.loader import Loader
     from hubel.preprocessing import Preprocess
 
     began = time.perf_counter()

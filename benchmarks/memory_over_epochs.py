@@ -28,7 +28,7 @@ def main() -> int:
     from hubel.data.augmentation import Augment
     from hubel.data.decoded.store import prepare_store
     from hubel.data.division.splits import open_splits
-    from hubel.data.loading.batches import Loader
+    from hubel.data.loading.loader import Loader
     from hubel.preprocessing import Preprocess
 
     runtime.start()

@@ -81,7 +81,7 @@ def rate(side: Path, *, cold: bool) -> dict[str, float]:
     from hubel.data.collecting import labelled_splits
     from hubel.data.decoded.store import prepare_store
     from hubel.data.layouts.finding import find_source
-    from hubel.data.loading.batches import Loader
+    from hubel.data.loading.loader import Loader
     from hubel.preprocessing import Preprocess
 
     runtime.start()

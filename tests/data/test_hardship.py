@@ -92,7 +92,7 @@ FLAT = """
     from hubel.data.augmentation import Augment
     from hubel.data.collecting import labelled_splits
     from hubel.data.layouts.finding import find_source
-    from hubel.data.loading.batches import Loader
+    from hubel.data.loading.loader import Loader
     from hubel.data.decoded.store import prepare_store
     from hubel.preprocessing import Preprocess
 

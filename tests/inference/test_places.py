@@ -15,7 +15,7 @@ from hubel.bundle import Bundle
 from hubel.data.collecting import labelled_splits
 from hubel.data.decoded.store import prepare_store
 from hubel.data.layouts.finding import find_source
-from hubel.data.loading.batches import Loader
+from hubel.data.loading.loader import Loader
 from hubel.data.sources import Sample
 from hubel.errors import ConfigError, DataError
 from hubel.inference.ensemble import predict_each

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from hubel.data.decoded.store import prepare_store
 from hubel.data.division.splits import DataSplits, open_splits
-from hubel.data.loading.batches import Loader
+from hubel.data.loading.loader import Loader
 from hubel.errors import ConfigError, DataError
 from hubel.models.network import ClassificationNetwork
 from hubel.models.registry import build_model

@@ -22,7 +22,7 @@ from hubel.data.decoded.store import prepare_store
 from hubel.data.doctor.examination import Examination, Picture
 from hubel.data.doctor.findings import Case, Finding, count_of
 from hubel.data.duplicates.near_duplicates import near_duplicate_units
-from hubel.data.loading.batches import Loader, default_workers
+from hubel.data.loading.loader import Loader, default_workers
 from hubel.data.relabelling import KINDS
 from hubel.errors import ConfigError, DataError
 from hubel.models.network import ClassificationNetwork

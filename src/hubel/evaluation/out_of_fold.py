@@ -14,7 +14,7 @@ from hubel.config import TrainConfig
 from hubel.data.decoded.store import prepare_store
 from hubel.data.division.splits import Folds
 from hubel.data.labels import COLUMN_OF, label_text
-from hubel.data.loading.batches import Loader, default_workers
+from hubel.data.loading.loader import Loader, default_workers
 from hubel.data.sources import Sample
 from hubel.evaluation.binary import positive_class
 from hubel.inference.predictor import Predictor

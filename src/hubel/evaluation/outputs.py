@@ -12,7 +12,7 @@ import torch
 
 from hubel.config.settings import BYTES_PER_GB
 from hubel.data.decoded.store import Unreadable, prepare_store, refuse_share
-from hubel.data.loading.batches import Loader, default_workers
+from hubel.data.loading.loader import Loader, default_workers
 from hubel.inference.ensemble import Average, averaged, averaged_places, view_logits_of
 from hubel.inference.predictor import Predictor
 from hubel.tasks.task import Floats, Labels, LabelTask, PlaceTask, Predictions, label_task

@@ -11,7 +11,7 @@ from torch import nn
 from hubel import runtime
 from hubel.data.decoded.store import PictureStore
 from hubel.data.decoding import UnreadableImage
-from hubel.data.loading.batches import Loader
+from hubel.data.loading.loader import Loader
 from hubel.inference.reading import read_ahead
 from hubel.preprocessing import Preprocess
 from hubel.tasks.task import AnyTask, PlaceTask, Predictions

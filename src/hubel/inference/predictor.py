@@ -13,7 +13,7 @@ from hubel import runtime
 from hubel.bundle import Bundle, bundle_path, load_bundle, published_bundle
 from hubel.data.decoded.store import PictureStore
 from hubel.data.decoding import UnreadableImage
-from hubel.data.loading.batches import Loader
+from hubel.data.loading.loader import Loader
 from hubel.inference.ensemble import predict_each
 from hubel.inference.predictions import outputs_of, place_predictions_of
 from hubel.models.folding import fold_batch_norm

@@ -21,7 +21,8 @@ from torch import Tensor
 from hubel import runtime
 from hubel.config import GenerativeConfig, Phase
 from hubel.data.decoded.store import PictureStore
-from hubel.data.loading.batches import Batch, Loader
+from hubel.data.loading.loader import Loader
+from hubel.data.targets import Batch
 from hubel.models.evaluating import evaluating
 from hubel.models.generative import DCGAN
 from hubel.models.generative.dcgan import ADAM

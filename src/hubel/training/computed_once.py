@@ -12,7 +12,7 @@ from torch import nn
 
 from hubel import runtime
 from hubel.config import Phase, TransferConfig
-from hubel.data.loading.batches import Loader
+from hubel.data.loading.loader import Loader
 from hubel.models.network import ClassificationNetwork
 from hubel.preprocessing import Preprocess
 from hubel.tasks.task import AnyTask, LabelTask

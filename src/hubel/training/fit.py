@@ -15,7 +15,8 @@ from torch.optim.swa_utils import AveragedModel
 from hubel import runtime
 from hubel.config import Phase
 from hubel.data.decoded.store import PictureStore
-from hubel.data.loading.batches import Batch, Loader
+from hubel.data.loading.loader import Loader
+from hubel.data.targets import Batch
 from hubel.errors import TrainingError
 from hubel.inference.predictions import predictions_of
 from hubel.models.network import ClassificationNetwork

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from hubel.data.decoded.store import PictureStore
-from hubel.data.loading.batches import Batch
+from hubel.data.targets import Batch
 from hubel.errors import TrainingError
 from hubel.training.checkpoint import Progress
 

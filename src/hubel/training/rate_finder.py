@@ -17,7 +17,8 @@ from torch import nn
 
 from hubel import runtime
 from hubel.config import OptimizerConfig, Phase
-from hubel.data.loading.batches import Batch, Loader
+from hubel.data.loading.loader import Loader
+from hubel.data.targets import Batch
 from hubel.preprocessing import Preprocess
 from hubel.tasks.task import AnyTask
 from hubel.training.optimization import build_optimizer, set_learning_rate

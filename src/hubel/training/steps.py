@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from hubel.data.loading.batches import Batch
+from hubel.data.targets import Batch
 from hubel.training.checkpoint import Progress
 from hubel.training.loss_reader import LossReader
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from hubel import runtime
-from hubel.data.loading.batches import Batch, Loader
+from hubel.data.loading.loader import Loader
+from hubel.data.targets import Batch
 from hubel.files import cache_folder
 from hubel.preprocessing import Preprocess
 

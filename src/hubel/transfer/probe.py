@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from hubel import runtime
-from hubel.data.loading.batches import Loader
+from hubel.data.loading.loader import Loader
 from hubel.models.folding import fold_batch_norm
 from hubel.models.network import ClassificationNetwork
 from hubel.preprocessing import Preprocess

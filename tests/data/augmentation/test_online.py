@@ -11,7 +11,7 @@ import torch
 
 from hubel.data.augmentation import Augment
 from hubel.data.decoded.store import PictureStore, prepare_store
-from hubel.data.loading.batches import Loader
+from hubel.data.loading.loader import Loader
 from hubel.data.sources import Sample
 from hubel.preprocessing import Preprocess
 

@@ -12,9 +12,10 @@ from PIL import Image
 from tests.data.places import CLASSES, SIZE, draw_places, write_masks, write_voc
 
 from hubel.data.augmentation import Augment
+from hubel.data.decoded.statistics import channel_statistics
 from hubel.data.decoded.store import PictureStore, prepare_store
 from hubel.data.division.splits import open_splits
-from hubel.data.loading.batches import Loader, channel_statistics
+from hubel.data.loading.loader import Loader
 from hubel.data.targets import Objects
 from hubel.errors import DataError
 from hubel.preprocessing import Preprocess

@@ -15,7 +15,7 @@ from hubel.data.collecting import labelled_splits
 from hubel.data.containers.shards import Shards, reading_order
 from hubel.data.decoded.store import PictureStore, prepare_store
 from hubel.data.layouts.finding import find_source
-from hubel.data.loading.batches import Loader
+from hubel.data.loading.loader import Loader
 from hubel.errors import DataError
 from hubel.preprocessing import Preprocess
 

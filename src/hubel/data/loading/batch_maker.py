@@ -15,7 +15,7 @@ from hubel.data.containers.shards import read_ahead
 from hubel.data.decoded.pixels import Pixels
 from hubel.data.decoded.store import Block, PictureStore
 from hubel.data.decoding import UnreadableImage
-from hubel.data.loading.batch_requests import Request
+from hubel.data.loading.requests import Request
 from hubel.data.masks.reading import IGNORED
 from hubel.data.targets import Batch, Objects, are_dense
 from hubel.data.workers import Held

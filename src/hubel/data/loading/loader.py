@@ -7,26 +7,20 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from torch.utils.data import DataLoader
 
 from hubel.data.augmentation import Augment
 from hubel.data.containers.shards import reading_order
 from hubel.data.decoded.store import PictureStore, Unreadable, refuse_share
-from hubel.data.decoding import UnreadableImage
-from hubel.data.loading.batch_making import BatchMaker, Failure, Loaded
-from hubel.data.loading.batch_requests import Requests
+from hubel.data.loading.batch_maker import BatchMaker, Failure, Loaded
 from hubel.data.loading.order import Order
+from hubel.data.loading.requests import Requests
 from hubel.data.targets import Batch, are_dense
 from hubel.data.workers import as_it_is, leave_interruptions_to_the_caller, started
 from hubel.errors import DataError
 from hubel.preprocessing import Preprocess
 from hubel.runtime import available_cpus
 
-__all__ = ["Batch", "Loader", "channel_statistics", "default_workers"]
-
-_PICTURES_FOR_STATISTICS = 2000
-_SMALLEST_STD = 1 / 255  # of pictures that are all of one colour
 _MOST_WORKERS = 8
 _BATCHES_AHEAD = 2  # per worker
 
@@ -216,36 +210,3 @@ def default_workers(store: PictureStore, device: torch.device) -> int:
     if store.cached and device.type == "cpu":
         return 0
     return min(available_cpus(), _MOST_WORKERS)
-
-
-def channel_statistics(store: PictureStore) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel over the pictures, or over 2,000 evenly spaced ones.
-
-    Returns:
-        Both for values in 0 to 1; each picture counts by its pixels, one that cannot be read does not.
-
-    Raises:
-        DataError: None of them can be read.
-    """
-    positions = np.unique(np.linspace(0, len(store) - 1, min(len(store), _PICTURES_FOR_STATISTICS)).round().astype(int))
-    count, total, squares = 0, np.zeros(store.channels), np.zeros(store.channels)
-    values, last = np.arange(256), None
-    for position in positions:
-        try:
-            picture = store.array(int(position))
-        except UnreadableImage as error:
-            last = error
-            continue
-        count += picture.shape[0] * picture.shape[1]
-        image = Image.fromarray(picture[:, :, 0] if store.channels == 1 else picture)
-        histograms = np.array(image.histogram()).reshape(store.channels, 256)
-        total += histograms @ values  # whole numbers: nothing is rounded
-        squares += histograms @ values**2
-    if last is not None and not count:
-        raise last
-    mean = total / count
-    std = np.sqrt(np.maximum(squares / count - mean**2, 0))
-    return (
-        tuple(float(value) for value in mean / 255),
-        tuple(max(float(value), _SMALLEST_STD) for value in std / 255),
-    )

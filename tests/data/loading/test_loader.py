@@ -21,7 +21,7 @@ from hubel.data.collecting import labelled_splits
 from hubel.data.decoded.store import PictureStore, prepare_store
 from hubel.data.decoding import read_array
 from hubel.data.layouts.class_folders import find_class_folders
-from hubel.data.loading.batches import Loader, channel_statistics, default_workers
+from hubel.data.loading.loader import Loader, default_workers
 from hubel.data.sources import Sample
 from hubel.errors import DataError
 from hubel.preprocessing import Preprocess
@@ -135,7 +135,7 @@ def test_a_pictures_variation_does_not_depend_on_its_batch(make_store):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_resumed_epoch_is_the_rest_of_it(make_store, workers, monkeypatch):
-    monkeypatch.setattr("hubel.data.loading.batch_requests._BATCHES_DRAWN_AT_ONCE", 3)
+    monkeypatch.setattr("hubel.data.loading.requests._BATCHES_DRAWN_AT_ONCE", 3)
     store = make_store()
     loader = Loader(store, batch_size=4, preprocess=SMALL, augment=Augment(), seed=2, shuffle=True, workers=workers)
     whole = list(loader.epoch(7))
@@ -145,7 +145,7 @@ def test_a_resumed_epoch_is_the_rest_of_it(make_store, workers, monkeypatch):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_resumed_balanced_epoch_is_the_rest_of_it(imbalanced, workers, monkeypatch):
-    monkeypatch.setattr("hubel.data.loading.batch_requests._BATCHES_DRAWN_AT_ONCE", 3)
+    monkeypatch.setattr("hubel.data.loading.requests._BATCHES_DRAWN_AT_ONCE", 3)
     store = imbalanced
     augment = Augment.preset("standard")
     loader = Loader(
@@ -311,7 +311,7 @@ def test_spawned_workers_give_the_same(make_store, tmp_path):
         from pathlib import Path
         import torch
         from hubel.data.augmentation import Augment
-        from hubel.data.loading.batches import Loader
+        from hubel.data.loading.loader import Loader
         from hubel.data.layouts.class_folders import find_class_folders
         from hubel.data.collecting import labelled_splits
         from hubel.data.decoded.store import prepare_store
@@ -340,51 +340,9 @@ def test_spawned_workers_give_the_same(make_store, tmp_path):
 
 
 def test_default_workers(make_store, monkeypatch):
-    monkeypatch.setattr("hubel.data.loading.batches.available_cpus", lambda: 6)
+    monkeypatch.setattr("hubel.data.loading.loader.available_cpus", lambda: 6)
     assert default_workers(make_store(), torch.device("cpu")) == 0
     assert default_workers(make_store(), torch.device("cuda")) == 6
     assert default_workers(make_store(cache_bytes=0), torch.device("cpu")) == 6
-    monkeypatch.setattr("hubel.data.loading.batches.available_cpus", lambda: 64)
+    monkeypatch.setattr("hubel.data.loading.loader.available_cpus", lambda: 64)
     assert default_workers(make_store(), torch.device("cuda")) == 8
-
-
-def test_channel_statistics(make_store):
-    store = make_store()
-    pixels = np.concatenate([store.array(n).reshape(-1, 3) for n in range(len(store))]) / 255
-    mean, std = channel_statistics(store)
-    assert mean == pytest.approx(pixels.mean(axis=0), abs=1e-12)
-    assert std == pytest.approx(pixels.std(axis=0), abs=1e-12)
-    assert channel_statistics(make_store(cache_bytes=0)) == (mean, std)
-
-
-def test_channel_statistics_of_grey_and_of_one_colour(make_store):
-    grey = Preprocess(channels=1, size=(8, 8), resize_to=9, mean=(0.5,), std=(0.5,))
-    store = make_store(grey)
-    pixels = np.concatenate([store.array(n).ravel() for n in range(len(store))]) / 255
-    assert channel_statistics(store) == (pytest.approx((pixels.mean(),)), pytest.approx((pixels.std(),)))
-    store.array = lambda position: np.full((4, 4, 1), 51, dtype=np.uint8)
-    mean, std = channel_statistics(store)
-    assert mean == pytest.approx((0.2,))
-    assert std == (1 / 255,)
-    assert Preprocess(channels=1, mean=mean, std=std)
-
-
-def test_channel_statistics_of_many_pictures_take_evenly_spaced_ones(make_store, monkeypatch):
-    monkeypatch.setattr("hubel.data.loading.batches._PICTURES_FOR_STATISTICS", 3)
-    store = make_store()
-    pixels = np.concatenate([store.array(n).reshape(-1, 3) for n in (0, 11, 22)]) / 255
-    assert channel_statistics(store)[0] == pytest.approx(pixels.mean(axis=0), abs=1e-12)
-
-
-def test_channel_statistics_leave_out_what_cannot_be_read(make_store):
-    store = make_store(cache_bytes=0)
-    vanish(store.samples[3].path)
-    pixels = np.concatenate([store.array(n).reshape(-1, 3) for n in range(len(store)) if n != 3]) / 255
-    mean, std = channel_statistics(store)
-    assert mean == pytest.approx(pixels.mean(axis=0), abs=1e-12)
-    assert std == pytest.approx(pixels.std(axis=0), abs=1e-12)
-    for number, sample in enumerate(store.samples):
-        if number != 3:
-            vanish(sample.path)
-    with pytest.raises(DataError, match=r"cannot read .*dog/9\.png: it does not exist"):
-        channel_statistics(store)
