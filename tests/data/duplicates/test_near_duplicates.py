@@ -51,6 +51,20 @@ def test_a_film_hangs_together_by_few_pairs(sample):
     assert 39 <= len(find_near_duplicates(frames + others)) < 200  # of 780 pairs
 
 
+def test_what_is_found_does_not_depend_on_how_many_pairs_are_compared_at_once(sample, monkeypatch):
+    long = scene(0, 200)
+    frames = [sample(f"{number:02}.png", long.crop((number, 0, number + 160, 160))) for number in range(24)]
+    monkeypatch.setattr(module, "remembered_near_duplicates", lambda key: None)
+    monkeypatch.setattr(module, "_BLOCK", 8)
+    found = find_near_duplicates(frames)
+    monkeypatch.setattr(module, "_PAIRS_AT_ONCE", 3)
+    monkeypatch.setattr(module, "_PAIRS_PER_TASK", 2)
+    monkeypatch.setattr(module, "_PAIRS_AHEAD", 16)
+    fewer = find_near_duplicates(frames)
+    assert [(pair.first, pair.second) for pair in fewer] == [(pair.first, pair.second) for pair in found]
+    assert [pair.similarity for pair in fewer] == pytest.approx([pair.similarity for pair in found], abs=2e-4)
+
+
 def test_identical_files_are_one_picture(sample):
     samples = [sample("a.png", scene(0)), sample("b.png", scene(0)), sample("c.png", scene(1))]
     assert find_near_duplicates(samples) == []

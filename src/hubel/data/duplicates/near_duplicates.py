@@ -16,17 +16,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
-from hubel.data.decoding import UnreadableImage, load_image
 from hubel.data.division.disjoint_sets import DisjointSets
-from hubel.data.duplicates.alignment import Thumbnails, align, overall_similarity, similarity, strength
+from hubel.data.duplicates.alignment import Thumbnails, detail, strength
+from hubel.data.duplicates.comparison import Candidates, Comparison
 from hubel.data.duplicates.facts import Progress, gather_facts, thumbnails_of
 from hubel.data.duplicates.perceptual_hash import (
-    SIDE,
     Hashes,
     Window,
-    cut_out,
     hashes_of,
     mirrored,
     pairs_within_radius,
@@ -54,18 +51,12 @@ _WINDOWS = (
 _LEAST_STRENGTH = 1.5  # of details, in grey values
 _LEAST_SIDE = 16
 
-# Correlations of the details of two pictures from which on the next, costlier measure is taken; the last one decides.
-_LEAST_UNALIGNED, _LEAST_ALIGNED = 0.2, 0.65
-# Of larger thumbnails, halved and whole. Among 3,781 photos of clothes the nearest that are no copies have 0.94 and
-# 0.78; of their copies, cropped by up to 5 % of each side, all but 3 in 100 have more than 0.95 and 0.6.
-_LEAST_ALIKE, _LEAST_ALIKE_OVERALL, _LEAST_ALIKE_IN_DETAIL = 0.95, 0.85, 0.6
-_LARGER_SIDE = 2 * SIDE
-# Pictures of hardly more pixels than a thumbnail have no finer details, and coding changes a larger part of them. Among
-# the same photos at 32 pixels the nearest that are no copies have 0.88; docs/data.md tells what is found in CIFAR-10.
-_SMALL_SIDE, _LEAST_ALIKE_IF_SMALL = 40, 0.9
-_LEAST_SHOWN = 0.7  # the share of a picture that both show; the rest may have been cut off
+_SMALL_SIDE = 40  # of pictures of hardly more pixels than a thumbnail
 
-_PAIRS_AT_ONCE = 128  # whose arrays fit into a processor's cache
+_BLOCK = 128  # thumbnails, whose arrays fit into a processor's cache; and pairs, links between which count after them
+_PAIRS_PER_TASK = 32
+_PAIRS_AT_ONCE = 512
+_PAIRS_AHEAD = 512 * _BLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,32 +74,6 @@ class NearDuplicate:
     second: str
     similarity: float
     mirrored: bool
-
-
-@dataclass(frozen=True)
-class _Candidates:
-    """Pairs of pictures that may be copies: positions, int64 of shape (P,), and how the first is looked at."""
-
-    first: npt.NDArray[np.int64]
-    second: npt.NDArray[np.int64]
-    window: Window
-    mirrored: bool
-
-    def where(self, wanted: npt.NDArray[np.bool_]) -> _Candidates:
-        return _Candidates(self.first[wanted], self.second[wanted], self.window, self.mirrored)
-
-    def blocks(self) -> Iterator[_Candidates]:
-        for start in range(0, len(self.first), _PAIRS_AT_ONCE):
-            block = slice(start, start + _PAIRS_AT_ONCE)
-            yield _Candidates(self.first[block], self.second[block], self.window, self.mirrored)
-
-    def positions(self) -> Iterator[tuple[int, int]]:
-        """The pairs, one by one."""
-        return zip(self.first.tolist(), self.second.tolist(), strict=True)
-
-    def facing(self, thumbnails: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Thumbnails of the first pictures, turned round where mirror images are looked for."""
-        return thumbnails[:, :, ::-1] if self.mirrored else thumbnails
 
 
 def find_near_duplicates(
@@ -166,22 +131,73 @@ def _search(
     samples: Sequence[Sample], thumbnails: npt.NDArray[np.uint8], small: npt.NDArray[np.bool_]
 ) -> list[NearDuplicate]:
     """Links between pictures; those that hang together already are not compared again, for films have very many."""
-    linked, found = DisjointSets[int](), []
-    larger = _LargerThumbnails(samples)
-    for candidates in _hash_neighbours(thumbnails):
-        for block in candidates.blocks():
-            apart = [linked.least(first) != linked.least(second) for first, second in block.positions()]
-            close = _aligned(block.where(np.array(apart)), thumbnails)
-            for (first, second), alike in zip(close.positions(), _alike(close, larger, small), strict=True):
-                if alike:
-                    linked.link(first, second)
-                    least, greatest = sorted((first, second))
+    families, found = _Families(len(samples)), []
+    comparison = Comparison(samples, thumbnails, small)
+    with ThreadPoolExecutor(available_cpus() + 1) as pool:
+        for candidates in _hash_neighbours(thumbnails):
+            for places in families.places_apart(candidates):
+                tasks = [candidates[some] for some in _portions(places, _PAIRS_PER_TASK)]
+                similarities = np.concatenate(list(pool.map(comparison.similarities, tasks)))
+                for place, similarity in families.linked(candidates, places, similarities):
+                    least, greatest = sorted((int(candidates.first[place]), int(candidates.second[place])))
                     names = samples[least].digest, samples[greatest].digest
-                    found.append(((least, greatest), NearDuplicate(*names, round(float(alike), 4), close.mirrored)))
+                    duplicate = NearDuplicate(*names, round(similarity, 4), candidates.mirrored)
+                    found.append(((least, greatest), duplicate))
     return [duplicate for _, duplicate in sorted(found, key=lambda item: item[0])]
 
 
-def _hash_neighbours(thumbnails: npt.NDArray[np.uint8]) -> Iterator[_Candidates]:
+class _Families:
+    """Which of some pictures hang together already.
+
+    Links count from the next block of pairs on: so the same pairs are found however many are compared at once.
+    """
+
+    def __init__(self, pictures: int) -> None:
+        self._of = np.arange(pictures)  # the family's number
+        self._members = [[picture] for picture in range(pictures)]
+
+    def places_apart(self, candidates: Candidates) -> Iterator[npt.NDArray[np.int64]]:
+        """Places of pairs that do not hang together yet, about 512 at a time; what was linked meanwhile counts."""
+        start = 0
+        while start < len(candidates):
+            ahead = candidates[start : start + _PAIRS_AHEAD]
+            apart = np.flatnonzero(self._apart(ahead.first, ahead.second))
+            end = len(ahead)
+            if len(apart) > _PAIRS_AT_ONCE:
+                end = (int(apart[_PAIRS_AT_ONCE]) // _BLOCK + 1) * _BLOCK
+                apart = apart[apart < end]
+            if len(apart):
+                yield apart + start
+            start += end
+
+    def linked(
+        self, candidates: Candidates, places: npt.NDArray[np.int64], similarities: npt.NDArray[np.float32]
+    ) -> Iterator[tuple[int, float]]:
+        """Link pairs of some similarity, and tell the places and similarities of those that were apart."""
+        alike = np.flatnonzero(similarities)
+        blocks = np.split(alike, np.flatnonzero(np.diff(places[alike] // _BLOCK)) + 1)
+        for block in blocks:
+            first, second = candidates.first[places[block]], candidates.second[places[block]]
+            new = self._apart(first, second)
+            for one, other in zip(first[new].tolist(), second[new].tolist(), strict=True):
+                self._link(one, other)
+            yield from zip(places[block][new].tolist(), similarities[block][new].tolist(), strict=True)
+
+    def _apart(self, first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        apart: npt.NDArray[np.bool_] = self._of[first] != self._of[second]
+        return apart
+
+    def _link(self, one: int, other: int) -> None:
+        """Let two families be one: the smaller joins the larger, so that no picture moves often."""
+        few, many = sorted((self._of[one], self._of[other]), key=lambda family: len(self._members[family]))
+        if few == many:
+            return
+        self._of[self._members[few]] = many
+        self._members[many] += self._members[few]
+        self._members[few] = []
+
+
+def _hash_neighbours(thumbnails: npt.NDArray[np.uint8]) -> Iterator[Candidates]:
     """Pairs whose hashes are near one another: whole pictures, mirror images, and windows of the first."""
     whole = _hashes(thumbnails, Window())
     searches = [(window, False) for window in _WINDOWS] + [(Window(), True)]
@@ -192,7 +208,7 @@ def _hash_neighbours(thumbnails: npt.NDArray[np.uint8]) -> Iterator[_Candidates]
         first, second = first[once], second[once]
         # Neighbours come first, as the frames of a film: most others then hang together already.
         nearest = np.argsort(np.abs(second - first), kind="stable")
-        yield _Candidates(first[nearest], second[nearest], window, turned)
+        yield Candidates(first[nearest], second[nearest], window, turned)
 
 
 def _hashes(thumbnails: npt.NDArray[np.uint8], window: Window) -> Hashes:
@@ -201,70 +217,14 @@ def _hashes(thumbnails: npt.NDArray[np.uint8], window: Window) -> Hashes:
 
 
 def _strengths(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.floating[Any]]:
-    parts = [strength(block) for block in _blocks(thumbnails)]
+    parts = [strength(detail(block)) for block in _blocks(thumbnails)]
     return np.concatenate([np.zeros(0, dtype=np.float32), *parts])
 
 
 def _blocks(thumbnails: npt.NDArray[np.uint8]) -> Iterator[Thumbnails]:
     """Some thumbnails at a time, as floats: all of them would take four times the memory."""
-    for start in range(0, len(thumbnails), _PAIRS_AT_ONCE):
-        yield _floats(thumbnails[start : start + _PAIRS_AT_ONCE])
+    return (some.astype(np.float32) for some in _portions(thumbnails, _BLOCK))
 
 
-def _aligned(block: _Candidates, thumbnails: npt.NDArray[np.uint8]) -> _Candidates:
-    """Those pairs whose small thumbnails are alike once they lie on one another."""
-    first, second = _floats(block.facing(thumbnails[block.first])), _floats(thumbnails[block.second])
-    likely = similarity(cut_out(first, block.window), second) >= _LEAST_UNALIGNED
-    moved, shown = align(first[likely], second[likely], block.window)
-    return block.where(likely).where(similarity(moved, second[likely], shown) >= _LEAST_ALIGNED)
-
-
-def _alike(block: _Candidates, larger: _LargerThumbnails, small: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
-    """How alike the pictures of each pair are, floats (P,): 0 for those that are no copies."""
-    first, second = block.facing(larger.floats(block.first)), larger.floats(block.second)
-    moved, shown = align(first, second, block.window)
-    in_detail = similarity(moved, second, shown)
-    moved, second, shown = _halved(moved), _halved(second), np.floor(_halved(shown))
-    alike, overall = similarity(moved, second, shown), overall_similarity(moved, second, shown)
-    one_is_small = small[block.first] | small[block.second]
-    least_alike = np.where(one_is_small, _LEAST_ALIKE_IF_SMALL, _LEAST_ALIKE)
-    same_in_detail = one_is_small | (in_detail >= _LEAST_ALIKE_IN_DETAIL)
-    copies = (alike >= least_alike) & (overall >= _LEAST_ALIKE_OVERALL) & same_in_detail
-    return np.where(copies & (shown.mean(axis=(1, 2)) >= _LEAST_SHOWN), alike, 0)
-
-
-class _LargerThumbnails:
-    """Thumbnails of 64×64 grey pixels, made for those pictures that are worth another look."""
-
-    def __init__(self, samples: Sequence[Sample]) -> None:
-        self._samples = samples
-        self._made: dict[int, npt.NDArray[np.uint8]] = {}
-
-    def floats(self, positions: npt.NDArray[np.int64]) -> Thumbnails:
-        """Those of some pictures: float32 (P, 64, 64)."""
-        new = [position for position in dict.fromkeys(positions.tolist()) if position not in self._made]
-        if new:
-            with ThreadPoolExecutor(available_cpus() + 1) as pool:
-                made = pool.map(_larger_thumbnail, [self._samples[position] for position in new])
-                self._made.update(zip(new, made, strict=True))
-        chosen = [self._made[position] for position in positions.tolist()]
-        return _floats(np.array(chosen, dtype=np.uint8).reshape(-1, _LARGER_SIDE, _LARGER_SIDE))
-
-
-def _larger_thumbnail(sample: Sample) -> npt.NDArray[np.uint8]:
-    try:
-        grey = load_image(sample, 1, shorter_side=_LARGER_SIDE)
-    except UnreadableImage:  # it has vanished since: a black picture is like no other
-        return np.zeros((_LARGER_SIDE, _LARGER_SIDE), dtype=np.uint8)
-    return np.asarray(grey.resize((_LARGER_SIDE, _LARGER_SIDE), Image.Resampling.BOX))
-
-
-def _halved(thumbnails: Thumbnails) -> Thumbnails:
-    """Thumbnails (N, 2S, 2S) of half the side, by averaging."""
-    count, side, _ = thumbnails.shape
-    halves: Thumbnails = thumbnails.reshape(count, side // 2, 2, side // 2, 2).mean(axis=(2, 4))
-    return halves
-
-
-def _floats(thumbnails: npt.NDArray[np.uint8]) -> Thumbnails:
-    return thumbnails.astype(np.float32)
+def _portions(array: npt.NDArray[Any], size: int) -> Iterator[npt.NDArray[Any]]:
+    return (array[start : start + size] for start in range(0, len(array), size))

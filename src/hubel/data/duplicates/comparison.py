@@ -1,0 +1,123 @@
+"""Whether two pictures that may be copies are: what they show is laid on one another and compared in detail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from hubel.data.decoding import UnreadableImage, load_image
+from hubel.data.duplicates.alignment import Thumbnails, align, clipped, correlation, detail
+from hubel.data.duplicates.perceptual_hash import SIDE, Window, cut_out
+from hubel.data.sources import Sample
+
+# Correlations of the details of two pictures from which on the next, costlier measure is taken; the last one decides.
+_LEAST_UNALIGNED, _LEAST_ALIGNED = 0.2, 0.65
+# Of larger thumbnails, halved and whole. Among 3,781 photos of clothes the nearest that are no copies have 0.94 and
+# 0.78; of their copies, cropped by up to 5 % of each side, all but 3 in 100 have more than 0.95 and 0.6.
+_LEAST_ALIKE, _LEAST_ALIKE_OVERALL, _LEAST_ALIKE_IN_DETAIL = 0.95, 0.85, 0.6
+_LARGER_SIDE = 2 * SIDE
+# Pictures of hardly more pixels than a thumbnail have no finer details, and coding changes a larger part of them. Among
+# the same photos at 32 pixels the nearest that are no copies have 0.88; docs/data.md tells what is found in CIFAR-10.
+_LEAST_ALIKE_IF_SMALL = 0.9
+_LEAST_SHOWN = 0.7  # the share of a picture that both show; the rest may have been cut off
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Pairs of pictures that may be copies.
+
+    Attributes:
+        first: Positions of pictures, int64 of shape (P,).
+        second: The same.
+        window: The part of the first that is looked at.
+        mirrored: Whether the first is turned round.
+    """
+
+    first: npt.NDArray[np.int64]
+    second: npt.NDArray[np.int64]
+    window: Window
+    mirrored: bool
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __getitem__(self, wanted: slice | npt.NDArray[Any]) -> Candidates:
+        """Some of the pairs."""
+        return Candidates(self.first[wanted], self.second[wanted], self.window, self.mirrored)
+
+    def floats(self, thumbnails: npt.NDArray[np.uint8]) -> tuple[Thumbnails, Thumbnails]:
+        """The first and the second picture of each pair as they face one another: float32 (P, S, S)."""
+        first = thumbnails[self.first, :, ::-1] if self.mirrored else thumbnails[self.first]
+        return first.astype(np.float32), thumbnails[self.second].astype(np.float32)
+
+
+class Comparison:
+    """Tells how alike pictures are; threads may ask at once.
+
+    Args:
+        samples: The pictures.
+        thumbnails: Of them, uint8 of shape (N, 32, 32).
+        small: Which of them have hardly more pixels than that, (N,).
+    """
+
+    def __init__(
+        self, samples: Sequence[Sample], thumbnails: npt.NDArray[np.uint8], small: npt.NDArray[np.bool_]
+    ) -> None:
+        self._samples, self._thumbnails, self._small = samples, thumbnails, small
+        # Made for those pictures that are worth a closer look; the others' take no memory.
+        self._larger = np.empty((len(samples), _LARGER_SIDE, _LARGER_SIDE), dtype=np.uint8)
+        self._made = np.zeros(len(samples), dtype=np.bool_)
+
+    def similarities(self, pairs: Candidates) -> npt.NDArray[np.float32]:
+        """The correlation of the details of each pair's pictures, (P,): 0 for those that are no copies."""
+        similarities = np.zeros(len(pairs), dtype=np.float32)
+        near = self._near(pairs)
+        if len(near):
+            similarities[near] = self._looked_at_closely(pairs[near])
+        return similarities
+
+    def _near(self, pairs: Candidates) -> npt.NDArray[np.int64]:
+        """Those pairs whose small thumbnails are alike once they lie on one another."""
+        first, second = pairs.floats(self._thumbnails)
+        details = detail(second)
+        likely = np.flatnonzero(correlation(detail(cut_out(first, pairs.window)), details) >= _LEAST_UNALIGNED)
+        moved, shown = align(first[likely], second[likely], pairs.window)
+        return likely[correlation(detail(moved), details[likely], shown) >= _LEAST_ALIGNED]
+
+    def _looked_at_closely(self, pairs: Candidates) -> npt.NDArray[np.floating[Any]]:
+        self._make_larger(np.union1d(pairs.first, pairs.second))
+        first, second = pairs.floats(self._larger)
+        moved, shown = align(first, second, pairs.window)
+        in_detail = correlation(detail(moved), detail(second), shown)
+        first, second, shown = detail(_halved(moved)), detail(_halved(second)), np.floor(_halved(shown))
+        alike, overall = correlation(first, second, shown), correlation(clipped(first), clipped(second), shown)
+        one_is_small = self._small[pairs.first] | self._small[pairs.second]
+        least_alike = np.where(one_is_small, _LEAST_ALIKE_IF_SMALL, _LEAST_ALIKE)
+        same_in_detail = one_is_small | (in_detail >= _LEAST_ALIKE_IN_DETAIL)
+        copies = (alike >= least_alike) & (overall >= _LEAST_ALIKE_OVERALL) & same_in_detail
+        return np.where(copies & (shown.mean(axis=(1, 2)) >= _LEAST_SHOWN), alike, 0)
+
+    def _make_larger(self, positions: npt.NDArray[np.int64]) -> None:
+        for position in positions[~self._made[positions]].tolist():
+            self._larger[position] = _larger_thumbnail(self._samples[position])
+            self._made[position] = True
+
+
+def _larger_thumbnail(sample: Sample) -> npt.NDArray[np.uint8]:
+    try:
+        grey = load_image(sample, 1, shorter_side=_LARGER_SIDE)
+    except UnreadableImage:  # it has vanished since: a black picture is like no other
+        return np.zeros((_LARGER_SIDE, _LARGER_SIDE), dtype=np.uint8)
+    return np.asarray(grey.resize((_LARGER_SIDE, _LARGER_SIDE), Image.Resampling.BOX))
+
+
+def _halved(thumbnails: Thumbnails) -> Thumbnails:
+    """Thumbnails (N, 2S, 2S) of half the side, by averaging."""
+    rows = thumbnails[:, ::2] + thumbnails[:, 1::2]
+    halves: Thumbnails = (rows[:, :, ::2] + rows[:, :, 1::2]) * np.float32(0.25)
+    return halves
