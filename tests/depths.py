@@ -10,7 +10,12 @@ import pytest
 if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
 
-_DEEPEST = ("resnet1202_cifar",)  # as resnet110_cifar, with 1,092 layers more
+_DEEPEST = (
+    "resnet1202_cifar",  # as resnet110_cifar, with 1,092 layers more
+    "resnet152",  # as resnet101
+    "resnetv2_152",  # as resnetv2_101
+    "densenet264",  # as densenet201
+)
 
 
 def slow(*names: str) -> list[ParameterSet]:

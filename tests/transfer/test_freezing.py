@@ -1,5 +1,6 @@
 import pytest
 import torch
+from tests.depths import networks
 from torch import nn
 
 from hubel.errors import ConfigError
@@ -26,7 +27,7 @@ def train_a_step(network: ClassificationNetwork, size: tuple[int, ...]) -> None:
     optimizer.step()
 
 
-@pytest.mark.parametrize("name", list_models("classification"))
+@pytest.mark.parametrize("name", networks(list_models("classification")))
 def test_a_frozen_stage_is_frozen_statistics_included_and_the_rest_trains(name: str) -> None:
     torch.manual_seed(0)
     network = build_model(name, num_classes=3)
