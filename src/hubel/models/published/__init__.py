@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from hubel.models.published import inception_networks, plain_networks, residual_networks
 from hubel.models.published.figure import QUOTED, PublishedFigure, Quantity
-from hubel.models.published.figures import FIGURES
 from hubel.models.published.ilsvrc import HUMAN_TOP5_ERROR, ILSVRC_RESULTS, IlsvrcResult
 
 __all__ = [
@@ -16,6 +16,12 @@ __all__ = [
     "Quantity",
     "figures_of",
 ]
+
+FIGURES: tuple[PublishedFigure, ...] = (
+    *plain_networks.FIGURES,
+    *inception_networks.FIGURES,
+    *residual_networks.FIGURES,
+)
 
 
 def figures_of(network: str) -> list[PublishedFigure]:
