@@ -233,6 +233,25 @@ def test_outlines_become_masks_where_masks_are_wanted(tmp_path: Path) -> None:
         assert (sample.label.read() == expected).all()
 
 
+@pytest.mark.parametrize("box", [None, [], [0, 0, 0, 0]])
+def test_outlines_without_boxes_are_for_masks(tmp_path: Path, box: list[int] | None) -> None:
+    """They were no data set of pictures without objects, whose every annotation is malformed."""
+    file = write_coco(tmp_path, 8) / "annotations" / "instances.json"
+    content = json.loads(file.read_text())
+    for each in content["annotations"]:
+        del each["bbox"]
+        if box is not None:
+            each["bbox"] = box
+    file.write_text(json.dumps(content))
+    splits = open_splits(tmp_path)
+    assert (splits.labelling, splits.classes) == ("mask", ("background", *CLASSES))
+    assert splits.fingerprint == open_splits(tmp_path, labelling="mask").fingerprint
+    assert not any("malformed" in note for note in splits.notes)
+    for labelling, kind in {"boxes": "boxes", "class": "one class"}.items():
+        with pytest.raises(DataError, match=f"has a mask for each picture, and {kind} was expected for this task"):
+            open_splits(tmp_path, labelling=labelling)
+
+
 def test_pictures_without_objects_are_good_data(tmp_path: Path) -> None:
     root = write_yolo(tmp_path, {"train": 5, "val": 3})
     (root / "labels" / "train" / "0001.txt").unlink()

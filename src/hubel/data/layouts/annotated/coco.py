@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from hubel.data.annotated_pictures import BoxReader
 from hubel.data.annotations.coco import COCOFile, coco_pictures, parse_coco
@@ -29,7 +29,7 @@ def find_coco(place: Place, *, masks: bool) -> Source | None:
 
     Args:
         place: A folder or an archive.
-        masks: Whether masks are wanted, and not boxes.
+        masks: Whether masks are wanted, and not boxes; outlines without any box are for masks.
 
     Raises:
         DataError: A file is damaged, the files of several splits have other categories, or there is nothing in them.
@@ -39,6 +39,7 @@ def find_coco(place: Place, *, masks: bool) -> Source | None:
         return None
     instances = [name for name in names if "instances" in posixpath.basename(name).lower()]
     files = {name: _parsed(place, name) for name in instances or names}
+    masks = masks or _has_outlines_alone(files.values())
     split_of = {name: _split_of(name) for name in files}
     if len(files) > 1 and None in split_of.values():
         odd = [name for name, split in split_of.items() if split is None]
@@ -68,6 +69,15 @@ def _parsed(place: Place, name: str) -> COCOFile:
         return parse_coco(place.read(name), place.where(name))
     except OSError as error:
         raise DataError(f"cannot read {place.where(name)}: {error.strerror or error}") from error
+
+
+def _has_outlines_alone(files: Iterable[COCOFile]) -> bool:
+    """Whether no object has a box (one of zeros is none), but some have an outline."""
+    objects = [each for file in files for of_picture in file.annotations.values() for each in of_picture]
+    boxes = (each.get("bbox") for each in objects)
+    return not any(any(box) if isinstance(box, list) else box for box in boxes) and any(
+        each.get("segmentation") for each in objects
+    )
 
 
 def _split_of(name: str) -> Split | None:
