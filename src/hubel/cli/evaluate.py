@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,8 @@ import typer
 
 from hubel.cli.evaluate_without_labels import evaluate_anomalies, evaluate_generator
 from hubel.cli.measuring import Measuring
-from hubel.cli.text import TTA_HELP
+from hubel.cli.options import AverageOption, BatchSizeOption, DeviceOption, JSONOption, TTAOption
+from hubel.cli.text import tell
 
 if TYPE_CHECKING:
     from hubel.evaluation.measured import Evaluation
@@ -25,10 +25,8 @@ def evaluate(
         ),
     ],
     split: Annotated[str, typer.Option("--split", help="auto, test, validation, train or all.")] = "auto",
-    tta: Annotated[str | None, typer.Option("--tta", help=TTA_HELP)] = None,
-    average: Annotated[
-        str, typer.Option("--average", help="What is averaged over views and models: probabilities or logits.")
-    ] = "probabilities",
+    tta: TTAOption = None,
+    average: AverageOption = "probabilities",
     compare: Annotated[
         bool, typer.Option("--compare", help="Compare several models with the first one instead of averaging them.")
     ] = False,
@@ -80,12 +78,12 @@ def evaluate(
             "--threshold is an error then, or the share of validation pictures below it. [99%]",
         ),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")] = "auto",
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures computed together.")] = 32,
+    device: DeviceOption = "auto",
+    batch_size: BatchSizeOption = 32,
     max_unreadable: Annotated[
         float, typer.Option("--max-unreadable", min=0, max=1, help="Share of pictures that may be unreadable.")
     ] = 0.01,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_: JSONOption = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Also write every picture's prediction as CSV.")
     ] = None,
@@ -146,7 +144,7 @@ def evaluate(
         batch_size=batch_size,
     )
     _write_files(evaluation, output, calibration, curves)
-    measuring.tell(evaluation, _print)
+    measuring.show(evaluation, _print)
 
 
 def _print(evaluation: Evaluation) -> None:
@@ -208,7 +206,7 @@ def _write_files(evaluation: Evaluation, output: Path | None, calibration: Path 
         write_whole(output, evaluation.to_csv())
     if calibration is not None:
         write_reliability(calibration, evaluation.reliability())
-        print(f"reliability diagram in {calibration}", file=sys.stderr)
+        tell(f"reliability diagram in {calibration}")
     if curves is not None and evaluation.binary is not None:
         table = write_curves(curves, evaluation.binary)
-        print(f"ROC and precision-recall curves in {curves} and {table}", file=sys.stderr)
+        tell(f"ROC and precision-recall curves in {curves} and {table}")

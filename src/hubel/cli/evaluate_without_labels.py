@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from hubel.cli.measuring import Measuring
+from hubel.cli.text import tell
 
 if TYPE_CHECKING:
     from hubel.evaluation.anomalies import AnomalyEvaluation
@@ -20,7 +20,7 @@ def evaluate_generator(measuring: Measuring, model: str, data: str, extractor: P
     from hubel.evaluation import generated
 
     measured = measuring.run(generated.evaluate_generator, model, data, extractor, count=samples)
-    measuring.tell(measured, lambda each: typer.echo(each.text()))
+    measuring.show(measured, lambda each: typer.echo(each.text()))
 
 
 def evaluate_anomalies(
@@ -52,8 +52,8 @@ def evaluate_anomalies(
     )
     if curves is not None:
         table = write_curves(curves, measured.reading)
-        print(f"ROC and precision-recall curves in {curves} and {table}", file=sys.stderr)
-    measuring.tell(measured, _print_anomalies)
+        tell(f"ROC and precision-recall curves in {curves} and {table}")
+    measuring.show(measured, _print_anomalies)
 
 
 def _print_anomalies(measured: AnomalyEvaluation) -> None:

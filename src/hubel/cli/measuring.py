@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import typer
+
+from hubel.cli.text import tell
 
 
 class Measured(Protocol):
@@ -55,15 +56,15 @@ class Measuring:
                 device=self.device,
                 max_unreadable=self.max_unreadable,
                 progress=progress,
-                tell=lambda text: print(text, file=sys.stderr),
+                tell=tell,
             )
         for picture in measured.unreadable:
-            print(f"left out {picture}", file=sys.stderr)
+            tell(f"left out {picture}")
         return measured
 
-    def tell(self, measured: M, show: Callable[[M], None]) -> None:
+    def show(self, measured: M, as_text: Callable[[M], None]) -> None:
         """Print what was measured: as JSON, or as a function does for people."""
         if self.as_json:
             typer.echo(json.dumps(measured.to_dict(), indent=2, ensure_ascii=False))
         else:
-            show(measured)
+            as_text(measured)
