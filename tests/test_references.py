@@ -38,6 +38,6 @@ def test_everything_that_is_named_is_there():
 
 
 def test_what_is_not_there_is_found():
-    text = "See src/hubel/no.py, `hubel.no.decoding` and `hubel.data.decoding.nothing`."
-    assert lost_in(text) == ["src/hubel/no.py", "hubel.no.decoding", "hubel.data.decoding.nothing"]
+    text = "See src/hubel/no.py, `hubel.nowhere.decoding` and `hubel.data.decoding.nothing`."
+    assert lost_in(text) == ["src/hubel/no.py", "hubel.nowhere.decoding", "hubel.data.decoding.nothing"]
     assert lost_in("`hubel.data.decoding.load_image` in src/hubel/data/decoding/pictures.py") == []
