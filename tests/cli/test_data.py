@@ -57,6 +57,7 @@ def test_the_page_opens_without_a_network_and_shows_the_pairs(hubel: Hubel, defe
     assert page.count('src="data:image/jpeg;base64,') > 4
     for name in ("blue/wrong.png", "red/02.png", "red/twice.png", "red/cut.png"):
         assert name in page
+    assert "48 to 48, median 48 pixels" in page
 
 
 def test_pages_without_classes_show_pictures(hubel: Hubel, coloured_squares: Path, tmp_path: Path) -> None:

@@ -112,16 +112,15 @@ def _tiles(report: Report, shown: str) -> list[tuple[str, str, str]]:
     first = headline_name(figures)
     baselines = report.task.baselines(report.stores[shown].labels, report.stores["train"].labels)
     against = [f"{of.name}: {figure_text(first, of.figures[first][0])}" for of in baselines]
-    notes = [f"{figures['images']:,} pictures", *against]
-    tiles = [_tile(shown, first, figures, "".join(f"; {note}" for note in notes))]
+    tiles = [_tile(shown, first, figures, f"{figures['images']:,} picture{'s' * (figures['images'] != 1)}", *against)]
     others = [name for name in TITLES if name in figures and name not in (first, "loss")]
     tiles += [_tile(shown, name, figures) for name in others]
     if "validation" in report.measured and shown != "validation":
-        tiles.append(_tile("validation", first, report.measured["validation"].to_dict(), "; it chose the epoch"))
+        tiles.append(_tile("validation", first, report.measured["validation"].to_dict(), "it chose the epoch"))
     return tiles
 
 
-def _tile(split: str, name: str, figures: Mapping[str, Any], more: str = "") -> tuple[str, str, str]:
+def _tile(split: str, name: str, figures: Mapping[str, Any], *notes: str) -> tuple[str, str, str]:
     value, ends = figures[name], figures.get(f"{name}_ci95")
-    interval = "" if ends is None else figure_text(name, value, ends).partition(" (")[2].removesuffix(")")
-    return f"{split} {TITLES[name]}", figure_text(name, value), f"{interval}{more}"
+    interval = [] if ends is None else [figure_text(name, value, ends).partition(" (")[2].removesuffix(")")]
+    return f"{split} {TITLES[name]}", figure_text(name, value), "; ".join((*interval, *notes))

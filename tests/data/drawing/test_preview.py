@@ -49,6 +49,17 @@ def test_a_row_has_the_picture_as_evaluated_and_its_variants(samples):
     assert (texts < 100).any()
 
 
+@pytest.mark.parametrize(("name", "other"), [("Söckchen", "Säckchen"), ("жук", "лук")])
+def test_names_are_written_in_letters_of_other_languages(samples, name, other):
+    """A font without a letter writes the same box for it as for any other that it lacks."""
+    sheets = [
+        np.asarray(preview_sheet(samples[:1], [called], Augment.preset("none"), USUAL, rows=1, variants=1))
+        for called in (name, other)
+    ]
+    captions = [sheet[8 + 192 : 8 + 192 + 75, 8:200] for sheet in sheets]
+    assert (captions[0] != captions[1]).any()
+
+
 def test_pictures_that_cannot_be_read_are_passed_over(samples, tmp_path):
     for sample in samples[1:]:
         sample.path.write_bytes(b"no picture")

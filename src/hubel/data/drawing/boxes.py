@@ -7,18 +7,16 @@ a whole factor first, as no text fits into 32×32 pixels.
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from hubel.data.drawing.letters import font_of
 
 Box = tuple[float, float, float, float]
 Colour = tuple[int, int, int]
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 _READABLE_SIDE = 240  # pixels of the shorter side, from which on a picture is drawn on as it is
 _LEAST_LETTERS, _LETTERS_PER_SIDE = 12, 0.02  # the font's size; as a share of the root of the picture's area
@@ -87,7 +85,7 @@ def letter_size(size: tuple[int, int], *, crowded: bool = False) -> int:
 
 def text_size(text: str, letters: int) -> tuple[int, int]:
     """Width and height in pixels of the ground of a text whose font has a size."""
-    return round(_font(letters).getlength(text)) + 2 * _padding(letters), letters + 2 * _padding(letters)
+    return round(font_of(letters).getlength(text)) + 2 * _padding(letters), letters + 2 * _padding(letters)
 
 
 def write_on_ground(
@@ -111,7 +109,7 @@ def write_on_ground(
     red, green, blue = ground
     dark = 0.299 * red + 0.587 * green + 0.114 * blue < 128
     middle = (left + _padding(letters), top + height / 2)
-    draw.text(middle, text, fill=_LIGHT if dark else _DARK, font=_font(letters), anchor="lm")
+    draw.text(middle, text, fill=_LIGHT if dark else _DARK, font=font_of(letters), anchor="lm")
     return left, top, left + width, top + height
 
 
@@ -166,14 +164,3 @@ def _times(box: Box, factor: int) -> Box:
 def _padding(letters: int) -> int:
     """Around a text, in pixels."""
     return max(1, letters // 6)
-
-
-@lru_cache(maxsize=32)
-def _font(letters: int) -> Font:
-    """DejaVu Sans, which has the letters of most languages; it comes with matplotlib, which is not imported for it."""
-    spec = importlib.util.find_spec("matplotlib")
-    folders = (spec.submodule_search_locations or []) if spec is not None else []
-    for folder in folders:
-        if (file := Path(folder) / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf").is_file():
-            return ImageFont.truetype(str(file), letters)
-    return ImageFont.load_default(letters)

@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from hubel.data.augmentation import Augment
 from hubel.data.augmentation.mosaic import Part, mosaic, mosaic_partners
 from hubel.data.decoded.pixels import Decoding
 from hubel.data.drawing.boxes import DrawnBox, draw_boxes
+from hubel.data.drawing.letters import Font, font_of
 from hubel.data.drawing.masks import draw_mask
 from hubel.data.labels import MaskLabel, ObjectsLabel, label_summary
 from hubel.data.sources import Sample
@@ -24,8 +25,7 @@ from hubel.results.palette import class_colour
 
 ROWS, VARIANTS = 6, 7
 _SMALLEST_CELL = 160  # pixels; smaller pictures are enlarged by whole factors, so that their pixels can be seen
-_MARGIN, _FONT_SIZE, _LINES = 8, 12, 5
-_LINE_HEIGHT, _CHARACTER = 15, 6.2  # pixels of a line and, on average, of a character
+_MARGIN, _FONT_SIZE, _LINE_HEIGHT, _LINES = 8, 11, 15, 5
 _WHITE, _BLACK, _GREY = (255, 255, 255), (20, 20, 20), (110, 110, 110)
 
 
@@ -58,14 +58,13 @@ def preview_sheet(
     factor = max(1, -(-_SMALLEST_CELL // width))
     cell_width, cell_height = width * factor + _MARGIN, height * factor + _MARGIN + _LINES * _LINE_HEIGHT
     sheet = Image.new("RGB", (cell_width * (variants + 1) + _MARGIN, cell_height * len(chosen) + _MARGIN), _WHITE)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(_FONT_SIZE)
+    draw, font = ImageDraw.Draw(sheet), font_of(_FONT_SIZE)
 
     def put(row: int, column: int, pixels: npt.NDArray[np.uint8], text: str, colour: tuple[int, int, int]) -> None:
         picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).convert("RGB")
         left, top = _MARGIN + column * cell_width, _MARGIN + row * cell_height
         sheet.paste(picture.resize((width * factor, height * factor), Image.Resampling.NEAREST), (left, top))
-        lines = textwrap.wrap(text, int(width * factor / _CHARACTER))[:_LINES]
-        for number, line in enumerate(lines):
+        for number, line in enumerate(_lines(text, font, width * factor)[:_LINES]):
             draw.text((left, top + height * factor + 2 + number * _LINE_HEIGHT), line, fill=colour, font=font)
 
     plain = Augment.preset("none")
@@ -80,6 +79,11 @@ def preview_sheet(
             varied = _varied(augment, picture, draws, chosen, classes, preprocess.size)
             put(row, epoch + 1, varied, ", ".join(told) or "as it is", _GREY)
     return sheet
+
+
+def _lines(text: str, font: Font, width: int) -> list[str]:
+    """A text in lines of at most a width in pixels, or little more: its characters are taken to be of equal width."""
+    return textwrap.wrap(text, max(1, int(width * len(text) / max(font.getlength(text), 1))))
 
 
 def _varied(
