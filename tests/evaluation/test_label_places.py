@@ -27,7 +27,7 @@ def test_labels_of_equal_points_part():
 
 
 @given(st.lists(st.tuples(st.floats(0, 800), st.floats(0, 600)), min_size=1, max_size=8))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_labels_stay_in_the_frame_and_apart(centres: list[tuple[float, float]]):
     places = place_labels([Disc(x, y, 8) for x, y in centres], [(60, 12)] * len(centres), FRAME)
     assert all(place.inside(FRAME) for place in places)

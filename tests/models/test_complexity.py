@@ -31,7 +31,7 @@ def test_macs_are_half_of_torchs_flops(name: str):
     size=st.integers(5, 12),
     transposed=st.booleans(),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_convolutions_by_closed_formula(
     groups: int, kernel: int, stride: int, padding: int, size: int, transposed: bool
 ):
@@ -90,7 +90,7 @@ class Residual(nn.Module):
         st.tuples(st.sampled_from(["convolution", "pooling", "residual", "padding"]), windows), min_size=1, max_size=5
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_receptive_field_is_where_the_gradient_is(layers: list[tuple[str, tuple[int, int, int, int]]]):
     network = nn.Sequential(*(layer_of(kind, window) for kind, window in layers)).double()
     side = 401  # larger than any of these fields, so that the middle sees no border

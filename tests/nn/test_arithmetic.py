@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
@@ -12,7 +12,6 @@ from torch.nn import functional as F
 from hubel.nn import convolution_parameters, dense_parameters, output_size, transposed_output_size
 
 small = st.integers(1, 5)
-unhurried = settings(deadline=None)  # the first call of a torch operation is slow
 
 
 @pytest.mark.parametrize(
@@ -37,7 +36,6 @@ def test_output_size(size: int, kernel: int, stride: int, padding: int | str, ex
     assert output_size(size, kernel, stride, padding) == expected
 
 
-@unhurried
 @given(size=st.integers(1, 20), kernel=small, stride=small, padding=st.integers(0, 4), dilation=small)
 def test_output_size_is_that_of_torchs_convolution(size: int, kernel: int, stride: int, padding: int, dilation: int):
     x, weight = torch.empty(1, 1, size, device="meta"), torch.empty(1, 1, kernel, device="meta")
@@ -49,7 +47,6 @@ def test_output_size_is_that_of_torchs_convolution(size: int, kernel: int, strid
         assert output_size(size, kernel, stride, padding, dilation) == length
 
 
-@unhurried
 @given(
     size=st.integers(1, 20),
     kernel=small,
@@ -73,7 +70,6 @@ def test_output_size_is_that_of_torchs_pooling(
 
 
 @pytest.mark.filterwarnings("ignore:Using padding=.same.:UserWarning")
-@unhurried
 @given(size=st.integers(1, 20), kernel=small, dilation=small)
 def test_same_is_that_of_torchs_convolution(size: int, kernel: int, dilation: int):
     x, weight = torch.empty(1, 1, size, device="meta"), torch.empty(1, 1, kernel, device="meta")
@@ -97,7 +93,6 @@ def test_transposed_output_size(
     assert transposed_output_size(size, kernel, stride, padding, dilation, output_padding) == expected
 
 
-@unhurried
 @given(
     size=st.integers(1, 9),
     kernel=small,
@@ -123,7 +118,6 @@ def test_transposed_output_size_is_torchs_and_the_convolution_leads_back(
             assert output_size(length, kernel, stride, padding, dilation) == size
 
 
-@unhurried
 @given(in_channels=small, out_channels=small, kernel=small, groups=st.integers(1, 3), bias=st.booleans())
 def test_parameters_are_those_of_torchs_layers(
     in_channels: int, out_channels: int, kernel: int, groups: int, bias: bool

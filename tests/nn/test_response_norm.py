@@ -30,7 +30,7 @@ def by_loops(a: Tensor, n: int, alpha: float, beta: float, k: float) -> Tensor:
     channels_last=st.booleans(),
     training=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_is_the_papers_formula(
     channels: int, size: int, alpha: float, beta: float, k: float, channels_last: bool, training: bool
 ):

@@ -20,7 +20,7 @@ from hubel.nn import bilinear_upsampling, output_size, transposed_output_size
     dilation=st.integers(1, 2),
     groups=st.sampled_from([1, 2]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_transposed_convolution_is_the_adjoint(
     size: tuple[int, int], kernel: int, stride: int, padding: int, dilation: int, groups: int
 ):

@@ -15,7 +15,7 @@ from hubel.tasks.classification import (
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(count=st.integers(1, 60), num_classes=st.integers(2, 13), seed=st.integers(0, 2**32 - 1))
 def test_metrics_equal_those_of_scikit_learn(count: int, num_classes: int, seed: int) -> None:
     generator = np.random.default_rng(seed)

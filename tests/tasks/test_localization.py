@@ -70,7 +70,7 @@ def test_gradients_are_finite_for_wild_outputs() -> None:
         assert gradient.isfinite().all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(count=st.integers(1, 40), seed=st.integers(0, 2**31 - 1))
 def test_figures_are_counted(count: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)

@@ -34,7 +34,7 @@ def pictures(count: int, labels: int, seed: int, *, decimals: int = 16) -> tuple
     return np.round(1 / (1 + np.exp(-logits)), decimals), has
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     count=st.integers(1, 60),
     labels=st.integers(2, 5),

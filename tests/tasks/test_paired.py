@@ -20,7 +20,7 @@ def test_the_interval_against_published_values() -> None:
     assert tango_interval(0, 0, 50) == pytest.approx((-3.8415 / 53.8415, 3.8415 / 53.8415), abs=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(counts=st.tuples(*[st.integers(0, 30)] * 3).filter(lambda counts: sum(counts) > 0))
 def test_the_interval_is_what_the_score_test_leaves(counts: tuple[int, int, int]) -> None:
     first, second, _ = counts

@@ -23,7 +23,7 @@ def kept(of: torch.Tensor) -> PixelPrediction:
     return PixelPrediction.of(in_bands([of]))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     wanted=st.tuples(st.sampled_from([1, 7, 255, 256, 300, 513]), st.integers(1, 60)),

@@ -11,7 +11,7 @@ from sklearn import metrics as oracle
 from hubel.tasks.ranking import _jackknife_variance, average_precision, delong_variance, roc_auc, trace
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     many=st.integers(1, 40), few=st.integers(1, 40), steps=st.sampled_from([3, 1000]), seed=st.integers(0, 2**32 - 1)
 )

@@ -18,7 +18,7 @@ from hubel.tasks.regression import RegressionTask, intervals, measure
 AGE = TargetScale(40.0, 10.0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(count=st.integers(1, 80), seed=st.integers(0, 2**32 - 1), far=st.sampled_from([0.0, 1e6]))
 def test_figures_equal_those_of_scikit_learn(count: int, seed: int, far: float) -> None:
     generator = np.random.default_rng(seed)

@@ -140,7 +140,7 @@ def brute_force(mask: np.ndarray, sigma: float, weight: float) -> np.ndarray:
 
 
 @given(seed=st.integers(0, 10_000), share=st.sampled_from([0.05, 0.3, 0.6]), sigma=st.sampled_from([0.7, 2.0, 5.0]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_border_weights_are_those_of_brute_force(seed: int, share: float, sigma: float):
     generator = np.random.default_rng(seed)
     mask = np.where(generator.random((9, 13)) < share, generator.integers(1, 3, (9, 13)), 0)

@@ -44,7 +44,7 @@ def as_sets(of: list[tuple[np.ndarray, np.ndarray]]) -> tuple[list[set], list[se
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_figures_are_those_of_sets_of_pixels(seed: int):
     of = pictures(seed)
     metrics = counted(of).measure()

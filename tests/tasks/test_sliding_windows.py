@@ -17,7 +17,7 @@ from hubel.tasks.localization import Localized, decode, losses
 from hubel.tasks.sliding_windows import classify_windows, detect, in_windows, windows
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     size=st.tuples(st.integers(1, 30), st.integers(1, 30)),
     sides=st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), min_size=1, max_size=3),

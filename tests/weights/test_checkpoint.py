@@ -113,7 +113,7 @@ def whole_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("kind", ["safetensors", "zip", "legacy"])
 @given(share=st.floats(0, 1, exclude_max=True))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_file_cut_off_anywhere_is_one_line(
     whole_files: dict[str, bytes], kind: str, share: float, tmp_path_factory: pytest.TempPathFactory
 ):
@@ -129,7 +129,7 @@ def test_a_file_cut_off_anywhere_is_one_line(
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_damaged_pickle_is_an_error_or_still_readable(
     whole_files: dict[str, bytes], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ):

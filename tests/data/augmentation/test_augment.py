@@ -73,7 +73,7 @@ def test_pad_overrides_the_presets():
     assert (replace(Augment.preset("light"), pad=0, mirror=0.0).batch([stored], draws(), (8, 8))[0] == stored).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 9), st.integers(0, 9), st.sampled_from([1, 3]), st.booleans(), st.integers(0, 5))
 def test_a_block_is_as_one_by_one(more_rows, more_columns, channels, crop, seed):
     pictures = np.stack([picture(24 + more_rows, 16 + more_columns, channels, seed=n) for n in range(6)])
@@ -110,7 +110,7 @@ def test_a_resized_crop_is_pillows_resize_of_a_box():
     assert np.abs(out.astype(int) - expected).max() <= 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(20, 90),
     st.integers(20, 90),

@@ -81,7 +81,7 @@ def test_principal_components_are_those_of_the_paper():
     assert np.allclose(vectors.T @ vectors, np.eye(3), atol=1e-3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.sampled_from([1, 3]))
 def test_composed_maps_do_one_after_the_other(seed, channels):
     generator = np.random.default_rng(seed)

@@ -114,7 +114,7 @@ def test_shear_tilts_upright_lines():
     assert np.abs(out - expected).max() <= 0.51
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.sampled_from(["black", "reflect"]), st.sampled_from([1, 3]))
 def test_all_of_it_is_one_resampling(seed, outside, channels):
     """What comes out is the picture, bilinear, at the points where the steps, one by one, say that it is seen."""
@@ -154,7 +154,7 @@ def test_what_shrinks_much_is_averaged_first():
     assert np.abs(inner - 127.5).max() < 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.sampled_from(["black", "reflect"]), st.booleans())
 def test_masks_are_the_nearest_pixels_of_a_loop(seed, outside, elastic):
     mask = np.random.default_rng(seed).integers(0, 5, (30, 37), dtype=np.uint8)
@@ -187,7 +187,7 @@ def test_masks_of_plain_crops():
     assert (varied.pictures[0, :, -1] == 0).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6))
 def test_boxes_are_the_bounds_of_their_moved_corners(seed):
     generator = np.random.default_rng(seed)
@@ -214,7 +214,7 @@ def test_boxes_are_the_bounds_of_their_moved_corners(seed):
     assert np.allclose(varied.boxes[0], np.array(expected).reshape(-1, 4), atol=1e-3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6))
 def test_a_box_bounds_what_its_mask_shows(seed):
     """Where a displacement field bends it, too: the pixels of a filled box end where the moved box does."""

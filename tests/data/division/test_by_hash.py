@@ -22,7 +22,7 @@ def sample(name: str, label: int, content: int | str | None = None) -> Sample:
     return Sample(Path(), name, label, digest)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.integers(3, 30), min_size=1, max_size=5), st.integers(2, 3))
 def test_without_groups_folds_differ_by_one_picture_of_a_class_at_most(counts: list[int], folds: int) -> None:
     samples = [sample(f"{label}/{n}", label) for label, count in enumerate(counts) for n in range(count)]
@@ -37,7 +37,7 @@ def test_without_groups_folds_differ_by_one_picture_of_a_class_at_most(counts: l
     assert deal_folds(samples[::-1], folds, classes, unit_keys(samples, {})) == fold_of
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.tuples(st.integers(0, 1), st.integers(0, 9), st.integers(0, 60)), min_size=1, max_size=80),
     st.integers(2, 4),

@@ -86,7 +86,7 @@ def test_the_smallest_digest_moves_to_a_split_that_would_miss_the_class():
     }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 40)), min_size=1, max_size=60))
 def test_dividing_keeps_all_and_never_parts_identical_files(pictures):
     samples = [

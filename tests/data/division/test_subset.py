@@ -32,7 +32,7 @@ def sample(name: str, label: Any) -> Sample:
     return Sample(Path(), name, label, hashlib.blake2b(name.encode(), digest_size=16).hexdigest())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(1, 40), min_size=2, max_size=4), st.floats(0.01, 1), st.integers(0, 3))
 def test_a_share_is_of_every_class(counts: list[int], fraction: float, seed: int) -> None:
     whole = splits(counts)

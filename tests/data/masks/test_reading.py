@@ -143,7 +143,7 @@ def test_bad_masks_are_named(tmp_path: Path):
     size=st.tuples(st.integers(1, 30), st.integers(1, 30)),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_scaling_invents_no_class(shape: tuple[int, int], size: tuple[int, int], seed: int):
     mask = np.random.default_rng(seed).choice(np.array([0, 7, 255], np.uint8), shape)
     scaled = resized_mask(mask, size)
@@ -160,7 +160,7 @@ def test_scaling_invents_no_class(shape: tuple[int, int], size: tuple[int, int],
 
 @given(corners=st.lists(st.tuples(st.integers(-8, 40), st.integers(-8, 40)), min_size=3, max_size=7))
 @example([(-6, 32), (5, 11), (0, 0)])  # a centre on the outline
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_polygons_are_those_of_brute_force(corners: list[tuple[int, int]]):
     """A pixel is inside if a ray from its centre crosses the outline an odd number of times."""
     points = [(x / 4 + 0.13, y / 4 + 0.07) for x, y in corners]

@@ -34,7 +34,7 @@ def test_deltas_by_hand() -> None:
     torch.testing.assert_close(encode_deltas(box, anchor, FAST_RCNN), expected * torch.tensor(FAST_RCNN))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(rows=some_boxes, anchor=full_boxes, weights=st.sampled_from([(1.0, 1.0, 1.0, 1.0), FAST_RCNN]))
 def test_deltas_are_torchvisions_and_lead_back(rows: list[Box], anchor: Box, weights: tuple[float, ...]) -> None:
     boxes, anchors = as_tensor(rows), as_tensor([anchor]).expand(len(rows), 4)
@@ -71,7 +71,7 @@ def test_grid_cells_by_hand() -> None:
     torch.testing.assert_close(decode_in_grid(codes, cells, (448, 448), (7, 7)), boxes)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(rows=some_boxes, rows_of_cells=st.integers(1, 9), columns=st.integers(1, 9))
 def test_grid_cells_hold_the_centres_and_lead_back(rows: list[Box], rows_of_cells: int, columns: int) -> None:
     boxes, size, grid = as_tensor(rows).abs(), (10, 20), (rows_of_cells, columns)
@@ -94,7 +94,7 @@ def test_logistic_codes_by_hand() -> None:
     torch.testing.assert_close(box, torch.tensor([[centre[0] - 10, centre[1] - 30, centre[0] + 10, centre[1] + 30]]))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(rows=some_boxes, stride=st.sampled_from([1, 3, 8]), prior=st.tuples(st.floats(0.5, 20), st.floats(0.5, 20)))
 def test_logistic_codes_lead_back(rows: list[Box], stride: int, prior: tuple[float, float]) -> None:
     boxes, priors = as_tensor(rows), torch.tensor(prior, dtype=torch.float64)
@@ -106,7 +106,7 @@ def test_logistic_codes_lead_back(rows: list[Box], stride: int, prior: tuple[flo
     torch.testing.assert_close(again, boxes, rtol=1e-9, atol=1e-5 * stride)  # a millionth of a cell at its border
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(rows=some_boxes, x=st.floats(-9, 9), y=st.floats(-9, 9))
 def test_distances_are_those_to_the_sides(rows: list[Box], x: float, y: float) -> None:
     boxes, point = as_tensor(rows), torch.tensor([x, y], dtype=torch.float64)

@@ -12,7 +12,7 @@ from torchvision.ops import box_convert
 from hubel.nn.boxes import cxcywh_to_xyxy, to_absolute, to_relative, xywh_to_xyxy, xyxy_to_cxcywh, xyxy_to_xywh
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(rows=st.lists(boxes, max_size=4))
 def test_conversions_are_torchvisions_and_lead_back(rows: list[Box]) -> None:
     corners = as_tensor(rows)

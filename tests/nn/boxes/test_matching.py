@@ -40,7 +40,7 @@ def by_loops(overlaps: Tensor, low: float, high: float, low_quality: bool) -> li
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(overlaps=matrices(), low=values, high=values, low_quality=st.booleans())
 def test_threshold_matching_is_its_definition(overlaps: Tensor, low: float, high: float, low_quality: bool) -> None:
     low, high = min(low, high), max(low, high)
@@ -49,7 +49,7 @@ def test_threshold_matching_is_its_definition(overlaps: Tensor, low: float, high
     assert found.tolist() == by_loops(overlaps, low, high, low_quality)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(overlaps=matrices(least=1), low_quality=st.booleans())
 def test_threshold_matching_is_torchvisions(overlaps: Tensor, low_quality: bool) -> None:
     overlaps = overlaps + 0.01  # theirs also matches what does not overlap at all
@@ -80,7 +80,7 @@ def pair_by_pair(overlaps: Tensor) -> list[int]:
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(overlaps=matrices())
 def test_one_to_one_matching_is_its_definition(overlaps: Tensor) -> None:
     before = overlaps.clone()

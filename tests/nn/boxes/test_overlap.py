@@ -22,7 +22,7 @@ lists = st.lists(boxes, min_size=1, max_size=5)
 
 
 @each_measure
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(first=lists, second=lists)
 def test_measures_are_their_definitions(name: str, first: list[Box], second: list[Box]) -> None:
     measure, loop = MEASURES[name], getattr(by_loops, name)
@@ -34,7 +34,7 @@ def test_measures_are_their_definitions(name: str, first: list[Box], second: lis
     torch.testing.assert_close(by_element, expected.diagonal()[:count], rtol=1e-12, atol=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(first=st.lists(full_boxes, min_size=1, max_size=5), second=st.lists(full_boxes, min_size=1, max_size=5))
 def test_measures_are_those_of_torchvision(first: list[Box], second: list[Box]) -> None:
     one, other = as_tensor(first), as_tensor(second)
@@ -44,7 +44,7 @@ def test_measures_are_those_of_torchvision(first: list[Box], second: list[Box]) 
     torch.testing.assert_close(pairwise(ciou, one, other), ops.complete_box_iou(one, other), rtol=1e-6, atol=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(a=boxes, b=boxes)
 def test_measures_are_symmetric_and_bounded(a: Box, b: Box) -> None:
     one, other = as_tensor([a]), as_tensor([b])
@@ -128,7 +128,7 @@ def test_no_boxes_are_good_input() -> None:
     assert area(nothing).shape == (0,)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=lists, height=st.integers(1, 9), width=st.integers(1, 9))
 def test_clipped_boxes_are_the_part_in_the_picture(rows: list[Box], height: int, width: int) -> None:
     clipped = clip(as_tensor(rows), (height, width))

@@ -35,14 +35,14 @@ def numbers(labels: list[int] | None) -> Tensor | None:
     return None if labels is None else torch.tensor(labels, dtype=torch.int64)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(crowd=crowds(), threshold=thresholds)
 def test_is_its_definition(crowd: tuple[list[Box], list[float], list[int] | None], threshold: float) -> None:
     rows, scores, labels = crowd
     assert kept_of(rows, scores, labels, threshold) == by_loops.nms(rows, scores, threshold, labels)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(crowd=crowds(), threshold=thresholds, data=st.data())
 def test_properties(
     crowd: tuple[list[Box], list[float], list[int] | None], threshold: float, data: st.DataObject
@@ -114,7 +114,7 @@ def test_equal_boxes_with_equal_scores_leave_the_first() -> None:
     assert soft_nms(boxes, torch.full((3,), 0.5), method="linear")[0].tolist() == [0]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     crowd=crowds(),
     method=st.sampled_from(["linear", "gaussian"]),
