@@ -82,11 +82,11 @@ def cost(folder: Path, images: int) -> Rates:
 
 def decoded(files: list[Path]) -> tuple[list[Any], list[Any], list[Any]]:
     """Pictures as a store has them for inputs of 224 pixels, each with five boxes and a mask of its dark pixels."""
-    from hubel.data.decoded.pixels import decode_picture
+    from hubel.data.decoded.pixels import Decoding
     from hubel.preprocessing import Preprocess
 
     preprocess = Preprocess(size=(SIZE, SIZE))
-    pictures = [decode_picture(file, preprocess, "training") for file in files]
+    pictures = [Decoding(preprocess, "training").picture(file) for file in files]
     generator = np.random.default_rng(0)
     boxes = []
     for _ in pictures:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hubel.data.collecting import labelled_splits
+from hubel.data.decoded.pixels import Decoding, Pixels
 from hubel.data.decoded.store import PictureStore, prepare_store
 from hubel.data.layouts.class_folders import find_class_folders
 from hubel.data.sources import Sample
@@ -28,6 +29,11 @@ def prepare(samples: Sequence[Sample], preprocess: Preprocess = SMALL, **options
         **options,
     }
     return prepare_store(samples, preprocess, **settings)
+
+
+def decoded(source: Sample | Path) -> Pixels:
+    """A picture as a store of these has it, without any store."""
+    return Decoding(SMALL, "training").picture(source)
 
 
 def files_in(cache: Path) -> list[Path]:

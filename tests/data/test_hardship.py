@@ -12,17 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.data.shard_files import write_shards
+from tests.data.stores import SMALL, decoded
 
 from hubel.data.collecting import labelled_splits
 from hubel.data.decoded import store_file
-from hubel.data.decoded.pixels import decode_picture
 from hubel.data.decoded.store import PictureStore, prepare_store
 from hubel.data.files import cache as cache_files
 from hubel.data.layouts.finding import find_source
-from hubel.preprocessing import Preprocess
 from hubel.runtime import available_cpus
-
-SMALL = Preprocess(size=(8, 8), resize_to=9)
 
 
 def store_of(root: Path, **options) -> PictureStore:
@@ -44,9 +41,7 @@ def files_in(cache: Path) -> list[str]:
 def test_a_disk_that_fills_up_on_the_way_means_no_cache(class_folders, cache, monkeypatch, call):
     """Also where that is found only when the system writes what it was given."""
     root = class_folders(cat=20, dog=20)
-    expected = [
-        int(decode_picture(sample, SMALL, "training").sum()) for sample in store_of(root, cache_bytes=0).samples
-    ]
+    expected = [int(decoded(sample).sum()) for sample in store_of(root, cache_bytes=0).samples]
 
     def no_room(*arguments: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -66,26 +66,16 @@ IDENTITY = Link(
 )
 
 
-def cross_validated(features: Tensor, labels: Integers, copies: Sequence[str], seed: int = 0) -> Booleans:
-    """Which rows a linear probe gets right when it has not seen them.
+def cross_validated_probabilities(
+    features: Tensor, labels: Integers, copies: Sequence[str], seed: int = 0
+) -> npt.NDArray[np.float32]:
+    """What a linear probe says of rows that it has not seen.
 
     Args:
         features: float32 of shape (N, D), as they come.
         labels: int64 of shape (N,), from 0.
         copies: N names; rows of the same name are copies of one picture and stay in the same fold.
         seed: Of the folds.
-
-    Returns:
-        bool of shape (N,).
-    """
-    right: Booleans = cross_validated_probabilities(features, labels, copies, seed).argmax(axis=1) == labels
-    return right
-
-
-def cross_validated_probabilities(
-    features: Tensor, labels: Integers, copies: Sequence[str], seed: int = 0
-) -> npt.NDArray[np.float32]:
-    """What a linear probe says of rows that it has not seen; arguments as for `cross_validated`.
 
     Returns:
         Probabilities, float32 of shape (N, K) for labels up to K - 1; next to 0 for classes that a fold's training rows

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.data.processes import refuse_processes
-from tests.data.stores import PLENTY, SMALL, files_in, prepare, samples_of
+from tests.data.stores import PLENTY, SMALL, decoded, files_in, prepare, samples_of
 
 from hubel.data.decoded import filling, store_file
-from hubel.data.decoded.pixels import DECODER, Decoding, decode_picture
+from hubel.data.decoded.pixels import DECODER, Decoding
 from hubel.data.files.remembered import remembered_verdicts
 from hubel.errors import DataError
 
@@ -68,7 +68,7 @@ def test_the_same_pictures_and_reasons(class_folders, draw, either, cache_bytes)
         ("dog/7.png", "it has zero bytes"),
     ]
     for position, sample in enumerate(store.samples):
-        assert (store.array(position) == decode_picture(sample, SMALL, "training")).all()
+        assert (store.array(position) == decoded(sample)).all()
     assert told == [(done, 80) for done in range(8, 88, 8)]
 
 
@@ -137,7 +137,7 @@ def test_where_processes_are_refused_threads_do_it(
     store = prepare(samples, cache_bytes=cache_bytes)
     assert store.cached == (cache_bytes > 0)
     for position, sample in enumerate(samples):
-        assert (store.array(position) == decode_picture(sample, SMALL, "training")).all()
+        assert (store.array(position) == decoded(sample)).all()
     assert len(forked) == started
     assert multiprocessing.active_children() == []
     assert capsys.readouterr().err == ""
@@ -213,7 +213,7 @@ def test_when_all_is_killed_the_next_one_removes_what_was_begun(class_folders, c
     store = prepare(samples)
     assert [path.suffix for path in files_in(cache)] == [".pictures"]
     for position, sample in enumerate(samples):
-        assert (store.array(position) == decode_picture(sample, SMALL, "training")).all()
+        assert (store.array(position) == decoded(sample)).all()
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
-from tests.data.stores import PLENTY, SMALL, files_in, prepare, samples_of
+from tests.data.stores import PLENTY, SMALL, decoded, files_in, prepare, samples_of
 
-from hubel.data.decoded.pixels import decode_picture
 from hubel.data.decoded.store_file import read_index
 from hubel.data.decoding import UnreadableImage, load_image, read_array, reasons
 from hubel.errors import DataError
@@ -159,7 +158,7 @@ def test_unreadable_pictures_are_left_out_with_reasons(some_unreadable, cache_by
     ]
     assert len(store) == len(store.samples) == len(store.labels) == 17
     for position, sample in enumerate(store.samples):
-        assert (store.array(position) == decode_picture(sample.path, SMALL, "training")).all()
+        assert (store.array(position) == decoded(sample.path)).all()
     assert store.samples[1].name == "cat/2.png"
 
 
@@ -272,7 +271,7 @@ def test_a_kill_while_the_file_is_written_leaves_nothing_stale(class_folders, ca
     store = prepare(samples)
     assert [path.suffix for path in files_in(cache)] == [".pictures"]
     for position, sample in enumerate(samples):
-        assert (store.array(position) == decode_picture(sample.path, SMALL, "training")).all()
+        assert (store.array(position) == decoded(sample.path)).all()
 
 
 def test_two_processes_may_build_it_at_once(class_folders, cache):
@@ -292,7 +291,7 @@ def test_a_disk_that_is_full_means_no_cache(class_folders, cache):
     limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))\n"
     code = limit + textwrap.dedent(PREPARE.format(root=str(root), pause=0, cache_bytes=PLENTY))
     output = in_own_process(code).communicate()[0].splitlines()
-    expected = sum(int(decode_picture(sample.path, SMALL, "training").sum()) for sample in samples_of(root))
+    expected = sum(int(decoded(sample.path).sum()) for sample in samples_of(root))
     assert output[-1] == f"not cached {expected}"
     assert files_in(cache) == []
 

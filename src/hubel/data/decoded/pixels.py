@@ -152,15 +152,6 @@ class Decoding:
         return self.preprocess.to_array(loaded, whole=self.whole)
 
 
-def decode_picture(source: ImageSource, preprocess: Preprocess, purpose: Purpose) -> Pixels:
-    """Decode a picture as a store keeps it: uint8 of shape (H, W, channels).
-
-    Raises:
-        UnreadableImage: It cannot be decoded.
-    """
-    return Decoding(preprocess, purpose).picture(source)
-
-
 def _resized_by_torch(picture: Pixels, preprocess: Preprocess) -> Pixels:
     """A picture (H, W, 3) by the resize rule, antialiased."""
     size = preprocess.resized_size(picture.shape[:2])
