@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hubel.cli.text import tell
+from hubel.cli.text import print_json, tell
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -115,10 +115,8 @@ def data(
         write_manifest(manifest, examination, cleaning)
     write_page(page, diagnosis)
     if json_:
-        import json
-
         values = diagnosis.to_dict() | {"page": str(page)} | ({"manifest": str(manifest)} if fix else {})
-        typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
+        print_json(values)
         return
     from hubel.cli.text import output
 

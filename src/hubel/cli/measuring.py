@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-import typer
-
-from hubel.cli.text import tell
+from hubel.cli.text import print_json, tell
 
 
 class Measured(Protocol):
@@ -65,6 +62,6 @@ class Measuring:
     def show(self, measured: M, as_text: Callable[[M], None]) -> None:
         """Print what was measured: as JSON, or as a function does for people."""
         if self.as_json:
-            typer.echo(json.dumps(measured.to_dict(), indent=2, ensure_ascii=False))
+            print_json(measured.to_dict())
         else:
             as_text(measured)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hubel.cli.options import DeviceOption, JSONOption
+from hubel.cli.text import print_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,9 +69,7 @@ def probe(
     if plot is not None:
         draw_probe(result, plot, title=f"{model} on {prepared.splits.root.name}")
     if json_:
-        import json
-
-        typer.echo(json.dumps(result.to_dict(), indent=2, ensure_ascii=False))
+        print_json(result.to_dict())
         return
     from hubel.cli.text import output
 

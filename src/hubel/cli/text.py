@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-TTA_HELP = (
-    "Average over views of each picture: flip, turns, five-crop, ten-crop, multi-scale, grid:N, 144-crop (a name with "
-    "+flip behind it: mirror images, too)."
-)
-
 
 def tell(text: object) -> None:
     """Say something to whoever sits there, on stderr: what a script reads is on stdout."""
     print(text, file=sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON on stdout."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def percent(share: float, interval: Sequence[float] | None = None) -> str:

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from hubel.cli.text import print_json
+
 
 def train(
     data: Annotated[
@@ -164,12 +166,10 @@ def _run(
 
 
 def _print_end(run: Any, as_json: bool) -> None:
-    import json
-
     from hubel.results.naming import TITLES, figure_text, headline, headline_name
 
     if as_json:
-        typer.echo(json.dumps({"dir": str(run.dir), **run.metrics}, indent=2))
+        print_json({"dir": str(run.dir), **run.metrics})
         return
     if "folds" in run.metrics:
         _print_folds(run)

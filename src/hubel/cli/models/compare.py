@@ -79,8 +79,7 @@ def compare(
     """Compare networks: layers, parameters, operations, memory, measured latency, published accuracy."""
     from hubel import runtime
     from hubel.charts import check_chart_name
-    from hubel.cli.models.printing import print_json
-    from hubel.cli.text import output
+    from hubel.cli.text import output, print_json
     from hubel.errors import ConfigError
     from hubel.evaluation import charts
     from hubel.evaluation.comparison import Timing

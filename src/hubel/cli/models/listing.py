@@ -17,8 +17,8 @@ def list_(
     json_: JSONOption = False,
 ) -> None:
     """List the networks: name, input, parameters (those of auxiliary heads apart), source."""
-    from hubel.cli.models.printing import empty_table, facts, print_json, shape
-    from hubel.cli.text import output
+    from hubel.cli.models.printing import empty_table, facts, shape
+    from hubel.cli.text import output, print_json
     from hubel.models.registry import list_families, list_models, model_entry
 
     rows = []

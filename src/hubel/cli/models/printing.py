@@ -1,11 +1,9 @@
-"""How the verbs of `hubel models` print facts, shapes, tables and JSON."""
+"""How the verbs of `hubel models` print facts, shapes and tables."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
-
-import typer
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -57,10 +55,3 @@ def empty_table(columns: Mapping[str, Literal["left", "right"]]) -> Table:
     for title, side in columns.items():
         table.add_column(title, justify=side, no_wrap=title not in _PROSE)
     return table
-
-
-def print_json(value: Any) -> None:
-    """Print a value as JSON."""
-    import json
-
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -36,8 +36,7 @@ def show(
 ) -> None:
     """Show a network: the table of its stages, its totals, what training it takes, its published weights."""
     from hubel.cli.models.parts import Parts
-    from hubel.cli.models.printing import print_json
-    from hubel.cli.text import output
+    from hubel.cli.text import output, print_json
     from hubel.errors import ConfigError
     from hubel.models.network import Staged
     from hubel.models.registry import model_entry

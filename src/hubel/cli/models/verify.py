@@ -38,8 +38,7 @@ def verify(
     """
     import time
 
-    from hubel.cli.models.printing import print_json
-    from hubel.cli.text import output
+    from hubel.cli.text import output, print_json
     from hubel.evaluation.verification import verify as recompute
     from hubel.models.registry import list_models
 
