@@ -416,12 +416,24 @@ def test_arrays_of_other_sources(tmp_path):
         np.testing.assert_array_equal(load_array(source, 3), np.asarray(image))
 
 
-def test_reduced_scale_of_arrays():
-    source = encoded(textured(400, 600), "JPEG")
-    np.testing.assert_array_equal(
-        load_array(source, 3, shorter_side=50), np.asarray(load_image(source, 3, shorter_side=50))
-    )
-    assert load_array(source, 3, shorter_side=50).shape == (100, 150, 3)
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"subsampling": 1}])
+@pytest.mark.parametrize("shorter", [3, 20, 25, 50, 100, 150])
+def test_plain_jpegs_have_pillows_pixels_at_every_scale(shorter, options):
+    source = encoded(textured(401, 603), "JPEG", **options)
+    drafted = Image.open(io.BytesIO(source))
+    drafted.draft(None, (2 * shorter, 2 * shorter))
+    np.testing.assert_array_equal(load_array(source, 3, shorter_side=shorter), np.asarray(drafted.convert("RGB")))
+    for load in (load_image, load_array):
+        np.testing.assert_array_equal(load(source, 1, shorter_side=shorter), np.asarray(drafted.convert("L")))
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 17])
+def test_tiny_jpegs_have_pillows_pixels_at_every_scale(side):
+    source = encoded(textured(side, side + 1), "JPEG")
+    for shorter in (1, 2, 4):
+        drafted = Image.open(io.BytesIO(source))
+        drafted.draft(None, (2 * shorter, 2 * shorter))
+        np.testing.assert_array_equal(load_array(source, 3, shorter_side=shorter), np.asarray(drafted))
 
 
 def pixels_or_reason(load, source: bytes):

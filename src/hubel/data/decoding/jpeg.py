@@ -17,12 +17,13 @@ _PILLOW_HAS_TURBO = bool(features.check_feature("libjpeg_turbo"))  # or its JPEG
 _START, _SCAN = b"\xff\xd8\xff", b"\xff\xda"
 _COLOURS = frozenset({"YCbCr", "RGB"})
 _ASIDES = (b"Exif\x00", b"tiff:Orientation", b"MPF\x00")  # what may say how a picture is turned; several pictures
+_EIGHTHS = 8  # libjpeg-turbo's scales are multiples of an eighth
 _DRAFT_MARGIN = 2  # a picture decoded at reduced scale still has this many times the pixels that are needed
 
 
 def draft(image: Image.Image, shorter_side: int) -> None:
     """Have a JPEG that is opened decoded at reduced scale where its shorter side is to be scaled to so many pixels."""
-    if _is_reducible(image.size, shorter_side):
+    if _reduction(image.size, shorter_side) > 1:
         image.draft(None, (_DRAFT_MARGIN * shorter_side, _DRAFT_MARGIN * shorter_side))
 
 
@@ -43,10 +44,14 @@ def decoded_directly(content: Content, shorter_side: int | None) -> npt.NDArray[
         return None
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-        if colours not in _COLOURS or (shorter_side is not None and _is_reducible((height, width), shorter_side)):
+        if colours not in _COLOURS:
             return None
         check_size(width, height)
-        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data)
+        part = _reduction((width, height), shorter_side)
+        if part > 1 and min(height, width) < _EIGHTHS:
+            return None  # libjpeg-turbo, asked for a size, takes the least scale that gives it: here, maybe another
+        least = (-(-height // part), -(-width // part)) if part > 1 else (0, 0)  # 0: the whole scale
+        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, min_height=least[0], min_width=least[1])
     except ValueError:
         return None
     return pixels
@@ -82,6 +87,8 @@ def _is_upright(data: bytes) -> bool:
         return image.format == "JPEG" and orientation_of(image) == 1
 
 
-def _is_reducible(size: tuple[int, int], shorter_side: int) -> bool:
-    """Whether a JPEG is decoded at reduced scale if its shorter side is to be scaled to so many pixels."""
-    return min(size) >= 2 * _DRAFT_MARGIN * shorter_side
+def _reduction(size: tuple[int, int], shorter_side: int | None) -> int:
+    """By what width and height are divided in decoding if the shorter side is to be scaled to so many pixels."""
+    if shorter_side is None:
+        return 1
+    return next((part for part in (8, 4, 2) if min(size) >= part * _DRAFT_MARGIN * shorter_side), 1)

@@ -46,7 +46,10 @@ def load_image(source: ImageSource, channels: int, *, shorter_side: int | None =
         UnreadableImage: The file is missing, truncated, empty, no image, too large or of an unknown kind.
     """
     with explained(source):
-        return _loaded(content_of(source), channels, shorter_side)
+        content = content_of(source)
+        if channels == 1 and (pixels := decoded_directly(content, shorter_side)) is not None:
+            return Image.fromarray(pixels).convert("L")  # in RGB, handing the pixels over would take what is gained
+        return _loaded(content, channels, shorter_side)
 
 
 def load_array(source: ImageSource, channels: int, *, shorter_side: int | None = None) -> npt.NDArray[np.uint8]:
