@@ -7,6 +7,7 @@ from PIL import Image, ImageOps
 from tests.data.doctor.planting import crop, recoded, scene
 
 from hubel.data.duplicates import near_duplicates as module
+from hubel.data.duplicates.comparison import Comparison
 from hubel.data.duplicates.near_duplicates import NearDuplicate, find_near_duplicates, near_duplicate_units
 from hubel.data.sources import Sample
 
@@ -63,6 +64,24 @@ def test_what_is_found_does_not_depend_on_how_many_pairs_are_compared_at_once(sa
     fewer = find_near_duplicates(frames)
     assert [(pair.first, pair.second) for pair in fewer] == [(pair.first, pair.second) for pair in found]
     assert [pair.similarity for pair in fewer] == pytest.approx([pair.similarity for pair in found], abs=2e-4)
+
+
+def test_files_of_the_same_pixels_are_compared_with_another_once(sample, tmp_path, monkeypatch):
+    samples = [sample(f"{number}.png", scene(number)) for number in range(3)]
+    for number in range(1, 9):  # bytes behind a picture's end do not change it
+        path = tmp_path / f"0 again {number}.png"
+        path.write_bytes(samples[0].read() + bytes([number]))
+        samples.append(Sample(tmp_path, path.name, 0, hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()))
+    samples.append(sample("coded.png", recoded(scene(0), 50)))
+    compared = []
+    correlations = Comparison._correlations
+    monkeypatch.setattr(
+        Comparison,
+        "_correlations",
+        lambda self, pairs, small: compared.append(len(pairs)) or correlations(self, pairs, small),
+    )
+    assert families(samples) == [["0 again " + f"{number}.png" for number in range(1, 9)] + ["0.png", "coded.png"]]
+    assert sum(compared) == 2  # with itself, and with that which is coded
 
 
 def test_identical_files_are_one_picture(sample):

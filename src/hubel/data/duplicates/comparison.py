@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from PIL import Image
 from hubel.data.decoding import UnreadableImage, load_image
 from hubel.data.duplicates.alignment import Thumbnails, align, clipped, correlation, detail
 from hubel.data.duplicates.perceptual_hash import SIDE, Window, cut_out
+from hubel.data.files.digests import DIGEST_BYTES
 from hubel.data.sources import Sample
 
 # Correlations of the details of two pictures from which on the next, costlier measure is taken; the last one decides.
@@ -69,13 +71,17 @@ class Comparison:
         self, samples: Sequence[Sample], thumbnails: npt.NDArray[np.uint8], small: npt.NDArray[np.bool_]
     ) -> None:
         self._samples, self._thumbnails, self._small = samples, thumbnails, small
-        # Made for those pictures that are worth a closer look; the others' take no memory.
-        self._larger = np.empty((len(samples), _LARGER_SIDE, _LARGER_SIDE), dtype=np.uint8)
-        self._made = np.zeros(len(samples), dtype=np.bool_)
+        # Larger thumbnails of those pictures that are worth a closer look: one of all that have the same.
+        self._larger: dict[bytes, npt.NDArray[np.uint8]] = {}
+        self._looks: dict[int, bytes] = {}
+        self._known: dict[tuple[object, ...], float] = {}
 
     def similarities(self, pairs: Candidates) -> npt.NDArray[np.float32]:
-        """The correlation of the details of each pair's pictures, (P,): 0 for those that are no copies."""
-        similarities = np.zeros(len(pairs), dtype=np.float32)
+        """The correlation of the details of each pair's pictures, (P,).
+
+        It is 0 for those that are no copies, NaN for those that are none by their thumbnails already.
+        """
+        similarities = np.full(len(pairs), np.nan, dtype=np.float32)
         near = self._near(pairs)
         if len(near):
             similarities[near] = self._looked_at_closely(pairs[near])
@@ -85,27 +91,46 @@ class Comparison:
         """Those pairs whose small thumbnails are alike once they lie on one another."""
         first, second = pairs.floats(self._thumbnails)
         details = detail(second)
-        likely = np.flatnonzero(correlation(detail(cut_out(first, pairs.window)), details) >= _LEAST_UNALIGNED)
+        part = first if pairs.window == Window() else cut_out(first, pairs.window)
+        likely = np.flatnonzero(correlation(detail(part), details) >= _LEAST_UNALIGNED)
         moved, shown = align(first[likely], second[likely], pairs.window)
         return likely[correlation(detail(moved), details[likely], shown) >= _LEAST_ALIGNED]
 
     def _looked_at_closely(self, pairs: Candidates) -> npt.NDArray[np.floating[Any]]:
-        self._make_larger(np.union1d(pairs.first, pairs.second))
-        first, second = pairs.floats(self._larger)
+        """The same for those; pairs that look like others, as where files differ in metadata, are compared once."""
+        one_is_small = self._small[pairs.first] | self._small[pairs.second]
+        first, second = ([self._look(place) for place in places.tolist()] for places in (pairs.first, pairs.second))
+        keys = [(*key, pairs.window, pairs.mirrored) for key in zip(first, second, one_is_small.tolist(), strict=True)]
+        new = {key: place for place, key in enumerate(keys) if key not in self._known}
+        if new:
+            places = np.fromiter(new.values(), dtype=np.int64)
+            self._known.update(zip(new, self._correlations(pairs[places], one_is_small[places]).tolist(), strict=True))
+        return np.array([self._known[key] for key in keys], dtype=np.float32)
+
+    def _correlations(self, pairs: Candidates, one_is_small: npt.NDArray[np.bool_]) -> npt.NDArray[np.floating[Any]]:
+        first, second = (
+            np.array([self._larger[self._looks[place]] for place in places.tolist()], dtype=np.float32)
+            for places in (pairs.first, pairs.second)
+        )
+        if pairs.mirrored:
+            first = first[:, :, ::-1]
         moved, shown = align(first, second, pairs.window)
         in_detail = correlation(detail(moved), detail(second), shown)
         first, second, shown = detail(_halved(moved)), detail(_halved(second)), np.floor(_halved(shown))
         alike, overall = correlation(first, second, shown), correlation(clipped(first), clipped(second), shown)
-        one_is_small = self._small[pairs.first] | self._small[pairs.second]
         least_alike = np.where(one_is_small, _LEAST_ALIKE_IF_SMALL, _LEAST_ALIKE)
         same_in_detail = one_is_small | (in_detail >= _LEAST_ALIKE_IN_DETAIL)
         copies = (alike >= least_alike) & (overall >= _LEAST_ALIKE_OVERALL) & same_in_detail
         return np.where(copies & (shown.mean(axis=(1, 2)) >= _LEAST_SHOWN), alike, 0)
 
-    def _make_larger(self, positions: npt.NDArray[np.int64]) -> None:
-        for position in positions[~self._made[positions]].tolist():
-            self._larger[position] = _larger_thumbnail(self._samples[position])
-            self._made[position] = True
+    def _look(self, position: int) -> bytes:
+        """What stands for a picture's larger thumbnail, which is made where it has not been yet."""
+        if position not in self._looks:
+            larger = _larger_thumbnail(self._samples[position])
+            look = hashlib.blake2b(larger.tobytes(), digest_size=DIGEST_BYTES).digest()
+            self._larger[look] = larger
+            self._looks[position] = look
+        return self._looks[position]
 
 
 def _larger_thumbnail(sample: Sample) -> npt.NDArray[np.uint8]:

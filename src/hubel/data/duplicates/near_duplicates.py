@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -133,17 +133,37 @@ def _search(
     """Links between pictures; those that hang together already are not compared again, for films have very many."""
     families, found = _Families(len(samples)), []
     comparison = Comparison(samples, thumbnails, small)
+    looks = _looks(thumbnails)
     with ThreadPoolExecutor(available_cpus() + 1) as pool:
         for candidates in _hash_neighbours(thumbnails):
-            for places in families.places_apart(candidates):
-                tasks = [candidates[some] for some in _portions(places, _PAIRS_PER_TASK)]
-                similarities = np.concatenate(list(pool.map(comparison.similarities, tasks)))
-                for place, similarity in families.linked(candidates, places, similarities):
-                    least, greatest = sorted((int(candidates.first[place]), int(candidates.second[place])))
-                    names = samples[least].digest, samples[greatest].digest
-                    duplicate = NearDuplicate(*names, round(similarity, 4), candidates.mirrored)
-                    found.append(((least, greatest), duplicate))
+            for pair, similarity in _new_links(candidates, looks, families, comparison, pool):
+                least, greatest = sorted(pair)
+                names = samples[least].digest, samples[greatest].digest
+                found.append(((least, greatest), NearDuplicate(*names, round(similarity, 4), candidates.mirrored)))
     return [duplicate for _, duplicate in sorted(found, key=lambda item: item[0])]
+
+
+def _new_links(
+    candidates: Candidates,
+    looks: npt.NDArray[np.int64],
+    families: _Families,
+    comparison: Comparison,
+    pool: ThreadPoolExecutor,
+) -> Iterator[tuple[tuple[int, int], float]]:
+    """Compare and link pairs that do not hang together yet, and tell their similarities."""
+    look_pairs = looks[candidates.first] * len(looks) + looks[candidates.second]
+    look_pairs = np.unique(look_pairs, return_inverse=True)[1]
+    unlike = np.zeros(len(candidates), dtype=np.bool_)  # pairs of looks
+
+    def open_question(some: slice) -> npt.NDArray[np.bool_]:
+        open_ones: npt.NDArray[np.bool_] = families.apart(candidates[some]) & ~unlike[look_pairs[some]]
+        return open_ones
+
+    for places in _some_at_a_time(len(candidates), open_question):
+        tasks = [candidates[some] for some in _portions(places, _PAIRS_PER_TASK)]
+        similarities = np.concatenate(list(pool.map(comparison.similarities, tasks)))
+        unlike[look_pairs[places[np.isnan(similarities)]]] = True
+        yield from families.linked(candidates, places, similarities)
 
 
 class _Families:
@@ -156,36 +176,24 @@ class _Families:
         self._of = np.arange(pictures)  # the family's number
         self._members = [[picture] for picture in range(pictures)]
 
-    def places_apart(self, candidates: Candidates) -> Iterator[npt.NDArray[np.int64]]:
-        """Places of pairs that do not hang together yet, about 512 at a time; what was linked meanwhile counts."""
-        start = 0
-        while start < len(candidates):
-            ahead = candidates[start : start + _PAIRS_AHEAD]
-            apart = np.flatnonzero(self._apart(ahead.first, ahead.second))
-            end = len(ahead)
-            if len(apart) > _PAIRS_AT_ONCE:
-                end = (int(apart[_PAIRS_AT_ONCE]) // _BLOCK + 1) * _BLOCK
-                apart = apart[apart < end]
-            if len(apart):
-                yield apart + start
-            start += end
+    def apart(self, pairs: Candidates) -> npt.NDArray[np.bool_]:
+        """Whether the pictures of each pair do not hang together yet."""
+        apart: npt.NDArray[np.bool_] = self._of[pairs.first] != self._of[pairs.second]
+        return apart
 
     def linked(
         self, candidates: Candidates, places: npt.NDArray[np.int64], similarities: npt.NDArray[np.float32]
-    ) -> Iterator[tuple[int, float]]:
-        """Link pairs of some similarity, and tell the places and similarities of those that were apart."""
-        alike = np.flatnonzero(similarities)
+    ) -> Iterator[tuple[tuple[int, int], float]]:
+        """Link pairs at some places that have any similarity, and tell those that were apart."""
+        alike = np.flatnonzero(similarities > 0)
         blocks = np.split(alike, np.flatnonzero(np.diff(places[alike] // _BLOCK)) + 1)
         for block in blocks:
             first, second = candidates.first[places[block]], candidates.second[places[block]]
-            new = self._apart(first, second)
-            for one, other in zip(first[new].tolist(), second[new].tolist(), strict=True):
+            new = self._of[first] != self._of[second]
+            pairs = list(zip(first[new].tolist(), second[new].tolist(), strict=True))
+            for one, other in pairs:
                 self._link(one, other)
-            yield from zip(places[block][new].tolist(), similarities[block][new].tolist(), strict=True)
-
-    def _apart(self, first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        apart: npt.NDArray[np.bool_] = self._of[first] != self._of[second]
-        return apart
+            yield from zip(pairs, similarities[block][new].tolist(), strict=True)
 
     def _link(self, one: int, other: int) -> None:
         """Let two families be one: the smaller joins the larger, so that no picture moves often."""
@@ -195,6 +203,26 @@ class _Families:
         self._of[self._members[few]] = many
         self._members[many] += self._members[few]
         self._members[few] = []
+
+
+def _some_at_a_time(count: int, wanted: Callable[[slice], npt.NDArray[np.bool_]]) -> Iterator[npt.NDArray[np.int64]]:
+    """Places of pairs that are wanted when their turn comes, about 512 at a time, whole blocks."""
+    start = 0
+    while start < count:
+        places = start + np.flatnonzero(wanted(slice(start, start + _PAIRS_AHEAD)))
+        start += _PAIRS_AHEAD
+        if len(places) > _PAIRS_AT_ONCE:
+            start = (int(places[_PAIRS_AT_ONCE]) // _BLOCK + 1) * _BLOCK
+            places = places[places < start]
+        if len(places):
+            yield places
+
+
+def _looks(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Of each picture the first one that has the same thumbnail: those of the same pixels need no second comparison."""
+    first: dict[bytes, int] = {}
+    digests = (hashlib.blake2b(thumbnail, digest_size=DIGEST_BYTES).digest() for thumbnail in thumbnails)
+    return np.array([first.setdefault(digest, place) for place, digest in enumerate(digests)], dtype=np.int64)
 
 
 def _hash_neighbours(thumbnails: npt.NDArray[np.uint8]) -> Iterator[Candidates]:
