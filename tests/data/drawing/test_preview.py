@@ -11,7 +11,8 @@ from tests.data.places import write_masks, write_voc
 
 from hubel.data.augmentation import Augment
 from hubel.data.collecting import labelled_splits
-from hubel.data.drawing.preview import preview_sheet
+from hubel.data.drawing.letters import font_of
+from hubel.data.drawing.preview import _FONT_SIZE, _LINES, _SMALLEST_CELL, _lines, preview_sheet
 from hubel.data.layouts.finding import find_source
 from hubel.data.sources import Sample
 from hubel.errors import DataError
@@ -27,15 +28,15 @@ def samples(draw: Callable[..., Path], tmp_path: Path) -> list[Sample]:
 
 
 def cell(sheet: np.ndarray, row: int, column: int) -> np.ndarray:
-    """A picture of 64 × 64 pixels, three times as large, with a margin of 8 and five lines of text of 15 pixels."""
-    top, left = 8 + row * (192 + 8 + 75), 8 + column * (192 + 8)
+    """A picture of 64 × 64 pixels, three times as large, with a margin of 8 and eight lines of text of 15 pixels."""
+    top, left = 8 + row * (192 + 8 + 120), 8 + column * (192 + 8)
     return sheet[top : top + 192 : 3, left : left + 192 : 3]
 
 
 def test_a_row_has_the_picture_as_evaluated_and_its_variants(samples):
     augment = Augment.preset("strong")
     sheet = np.asarray(preview_sheet(samples, ["a", "b", "c"], augment, USUAL, rows=3, variants=2, seed=7))
-    assert sheet.shape == (3 * 275 + 8, 3 * 200 + 8, 3)
+    assert sheet.shape == (3 * 320 + 8, 3 * 200 + 8, 3)
     # By label, then name: 0, 3, 6, 9, 1, 10, 4, 7, 11, 2, 5, 8; of these the first, the seventh and the last.
     for row, index in enumerate((0, 4, 8)):
         with Image.open(samples[index].path) as image:
@@ -45,8 +46,19 @@ def test_a_row_has_the_picture_as_evaluated_and_its_variants(samples):
         for epoch in range(2):
             varied = augment.batch([pixels], augment.draws(7, epoch, np.array([index])), (64, 64))[0]
             assert np.abs(cell(sheet, row, epoch + 1).astype(int) - varied).mean() < 1
-    texts = sheet[8 + 192 : 8 + 192 + 75, 8:200]
+    texts = sheet[8 + 192 : 8 + 192 + 120, 8:200]
     assert (texts < 100).any()
+
+
+def test_all_that_may_be_drawn_for_a_picture_finds_room_below_it():
+    told = (
+        "mirrored, flipped, rotate -14.3°, zoom -0.22, shear -4.3°, turn 270.0°, elastic 0.02, brightness +0.11, "
+        "contrast +0.16, saturation +0.16, hue -6.2°, blur 0.9 px, noise 0.03"
+    )
+    lines = _lines(told, font_of(_FONT_SIZE), _SMALLEST_CELL)
+    assert " ".join(lines) == told
+    assert len(lines) <= _LINES
+    assert all(font_of(_FONT_SIZE).getlength(line) <= _SMALLEST_CELL + 8 for line in lines)
 
 
 @pytest.mark.parametrize(("name", "other"), [("Söckchen", "Säckchen"), ("жук", "лук")])
@@ -56,7 +68,7 @@ def test_names_are_written_in_letters_of_other_languages(samples, name, other):
         np.asarray(preview_sheet(samples[:1], [called], Augment.preset("none"), USUAL, rows=1, variants=1))
         for called in (name, other)
     ]
-    captions = [sheet[8 + 192 : 8 + 192 + 75, 8:200] for sheet in sheets]
+    captions = [sheet[8 + 192 : 8 + 192 + 120, 8:200] for sheet in sheets]
     assert (captions[0] != captions[1]).any()
 
 
@@ -64,7 +76,7 @@ def test_pictures_that_cannot_be_read_are_passed_over(samples, tmp_path):
     for sample in samples[1:]:
         sample.path.write_bytes(b"no picture")
     sheet = preview_sheet(samples, ["a", "b", "c"], Augment.preset("light"), USUAL, rows=4, variants=1)
-    assert sheet.size == (2 * 200 + 8, 275 + 8)
+    assert sheet.size == (2 * 200 + 8, 320 + 8)
     samples[0].path.unlink()
     with pytest.raises(DataError, match=r"no picture can be shown \(.*png: .*\): give a folder with pictures"):
         preview_sheet(samples, ["a", "b", "c"], Augment.preset("light"), USUAL)

@@ -25,7 +25,7 @@ from hubel.results.palette import class_colour
 
 ROWS, VARIANTS = 6, 7
 _SMALLEST_CELL = 160  # pixels; smaller pictures are enlarged by whole factors, so that their pixels can be seen
-_MARGIN, _FONT_SIZE, _LINE_HEIGHT, _LINES = 8, 11, 15, 5
+_MARGIN, _FONT_SIZE, _LINE_HEIGHT, _LINES = 8, 11, 15, 8
 _WHITE, _BLACK, _GREY = (255, 255, 255), (20, 20, 20), (110, 110, 110)
 
 
