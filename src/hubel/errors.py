@@ -30,6 +30,11 @@ class TrainingError(HubelError):
     """Training cannot go on: the loss is not a number, the run cannot be resumed, a file cannot be written."""
 
 
+def cannot_read(path: object, error: OSError) -> DataError:
+    """Build the error for a file that the system does not give, with the system's reason."""
+    return DataError(f"cannot read {path}: {error.strerror or error}")
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str], *, see: str = "") -> ConfigError:
     """Build the error for a name that is not among the known ones, with the nearest ones offered.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hubel.data.annotated_pictures import AnnotatedPicture, Annotations, BoxReader
-from hubel.errors import DataError
+from hubel.errors import DataError, cannot_read
 
 _PARTS = ("images", "annotations", "categories")
 
@@ -55,7 +55,7 @@ def read_coco(file: Path) -> Annotations:
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise DataError(f"cannot read {file}: {error.strerror or error}") from error
+        raise cannot_read(file, error) from error
     parsed, reader = parse_coco(content, file), BoxReader()
     pictures = coco_pictures(parsed, reader)
     return Annotations(tuple(pictures), parsed.classes, tuple(reader.problems))

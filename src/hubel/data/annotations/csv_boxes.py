@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hubel.data.annotated_pictures import AnnotatedPicture, Annotations, BoxReader, LabelledBox
 from hubel.data.layouts.tables import Table, columns_in, read_csv
-from hubel.errors import DataError
+from hubel.errors import DataError, cannot_read
 
 _PATHS = ("path", "file_name", "filename", "image")
 _LABELS = ("label", "class", "name")
@@ -34,7 +34,7 @@ def read_boxes_csv(file: Path, classes: Sequence[str] | None = None) -> Annotati
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise DataError(f"cannot read {file}: {error.strerror or error}") from error
+        raise cannot_read(file, error) from error
     reader = BoxReader(classes)
     return reader.annotations(parse_boxes(box_table(file, content), reader))
 

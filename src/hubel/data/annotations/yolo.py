@@ -19,7 +19,7 @@ from hubel.data.annotated_pictures import AnnotatedPicture, Annotations, BoxRead
 from hubel.data.decoding import UnreadableImage, read_header
 from hubel.data.files.listing import IMAGE_EXTENSIONS
 from hubel.data.sources import Split, split_called
-from hubel.errors import DataError
+from hubel.errors import DataError, cannot_read
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def read_data_yaml(file: Path) -> YOLOData:
     try:
         content = parse_data_yaml(file.read_bytes(), file)
     except OSError as error:
-        raise DataError(f"cannot read {file}: {error.strerror or error}") from error
+        raise cannot_read(file, error) from error
     classes = classes_in(content, file)
     base = file.parent / str(content.get("path") or "")
     base = base if base.is_dir() else file.parent  # `path` often names a folder on another computer

@@ -30,7 +30,7 @@ from hubel.data.files.listing import (
     is_table_name,
 )
 from hubel.data.sources import Container, UnusableBytes
-from hubel.errors import DataError
+from hubel.errors import DataError, cannot_read
 
 ARCHIVE_EXTENSIONS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 OTHER_ARCHIVES = (".rar", ".7z", ".tar.zst", ".tar.lz4")
@@ -183,7 +183,7 @@ def open_zip(path: Path) -> Archive:
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, UnicodeDecodeError, struct.error) as error:
         raise DataError(f"{path} is no zip file, or is cut off ({error}): copy or pack it again") from error
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+        raise cannot_read(path, error) from error
     if sum(info.compress_size for info in infos) > stamp[0]:
         raise DataError(f"{path} has files that lie on top of each other (an archive bomb?): pack it again")
     names = MemberNames()
@@ -225,7 +225,7 @@ def open_tar(path: Path) -> Archive:
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise DataError(f"{path} is no tar archive, or is cut off ({error}): copy or pack it again") from error
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+        raise cannot_read(path, error) from error
     return Archive(path, members, frozenset(names.folders), (*names.notes(), *cut_off), stamp)
 
 

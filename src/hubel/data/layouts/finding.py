@@ -27,7 +27,7 @@ from hubel.data.layouts.manifest import has_paths, listed_names, manifest_table,
 from hubel.data.layouts.patterns import is_tar_pattern, title_of_pattern
 from hubel.data.layouts.tables import Table
 from hubel.data.sources import Container, Source
-from hubel.errors import DataError
+from hubel.errors import DataError, cannot_read
 from hubel.files import expanded
 
 TORCHVISION = "torchvision:"
@@ -130,7 +130,7 @@ def _boxes_in(table: Path) -> Source | None:
         if not has_boxes(table.read_bytes()):
             return None
     except OSError as error:
-        raise DataError(f"cannot read {table}: {error.strerror or error}") from error
+        raise cannot_read(table, error) from error
     return replace(source_in_tables(Place(list_folder(table.parent)), [table.name]), root=table)
 
 

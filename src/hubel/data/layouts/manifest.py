@@ -22,7 +22,7 @@ from hubel.data.files.listing import PARQUET_EXTENSIONS, File
 from hubel.data.labels import COLUMN_OF, SEPARATOR, Labelling, NamedLabel, names_in, number_in
 from hubel.data.layouts.tables import Table, read_csv, read_parquet
 from hubel.data.sources import Container, Entry, Source, Split, in_usual_order, split_called
-from hubel.errors import DataError
+from hubel.errors import DataError, cannot_read
 
 _LABELLINGS: tuple[Labelling, ...] = ("class", "classes", "number")
 _LABEL_COLUMNS = tuple(COLUMN_OF[labelling] for labelling in _LABELLINGS)
@@ -73,7 +73,7 @@ def manifest_table(path: Path, file: Any = None) -> Table:
             return _renamed(read_parquet(file or path, path, _KNOWN_COLUMNS))
         return _renamed(read_csv(path, file.read() if file else path.read_bytes(), _KNOWN_COLUMNS))
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+        raise cannot_read(path, error) from error
 
 
 def _renamed(table: Table) -> Table:

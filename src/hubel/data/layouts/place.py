@@ -12,7 +12,7 @@ from pathlib import Path
 from hubel.data.decoding import Header, UnreadableImage, read_header
 from hubel.data.files.listing import File, Listing
 from hubel.data.sources import Container, Sample
-from hubel.errors import DataError
+from hubel.errors import DataError, cannot_read
 from hubel.runtime import available_cpus
 
 _HEADERS_PER_TASK = 64
@@ -101,6 +101,17 @@ class Place:
         """
         return self.container.read(name) if self.container is not None else (self.root / name).read_bytes()
 
+    def content(self, name: str) -> bytes:
+        """The bytes of a document.
+
+        Raises:
+            DataError: They cannot be had.
+        """
+        try:
+            return self.read(name)
+        except OSError as error:
+            raise cannot_read(self.where(name), error) from error
+
     def text(self, name: str) -> str:
         """The text of a document.
 
@@ -108,11 +119,9 @@ class Place:
             DataError: It cannot be read.
         """
         try:
-            return self.read(name).decode("utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(
-                f"cannot read {self.where(name)}: {getattr(error, 'strerror', None) or error}; mend it"
-            ) from error
+            return self.content(name).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise DataError(f"cannot read {self.where(name)}: {error}; mend it") from error
 
     def sample(self, name: str, digest: str = "") -> Sample:
         """An image, of which nothing else is known."""

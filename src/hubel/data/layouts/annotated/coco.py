@@ -38,7 +38,7 @@ def find_coco(place: Place, *, masks: bool) -> Source | None:
     if not names or not place.images:
         return None
     instances = [name for name in names if "instances" in posixpath.basename(name).lower()]
-    files = {name: _parsed(place, name) for name in instances or names}
+    files = {name: parse_coco(place.content(name), place.where(name)) for name in instances or names}
     masks = masks or _has_outlines_alone(files.values())
     split_of = {name: _split_of(name) for name in files}
     if len(files) > 1 and None in split_of.values():
@@ -62,13 +62,6 @@ def _is_coco(place: Place, name: str) -> bool:
         return False
     keys = set(_KEY.findall(beginning))
     return not keys.isdisjoint({b"images", b"annotations"}) and (len(keys) > 1 or _ENTRY.search(beginning) is not None)
-
-
-def _parsed(place: Place, name: str) -> COCOFile:
-    try:
-        return parse_coco(place.read(name), place.where(name))
-    except OSError as error:
-        raise DataError(f"cannot read {place.where(name)}: {error.strerror or error}") from error
 
 
 def _has_outlines_alone(files: Iterable[COCOFile]) -> bool:

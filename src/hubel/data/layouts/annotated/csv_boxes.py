@@ -23,7 +23,7 @@ def find_csv(place: Place, tell: Callable[[str], None]) -> Source | None:
         DataError: A file cannot be read, or there is nothing in it.
     """
     tables = [name for name in place.listing.tables if name.lower().endswith(tuple(CSV_EXTENSIONS))]
-    names = [name for name in tables if has_boxes(_read(place, name))]
+    names = [name for name in tables if has_boxes(place.content(name))]
     return source_in_tables(place, names) if names else None
 
 
@@ -31,7 +31,7 @@ def source_in_tables(place: Place, names: list[str]) -> Source:
     """The data set that some CSV files with boxes list, by their names."""
     reader, listed = BoxReader(), Listed()
     for name in names:
-        table = box_table(place.where(name), _read(place, name))
+        table = box_table(place.where(name), place.content(name))
         folder = posixpath.dirname(name)
         near = [folder, posixpath.join(folder, "images"), posixpath.dirname(folder), ""]
         of_file = split_above(posixpath.splitext(name)[0])
@@ -52,10 +52,3 @@ def source_in_tables(place: Place, names: list[str]) -> Source:
                     )
             listed.add(place.find(picture.name, near), picture, split)
     return source_with_boxes(place, listed, reader, None)
-
-
-def _read(place: Place, name: str) -> bytes:
-    try:
-        return place.read(name)
-    except OSError as error:
-        raise DataError(f"cannot read {place.where(name)}: {error.strerror or error}") from error

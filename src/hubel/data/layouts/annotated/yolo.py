@@ -16,7 +16,7 @@ from hubel.data.files.listing import list_folder
 from hubel.data.layouts.annotated.boxes import Listed, source_with_boxes
 from hubel.data.layouts.place import Place
 from hubel.data.sources import Source, Split, split_above, split_called
-from hubel.errors import DataError
+from hubel.errors import DataError, cannot_read
 
 _NAMES = ("classes.txt", "obj.names", "classes.names", "labels.names")  # a class a line
 _NO_LABELS = frozenset({*_NAMES, "train.txt", "val.txt", "test.txt", "readme.txt", "license.txt", "notes.txt"})
@@ -31,10 +31,7 @@ def find_yolo(place: Place, tell: Callable[[str], None]) -> Source | None:
     """
     for name in place.listing.documents:
         if name.lower().endswith((".yaml", ".yml")) and name.count("/") <= 1:
-            try:
-                text = place.read(name)
-            except OSError as error:
-                raise DataError(f"cannot read {place.where(name)}: {error.strerror or error}; mend it") from error
+            text = place.content(name)
             content = parse_data_yaml(text, place.where(name)) if b"names" in text else {}
             if "names" in content and any(split_called(str(key)) for key in content):
                 return _source(place, content, place.where(name), posixpath.dirname(name))
@@ -62,7 +59,7 @@ def source_of_yaml(path: Path) -> Source:
     try:
         content = parse_data_yaml(path.read_bytes(), path)
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+        raise cannot_read(path, error) from error
     base = path.parent / str(content.get("path") or "")
     place = Place(list_folder(base if base.is_dir() else path.parent))
     return replace(_source(place, content, path, ""), root=path)
