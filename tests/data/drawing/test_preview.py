@@ -58,7 +58,7 @@ def test_all_that_may_be_drawn_for_a_picture_finds_room_below_it():
     lines = _lines(told, font_of(_FONT_SIZE), _SMALLEST_CELL)
     assert " ".join(lines) == told
     assert len(lines) <= _LINES
-    assert all(font_of(_FONT_SIZE).getlength(line) <= _SMALLEST_CELL + 8 for line in lines)
+    assert all(font_of(_FONT_SIZE).getlength(line) <= _SMALLEST_CELL for line in lines)
 
 
 @pytest.mark.parametrize(("name", "other"), [("Söckchen", "Säckchen"), ("жук", "лук")])

@@ -82,8 +82,13 @@ def preview_sheet(
 
 
 def _lines(text: str, font: Font, width: int) -> list[str]:
-    """A text in lines of at most a width in pixels, or little more: its characters are taken to be of equal width."""
-    return textwrap.wrap(text, max(1, int(width * len(text) / max(font.getlength(text), 1))))
+    """A text in lines of at most a width in pixels, all of as many characters as the widest of them lets them have."""
+    characters = int(1.3 * width * len(text) / max(font.getlength(text), 1)) + 1
+    while True:
+        lines = textwrap.wrap(text, characters)
+        if characters == 1 or all(font.getlength(line) <= width for line in lines):
+            return lines
+        characters -= 1
 
 
 def _varied(
