@@ -49,6 +49,19 @@ def test_list_images_says_what_matches_nothing(tmp_path, pattern, message):
         list_images([str(tmp_path / "a.jpg"), str(tmp_path / pattern)])
 
 
+def test_list_images_tells_of_pictures_that_are_not_read(tmp_path):
+    touch(tmp_path, "photos/1.jpg", "photos/2.HEIC", "photos/more/3.heic", "photos/notes.txt")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+        for name in ("1.jpg", "2.dng"):
+            packed.writestr(name, name)
+    told: list[str] = []
+    assert len(list_images([str(tmp_path / "photos"), str(tmp_path / "a.zip")], told.append)) == 2
+    assert told == [
+        "pictures passed over that hubel does not read: 2 (2 .heic); convert them to JPEG or PNG",
+        "pictures passed over that hubel does not read: 1 (1 .dng); convert them to JPEG or PNG",
+    ]
+
+
 def test_list_images_looks_into_archives(tmp_path):
     names = ["p/10.jpg", "p/2.jpg", "notes.txt", "__MACOSX/p/2.jpg", "deep/er/1.png"]
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:

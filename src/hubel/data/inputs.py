@@ -27,7 +27,7 @@ def list_images(patterns: Sequence[str], tell: Callable[[str], None] = lambda te
             or tar archive, all images in it count; of a manifest, whose labels are not looked at, all that it lists;
             of `torchvision:NAME`, a Parquet file with pictures in it, tar shards and a Hugging Face data set, the
             pictures of all splits.
-        tell: Hears of what takes a while.
+        tell: Hears of what takes a while, and of pictures that are passed over because they are not read.
 
     Returns:
         Files, or pictures inside something else, which have no label. They come in the order of the patterns; those
@@ -53,10 +53,12 @@ def _named(pattern: str, tell: Callable[[str], None]) -> list[Path | Sample]:
         return _in_source(pattern, tell)
     if path.is_file() and is_archive_name(path.name):
         listing, archive = open_archive(path, tell)
+        for line in listing.unread():
+            tell(line)
         return [_inside(file, archive) for file in sorted(listing.files, key=lambda file: natural_order(file.name))]
     if path.is_file() and is_table_name(path.name):
         return _listed(path, tell)
-    if found := list(_matching(pattern)):
+    if found := list(_matching(pattern, tell)):
         return sorted(found, key=lambda image: natural_order(str(image)))
     return _in_containers(path, tell) if path.is_dir() else []
 
@@ -98,17 +100,20 @@ def _inside(file: File, container: Container) -> Sample:
     return Sample(None, file.name, (), "", container)
 
 
-def _matching(pattern: str) -> Iterator[Path]:
+def _matching(pattern: str, tell: Callable[[str], None]) -> Iterator[Path]:
     path = expanded(pattern)
     if path.is_file():
         yield path
     elif path.is_dir():
-        yield from (path / file.name for file in list_folder(path).files)
+        listing = list_folder(path)
+        for line in listing.unread():
+            tell(line)
+        yield from (path / file.name for file in listing.files)
     elif glob.has_magic(pattern):
         for match in glob.iglob(str(path), recursive=True):  # noqa: PTH207 - Path.glob takes no absolute pattern
             if Path(match).is_dir():
                 if not pattern.endswith("**"):  # that one already finds what lies below
-                    yield from _matching(match)
+                    yield from _matching(match, tell)
             elif is_image_name(match):
                 yield Path(match)
 

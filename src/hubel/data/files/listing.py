@@ -84,16 +84,15 @@ class Listing:
 
     def passed_over(self) -> list[str]:
         """A line on pictures of kinds that are not read, and one on files that are no pictures, if there are any."""
+        rest = Counter({ending: count for ending, count in self.others.items() if ending not in UNREAD_EXTENSIONS})
+        return [*self.unread(), *([f"files passed over that are no images: {_counted(rest)}"] if rest else [])]
+
+    def unread(self) -> list[str]:
+        """A line on pictures of kinds that are not read, if there are any."""
         unread = Counter({ending: count for ending, count in self.others.items() if ending in UNREAD_EXTENSIONS})
-        rest = self.others - unread
-        lines = []
-        if unread:
-            lines.append(
-                f"pictures passed over that hubel does not read: {_counted(unread)}; convert them to JPEG or PNG"
-            )
-        if rest:
-            lines.append(f"files passed over that are no images: {_counted(rest)}")
-        return lines
+        if not unread:
+            return []
+        return [f"pictures passed over that hubel does not read: {_counted(unread)}; convert them to JPEG or PNG"]
 
 
 def list_folder(root: Path) -> Listing:
