@@ -65,12 +65,17 @@ class Comparison:
         samples: The pictures.
         thumbnails: Of them, uint8 of shape (N, 32, 32).
         small: Which of them have hardly more pixels than that, (N,).
+
+    Attributes:
+        looks: Of each picture the first one that has the same thumbnail, int64 (N,).
     """
 
     def __init__(
         self, samples: Sequence[Sample], thumbnails: npt.NDArray[np.uint8], small: npt.NDArray[np.bool_]
     ) -> None:
         self._samples, self._thumbnails, self._small = samples, thumbnails, small
+        self.looks = _looks(thumbnails)
+        self._known_as_near: set[tuple[object, ...]] = set()
         # Larger thumbnails of those pictures that are worth a closer look: one of all that have the same.
         self._larger: dict[bytes, npt.NDArray[np.uint8]] = {}
         self._looks: dict[int, bytes] = {}
@@ -88,6 +93,18 @@ class Comparison:
         return similarities
 
     def _near(self, pairs: Candidates) -> npt.NDArray[np.int64]:
+        """Those pairs whose small thumbnails are alike; pairs that look like others are known."""
+        looks = zip(self.looks[pairs.first].tolist(), self.looks[pairs.second].tolist(), strict=True)
+        keys = [(*pair, pairs.window, pairs.mirrored) for pair in looks]
+        near = np.array([key in self._known_as_near for key in keys], dtype=np.bool_)
+        if not near.all():
+            new = np.flatnonzero(~near)
+            found = new[self._alike_at_first_sight(pairs[new])]
+            near[found] = True
+            self._known_as_near.update(keys[place] for place in found.tolist())
+        return np.flatnonzero(near)
+
+    def _alike_at_first_sight(self, pairs: Candidates) -> npt.NDArray[np.int64]:
         """Those pairs whose small thumbnails are alike once they lie on one another."""
         first, second = pairs.floats(self._thumbnails)
         details = detail(second)
@@ -131,6 +148,13 @@ class Comparison:
             self._larger[look] = larger
             self._looks[position] = look
         return self._looks[position]
+
+
+def _looks(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Of each picture the first one that has the same thumbnail: those of the same pixels need no second comparison."""
+    first: dict[bytes, int] = {}
+    digests = (hashlib.blake2b(thumbnail, digest_size=DIGEST_BYTES).digest() for thumbnail in thumbnails)
+    return np.array([first.setdefault(digest, place) for place, digest in enumerate(digests)], dtype=np.int64)
 
 
 def _larger_thumbnail(sample: Sample) -> npt.NDArray[np.uint8]:

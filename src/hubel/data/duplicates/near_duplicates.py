@@ -133,10 +133,9 @@ def _search(
     """Links between pictures; those that hang together already are not compared again, for films have very many."""
     families, found = _Families(len(samples)), []
     comparison = Comparison(samples, thumbnails, small)
-    looks = _looks(thumbnails)
     with ThreadPoolExecutor(available_cpus() + 1) as pool:
         for candidates in _hash_neighbours(thumbnails):
-            for pair, similarity in _new_links(candidates, looks, families, comparison, pool):
+            for pair, similarity in _new_links(candidates, families, comparison, pool):
                 least, greatest = sorted(pair)
                 names = samples[least].digest, samples[greatest].digest
                 found.append(((least, greatest), NearDuplicate(*names, round(similarity, 4), candidates.mirrored)))
@@ -145,12 +144,12 @@ def _search(
 
 def _new_links(
     candidates: Candidates,
-    looks: npt.NDArray[np.int64],
     families: _Families,
     comparison: Comparison,
     pool: ThreadPoolExecutor,
 ) -> Iterator[tuple[tuple[int, int], float]]:
     """Compare and link pairs that do not hang together yet, and tell their similarities."""
+    looks = comparison.looks
     look_pairs = looks[candidates.first] * len(looks) + looks[candidates.second]
     look_pairs = np.unique(look_pairs, return_inverse=True)[1]
     unlike = np.zeros(len(candidates), dtype=np.bool_)  # pairs of looks
@@ -216,13 +215,6 @@ def _some_at_a_time(count: int, wanted: Callable[[slice], npt.NDArray[np.bool_]]
             places = places[places < start]
         if len(places):
             yield places
-
-
-def _looks(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """Of each picture the first one that has the same thumbnail: those of the same pixels need no second comparison."""
-    first: dict[bytes, int] = {}
-    digests = (hashlib.blake2b(thumbnail, digest_size=DIGEST_BYTES).digest() for thumbnail in thumbnails)
-    return np.array([first.setdefault(digest, place) for place, digest in enumerate(digests)], dtype=np.int64)
 
 
 def _hash_neighbours(thumbnails: npt.NDArray[np.uint8]) -> Iterator[Candidates]:
