@@ -149,7 +149,7 @@ def test_how_well_anomalies_are_told_is_measured(
         (["--anomalies", "wrong", "--average", "logits"], "--average came with --anomalies"),
         (["--anomalies", "wrong", "--threshold", "70%"], "the model knows the errors of its validation pictures at 90"),
         (["--anomalies", "wrong", "--threshold", "70%", "--validation", "right"], "12 of the measured pictures are"),
-        (["--anomalies", "right"], "12 pictures are both in"),
+        (["--anomalies", "right"], "have 12 pictures in common"),
         (["--anomalies", "wrong", "--extractor", "wrong"], "--extractor came with --anomalies"),
         (["--samples", "10"], "--samples came without --extractor"),
     ],

@@ -82,7 +82,7 @@ def test_a_clean_set(hubel: Hubel, coloured_squares: Path, tmp_path: Path) -> No
 
 def test_a_cleaned_manifest_can_be_examined_and_trained_on(hubel: Hubel, defective: Path, tmp_path: Path) -> None:
     outcome = hubel("data", defective, "--fix")
-    assert "cleaned.csv: 59 pictures stay; left out: 4 (" in outcome.out
+    assert "cleaned.csv: left in: 59 pictures; left out: 4 (" in outcome.out
     with (tmp_path / "cleaned.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows[0] == {"path": "squares/blue/00.png", "label": "blue"}
@@ -97,7 +97,7 @@ def test_an_archive_is_examined_and_cleaned_as_a_folder_is(hubel: Hubel, defecti
     kinds = {f["kind"] for f in json.loads(hubel("data", "squares.zip", "--json").out)["findings"]}
     assert kinds == {"contradicting_labels", "unreadable", "duplicates"}
     outcome = hubel("data", "squares.zip", "--fix")
-    assert "cleaned.csv: 59 pictures stay; left out: 4 (" in outcome.out
+    assert "cleaned.csv: left in: 59 pictures; left out: 4 (" in outcome.out
     with (tmp_path / "cleaned.csv").open(newline="") as file:
         assert next(csv.DictReader(file)) == {"path": "squares.zip/blue/00.png", "label": "blue"}
     assert json.loads(hubel("data", "cleaned.csv", "--json", "--out", "again").out)["findings"] == []

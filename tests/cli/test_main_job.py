@@ -149,10 +149,10 @@ def test_predict_leaves_unreadable_pictures_out_and_names_them(
     assert outcome.status == 0
     assert len(outcome.out.splitlines()) == 21
     assert f"left out {pictures}/red/zero.png: it has zero bytes\n" in outcome.err
-    assert "1 of 21 pictures cannot be read and were left out" in outcome.err
+    assert "left out, as they cannot be read: 1 of 21 pictures" in outcome.err
     none = hubel("predict", run, pictures / "red" / "zero.png")
     assert none.status == 2
-    assert none.error.startswith("error: none of the 1 pictures can be read")
+    assert none.error.startswith("error: none of 1 picture can be read")
 
 
 def test_a_second_run_never_touches_the_first(trained: tuple[Path, Path, Outcome], hubel: Hubel) -> None:

@@ -46,7 +46,7 @@ def test_one_side_without_pictures_is_refused() -> None:
     scores = np.array([0.4, 0.6])
     with pytest.raises(DataError, match="2 of the measured pictures are of class 'ill' and 0 are not"):
         read_binary("ill", scores, np.array([True, True]), Threshold(0.5))
-    with pytest.raises(DataError, match="the validation: 0 pictures of the class and 2 others came"):
+    with pytest.raises(DataError, match="the validation: 0 pictures of the class and 2 of the rest came"):
         choose_threshold(Rule.parse("youden"), scores, np.array([False, False]), "the validation")
 
 

@@ -111,7 +111,7 @@ def test_what_cannot_measure_is_refused(generator: Path, classifier: Path, noise
     with pytest.raises(ConfigError, match="is a lenet5 for classification, which makes no pictures"):
         evaluate_generator(classifier, noise, classifier, device="cpu")
     Image.new("L", (32, 32)).save(tmp_path / "one.png")
-    with pytest.raises(DataError, match=r"1 readable pictures .* expected at least 2"):
+    with pytest.raises(DataError, match=r"1 readable picture .* expected at least 2"):
         evaluate_generator(generator, tmp_path, classifier, device="cpu")
 
 

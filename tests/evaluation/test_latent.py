@@ -88,7 +88,7 @@ def test_what_has_no_codes_is_refused(pictures: Path, model: Path, tmp_path: Pat
         latent_map(classifier, pictures, device="cpu")
     (tmp_path / "few").mkdir()
     Image.new("L", (16, 16)).save(tmp_path / "few" / "one.png")
-    with pytest.raises(DataError, match="1 readable pictures: expected at least 4"):
+    with pytest.raises(DataError, match="1 readable picture: expected at least 4"):
         latent_map(model, tmp_path / "few", device="cpu")
 
 

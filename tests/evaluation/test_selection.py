@@ -47,7 +47,7 @@ def test_models_of_other_divisions_of_the_same_folder(coloured_squares: Path, tm
     assert str(coloured_squares) in name
     with pytest.raises(DataError, match="there are no validation pictures"):  # the second was trained on all of them
         select_validation(coloured_squares, [first, second], None)
-    with pytest.raises(DataError, match=r"all \d+ pictures are ones it was trained or validated on"):
+    with pytest.raises(DataError, match=r"the model was trained or validated on all of \d+ pictures"):
         leave_out(select_samples(coloured_squares, [first], "train"), [first])
 
 

@@ -74,5 +74,5 @@ def test_the_temperature_that_labels_were_drawn_with_is_found() -> None:
 
 
 def test_no_temperature_fits_pictures_that_are_all_right() -> None:
-    with pytest.raises(DataError, match="no temperature fits these 10 pictures: expected some"):
+    with pytest.raises(DataError, match="no temperature fits 10 pictures: expected some"):
         fit_temperature(np.eye(2)[[0] * 10] * 3, np.zeros(10, dtype=np.int64))

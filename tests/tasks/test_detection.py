@@ -207,7 +207,7 @@ def test_models_are_averaged_box_by_box():
 
 
 def test_what_cannot_be_learnt_or_run_is_said():
-    with pytest.raises(DataError, match="none of the 2 training pictures has an object that counts"):
+    with pytest.raises(DataError, match="none of 2 training pictures has an object that counts"):
         DetectionTask.for_training(CLASSES, array_of(label(), label((0, 0, 9, 9, 1), ignored=(0,))), TrainConfig())
     with pytest.raises(ConfigError, match=" is no detector: expected one of `hubel models list --task det"):
         detector_of(build_model("simple_cnn"))

@@ -138,10 +138,11 @@ def _print(diagnosis: Diagnosis, console: Console) -> None:
 
     from hubel.cli.text import figures_table
     from hubel.data.doctor.examination import WHOLE
+    from hubel.results.naming import counted
 
     examination = diagnosis.examination
     unreadable = len(examination.pictures) - len(examination.readable)
-    console.print(f"{len(examination.pictures):,} pictures" + f", {unreadable:,} cannot be read" * bool(unreadable))
+    console.print(counted(len(examination.pictures), "picture") + f", {unreadable:,} cannot be read" * bool(unreadable))
     for note in examination.notes:
         console.print(note)
     if examination.classes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hubel.cli.objects_text import print_objects
 from hubel.cli.text import figures_table
-from hubel.results.naming import TITLES, figure_text, headline_name, number_text
+from hubel.results.naming import TITLES, counted, figure_text, headline_name, number_text
 from hubel.tasks.task import LabelTask
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     """Print all that was measured."""
     for note in evaluation.notes:
         console.print(note)
-    console.print(f"{evaluation.metrics.images:,} pictures ({evaluation.split})\n")
+    console.print(f"{counted(evaluation.metrics.images, 'picture')} ({evaluation.split})\n")
     if evaluation.compared:
         _print_comparison(evaluation, console)
         return
@@ -125,7 +125,7 @@ def _print_views(views: ViewsGain, average: str, console: Console) -> None:
 
 def _print_temperature(fit: TemperatureFit, console: Console) -> None:
     console.print(
-        f"\ntemperature {fit.temperature:.4f}, fitted on {fit.images:,} pictures ({fit.chosen_on}); "
+        f"\ntemperature {fit.temperature:.4f}, fitted on {counted(fit.images, 'picture')} ({fit.chosen_on}); "
         "it is in the bundle now"
     )
     console.print(f"  calibration error {fit.before:.4f} before, {fit.after:.4f} with it; the classes stay the same")
@@ -133,7 +133,9 @@ def _print_temperature(fit: TemperatureFit, console: Console) -> None:
 
 def print_binary(binary: BinaryReading, console: Console) -> None:
     """Print how well a class is told from the rest."""
-    console.print(f"\n'{binary.positive}' ({binary.positives:,} pictures) against the rest ({binary.negatives:,})")
+    console.print(
+        f"\n'{binary.positive}' ({counted(binary.positives, 'picture')}) against the rest ({binary.negatives:,})"
+    )
     console.print(f"  ROC AUC            {binary.auc:.4f}{_interval(binary.auc_ci95)}")
     console.print(f"  average precision  {binary.average_precision:.4f}{_interval(binary.average_precision_ci95)}")
     origin = f"{binary.threshold.rule} on {binary.threshold.chosen_on}" if binary.threshold.chosen_on else "as given"

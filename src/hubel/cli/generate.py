@@ -78,16 +78,17 @@ def _write(pictures: npt.NDArray[np.uint8], out: Path, columns: int | None = Non
     from PIL import Image
 
     from hubel.inference.drawn import save_picture
+    from hubel.results.naming import counted
     from hubel.tasks.generative.drawing import sheet
 
     if out.suffix:
         save_picture(out, sheet(pictures, columns))
-        typer.echo(f"{len(pictures):,} pictures on {out}")
+        typer.echo(f"{counted(len(pictures), 'picture')} on {out}")
         return
     for number, picture in enumerate(pictures):
         image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
         save_picture(out / f"{number:0{len(str(len(pictures) - 1))}}.png", image)
-    typer.echo(f"{len(pictures):,} pictures in {out}")
+    typer.echo(f"{counted(len(pictures), 'picture')} in {out}")
 
 
 def _write_quiz(generator: Generator, data: str, count: int, seed: int, out: Path) -> None:
@@ -98,6 +99,7 @@ def _write_quiz(generator: Generator, data: str, count: int, seed: int, out: Pat
     from hubel.errors import DataError
     from hubel.files import write_whole
     from hubel.inference.quiz import quiz_page
+    from hubel.results.naming import counted
 
     files = list_images([data], tell=tell)
     real: list[npt.NDArray[np.uint8]] = []
@@ -110,7 +112,7 @@ def _write_quiz(generator: Generator, data: str, count: int, seed: int, out: Pat
             tell(f"left out {error.name}: {error.reason}")
     if len(real) < count:
         raise DataError(
-            f"{data} has {len(real)} readable picture{'s' * (len(real) != 1)}, the quiz shows {count} real ones: give "
+            f"{data} has {counted(len(real), 'readable picture')}, the quiz shows {count} real ones: give "
             "more, or a lower --count"
         )
     page = quiz_page(real, list(generator.sample(count, seed)), title=Path(data).name, seed=seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hubel.cli.text import figures_table
+from hubel.results.naming import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,7 +40,7 @@ def print_objects(metrics: DetectionMetrics, console: Console) -> None:
         f"reported is what scores {metrics.least_score:g} or more; precision and recall are its own at IoU 0.5"
     )
     if metrics.ignored:
-        console.print(f"{metrics.ignored:,} more objects, difficult or crowds, do not count")
+        console.print(f"not counted, as they are difficult or crowds: {counted(metrics.ignored, 'object')}")
 
 
 def _share(value: float | None) -> str:

@@ -83,6 +83,7 @@ def predict(
     from hubel.inference.ensemble import check_average, check_same_task, named_views, predict_each, view_notes
     from hubel.inference.film import is_film
     from hubel.inference.predictor import load
+    from hubel.results.naming import counted
 
     models, images = split_models(models_and_images)
     if not images:
@@ -132,15 +133,15 @@ def predict(
     top = min(top, max(len(predictors[0].classes), 1))
     if not results:
         raise DataError(
-            f"none of the {len(files)} pictures can be read: expected JPEG, PNG, WebP, BMP, TIFF or GIF files"
+            f"none of {counted(len(files), 'picture')} can be read: expected JPEG, PNG, WebP, BMP, TIFF or GIF files"
         )
     _write(results, style, top, None if masks is not None else output)
     if masks is not None:
-        tell(f"{len(results)} masks in {masks}")
+        tell(f"{counted(len(results), 'mask')} in {masks}")
     if draw is not None:
-        tell(f"{len(results)} drawn pictures in {draw}")
+        tell(f"{counted(len(results), 'drawn picture')} in {draw}")
     if unreadable:
-        tell(f"{len(unreadable)} of {len(files)} pictures cannot be read and were left out")
+        tell(f"left out, as they cannot be read: {len(unreadable):,} of {counted(len(files), 'picture')}")
 
 
 def split_models(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -197,6 +198,7 @@ def told_threshold(
     from hubel.inference.anomalies import anomaly_threshold, check_reconstructs, check_validation
     from hubel.inference.ensemble import predict_each
     from hubel.results import Reconstruction
+    from hubel.results.naming import counted
 
     check_reconstructs(predictors, "--anomaly")
     check_validation(threshold, validation)
@@ -211,7 +213,7 @@ def told_threshold(
         )
         errors = [result.error for _, result in each if isinstance(result, Reconstruction)]
         if not errors:
-            raise DataError(f"none of the {len(normal)} pictures of --validation {validation} can be read")
+            raise DataError(f"none of {counted(len(normal), 'picture')} of --validation {validation} can be read")
     least = anomaly_threshold(predictors, threshold, errors)
     tell(f"anomalies: a squared error above {least:.4g}")
     return least
@@ -280,9 +282,10 @@ def _write(results: list[Result], style: str, top: int, output: Path | None) -> 
         sys.stdout.write(text)
     else:
         from hubel.files import write_whole
+        from hubel.results.naming import counted
 
         write_whole(output, text)
-        tell(f"{len(results)} predictions in {output}")
+        tell(f"{counted(len(results), 'prediction')} in {output}")
 
 
 def _json_value(results: list[Result], top: int) -> object:

@@ -19,6 +19,7 @@ from hubel.data.layouts.finding import find_source
 from hubel.data.relabelling import relabelled
 from hubel.data.sources import SPLITS, Entry, Sample, Source, Split, UnusableBytes
 from hubel.errors import DataError
+from hubel.results.naming import counted
 from hubel.runtime import without_collecting
 
 _EMPTY = hashlib.blake2b(b"", digest_size=DIGEST_BYTES).hexdigest()
@@ -76,8 +77,8 @@ def collect(
         notes.append(f"files left out: {len(excluded)} (such as {first.sample.name}: {first.reason})")
         if not any(of_split.values()):
             raise DataError(
-                f"none of the {len(excluded):,} pictures in {source.root} can be used (such as {first.sample.name}: "
-                f"{first.reason}): mend them, or give others"
+                f"none of {counted(len(excluded), 'picture')} in {source.root} can be used (such as "
+                f"{first.sample.name}: {first.reason}): mend them, or give others"
             )
     if "train" not in of_split and None not in of_split:
         present = " and ".join(split for split in SPLITS if split in of_split)
@@ -227,7 +228,7 @@ def _exclude_repeated(of_split: dict[Split | None, list[Sample]], excluded: list
             excluded += [Excluded(s, f"identical to {holder[s.digest].name}") for s in repeated]
             first = repeated[0]
             notes.append(
-                f"{len(repeated)} pictures of {split} are in a later split, too, and were left out of {split} "
+                f"pictures of {split} that are in a later split, too, were left out of {split}: {len(repeated)} "
                 f"(such as {first.name}, identical to {holder[first.digest].name})"
             )
         holder.update((sample.digest, sample) for sample in of_split[split])
@@ -250,7 +251,7 @@ def _note_contradictions(
         names = " and ".join(sample.name for sample in pairs[0])
         labels = " and ".join(f"'{label_summary(sample.label, classes)}'" for sample in pairs[0])
         notes.append(
-            f"{len(pairs)} pictures have more than one label (such as {names}, identical but labelled {labels}): "
+            f"pictures with more than one label: {len(pairs)} (such as {names}, identical but labelled {labels}): "
             "kept, but one of the labels is wrong"
         )
 

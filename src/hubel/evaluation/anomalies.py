@@ -19,6 +19,7 @@ from hubel.evaluation.validation import overlap, refuse_overlap, select_validati
 from hubel.inference.anomalies import USUAL, anomaly_threshold, check_reconstructs, check_validation
 from hubel.inference.ensemble import check_same_task
 from hubel.inference.predictor import Predictor
+from hubel.results.naming import counted
 
 POSITIVE = "anomaly"
 
@@ -89,7 +90,9 @@ def evaluate_anomalies(
     normal = select_samples(Path(data), predictors, split, tell=tell)
     unusual = leave_out(select_samples(Path(anomalies), predictors, "all", tell=tell), predictors)
     if both := overlap(normal.samples, unusual.samples):
-        raise DataError(f"{both} pictures are both in {data} and in {anomalies}: expected each to be normal or not")
+        raise DataError(
+            f"{data} and {anomalies} have {counted(both, 'picture')} in common: expected each to be normal or not"
+        )
     limit = _threshold(predictors, threshold, validation, Path(data), normal, settings)
     errors, unreadable = zip(*(_errors(predictors, each, settings) for each in (normal, unusual)), strict=True)
     scores = np.concatenate(errors)

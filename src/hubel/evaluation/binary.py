@@ -15,6 +15,7 @@ import numpy as np
 
 from hubel.errors import ConfigError, DataError, unknown_name
 from hubel.results import Interval
+from hubel.results.naming import counted
 from hubel.tasks.classification import wilson_interval
 from hubel.tasks.ranking import Curve, average_precision, roc_auc, trace
 
@@ -229,8 +230,8 @@ def choose_threshold(rule: Rule, scores: Floats, of_class: Booleans, chosen_on: 
     positives, negatives = scores[of_class], scores[~of_class]
     if not len(positives) or not len(negatives):
         raise DataError(
-            f"{chosen_on}: {len(positives)} pictures of the class and {len(negatives)} others came to choose a "
-            "threshold on, expected some of both"
+            f"{chosen_on}: {counted(len(positives), 'picture')} of the class and {len(negatives):,} of the rest came "
+            "to choose a threshold on, expected some of both"
         )
     note = f"{chosen_on} ({len(positives):,} and {len(negatives):,} others)"
     return Threshold(rule.choose(trace(positives, negatives)), rule.text, note)

@@ -20,6 +20,7 @@ from hubel.evaluation.selection import select_samples
 from hubel.inference.generator import Generator
 from hubel.inference.predictor import Predictor
 from hubel.models.network import ClassificationNetwork
+from hubel.results.naming import counted
 from hubel.tasks.classification import ClassificationTask
 from hubel.tasks.generative.collapse import CONFIDENT, ClassCoverage, class_coverage, collapse_alarm, diversity
 from hubel.tasks.generative.sample_distances import (
@@ -188,7 +189,10 @@ def evaluate_generator(
     loader = loader_of(own, selection.samples, settings)
     pictures = len(loader.store)
     if pictures < 2 or (count is not None and count < 2):
-        raise DataError(f"{pictures} readable pictures and {count or _MOST} samples: expected at least 2 of each")
+        raise DataError(
+            f"{counted(pictures, 'readable picture')} and {counted(count or _MOST, 'sample')}: "
+            "expected at least 2 of each"
+        )
     number = count or min(pictures, _MOST)
     real = (batch.images.numpy() for batch in loader.epoch(0))
     judged = _judged(judge, real, partial(settings.progress, "pictures"), pictures)

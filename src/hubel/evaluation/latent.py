@@ -17,6 +17,7 @@ from hubel.data.layouts.finding import find_source
 from hubel.data.relabelling import relabelled
 from hubel.errors import ConfigError, DataError, unknown_name
 from hubel.inference.predictor import Predictor
+from hubel.results.naming import counted
 from hubel.results.palette import class_colour
 from hubel.tasks.reconstruction import autoencoding
 
@@ -100,7 +101,9 @@ def latent_map(
     samples = [sample for of_one in of_split.values() for sample in of_one]
     pictures, labels, unreadable = _read(samples, predictor, progress or (lambda what, done, total: None))
     if len(pictures) < _LEAST:
-        raise DataError(f"{data} has {len(pictures)} readable pictures: expected at least {_LEAST} for a map")
+        raise DataError(
+            f"{data} has {counted(len(pictures), 'readable picture')}: expected at least {_LEAST} for a map"
+        )
     parts = []
     with torch.inference_mode():
         for start in range(0, len(pictures), _AT_ONCE):

@@ -18,6 +18,7 @@ from hubel.data.relabelling import relabelled
 from hubel.data.sources import SPLITS, Sample, Source, Split
 from hubel.errors import DataError, unknown_name
 from hubel.inference.predictor import Predictor
+from hubel.results.naming import counted
 
 
 @dataclass(frozen=True)
@@ -161,13 +162,13 @@ def leave_out(
     kept = tuple(sample for sample in selection.samples if sample.digest not in known)
     if selection.samples and not kept:
         raise DataError(
-            f"all {len(selection.samples)} pictures are ones it was trained or validated on: "
+            f"the model was trained or validated on all of {counted(len(selection.samples), 'picture')}: "
             "give others, or use --split all"
         )
     notes = list(selection.notes)
     if left_out := len(selection.samples) - len(kept):
         notes.append(
-            f"{left_out:,} pictures that the model was trained or validated on were left out; --split all keeps them"
+            f"pictures that the model was trained or validated on were left out: {left_out:,}; --split all keeps them"
         )
     return replace(selection, samples=kept, notes=tuple(notes))
 

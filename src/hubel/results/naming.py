@@ -57,6 +57,12 @@ _HUGE = 1e15  # from here on, powers of ten read better
 _SHARES = ("accuracy", "top5_accuracy", "subset_accuracy", "localization_accuracy", "pixel_accuracy")
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 picture`, `1,234 pictures`, `2 boxes`."""
+    plural = f"{noun}es" if noun.endswith(("s", "x")) else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
 def number_text(value: float, digits: int = 4, *, sign: str = "") -> str:
     """A number in the units of the data to some digits: `26.11`, `0.00123`, and whole where it is large: `12,346`.
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hubel.errors import DataError
+from hubel.results.naming import counted
 
 BINS = 15
 # A temperature outside says that there was nothing to learn it from.
@@ -156,6 +157,6 @@ def fit_temperature(logits: npt.NDArray[np.floating], labels: npt.NDArray[np.int
 
 def _no_temperature(count: int) -> DataError:
     return DataError(
-        f"no temperature fits these {count} pictures: expected some that the model has right and some that it has "
+        f"no temperature fits {counted(count, 'picture')}: expected some that the model has right and some that it has "
         "wrong; give more validation pictures"
     )

@@ -21,6 +21,7 @@ from hubel.data.targets import Objects
 from hubel.errors import DataError
 from hubel.nn.boxes import clip, to_absolute, to_relative
 from hubel.results import DetectedObject, DetectedObjects, DetectionMetrics, Metrics, Result
+from hubel.results.naming import counted
 from hubel.results.palette import class_colour
 from hubel.tasks.baselines import Baseline, whose
 from hubel.tasks.box_fusion import fused
@@ -84,8 +85,8 @@ class DetectionTask:
         """
         if not any(_counted(label).any() for label in labels):
             raise DataError(
-                f"none of the {len(labels):,} training pictures has an object that counts: there is nothing to learn; "
-                "expected boxes in their annotations"
+                f"none of {counted(len(labels), 'training picture')} has an object that counts: there is nothing to "
+                "learn; expected boxes in their annotations"
             )
         return cls(classes, config.detection)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hubel.results import Interval
 from hubel.results.base import interval_fields
-from hubel.results.naming import ERRORS, TITLES, number_text
+from hubel.results.naming import ERRORS, TITLES, counted, number_text
 from hubel.tasks.resampling import middle
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class PairedDifference:
 
     def aside(self, first: str, second: str) -> str:
         """`3 pictures only the one has right, 5 only the other`."""
-        return f"{self.only_first} pictures only {first} has right, {self.only_second} only {second}"
+        return f"{counted(self.only_first, 'picture')} only {first} has right, {self.only_second} only {second}"
 
     def to_dict(self) -> dict[str, Any]:
         """This value for JSON."""

@@ -16,7 +16,7 @@ from hubel.errors import DataError
 from hubel.files import write_whole
 from hubel.models.generative import DCGAN
 from hubel.pages import render_page
-from hubel.results.naming import TITLES
+from hubel.results.naming import TITLES, counted
 from hubel.tasks.generative.tips import Check, check_tips
 from hubel.training.adversarial import COMPARED, AdversarialFit, AdversarialSettings
 from hubel.training.charts import draw_figures
@@ -42,7 +42,8 @@ def play_and_finish(prepared: Prepared, folder: RunFolder, log: LoggingReporter)
     (phase,) = config.phases or ()
     log.message(
         f"{config.model.name} on {prepared.device}: {len(prepared.stores['train']):,} training pictures without "
-        f"labels, {phase.epochs} epochs of {len(prepared.loader('train')):,} steps, game {config.generative.game}"
+        f"labels, {counted(phase.epochs, 'epoch')} of {counted(len(prepared.loader('train')), 'step')}, game "
+        f"{config.generative.game}"
     )
 
     def save(tensors: Mapping[str, Tensor], row: Mapping[str, Any]) -> None:
@@ -96,7 +97,7 @@ def _check_differ(validation: PictureStore) -> None:
     """Raise a DataError where there is nothing to compare the diversity of samples with."""
     if len({validation.array(at).tobytes() for at in range(min(len(validation), COMPARED))}) < 2:
         raise DataError(
-            f"the validation split has {len(validation)} picture{'s' * (len(validation) != 1)}, none of which differs "
+            f"the validation split has {counted(len(validation), 'picture')}, none of which differs "
             "from another: expected two that do, with which the samples are compared"
         )
 

@@ -22,6 +22,7 @@ from hubel.inference.predictions import predictions_of
 from hubel.models.network import ClassificationNetwork
 from hubel.preprocessing import Preprocess
 from hubel.results import Metrics
+from hubel.results.naming import counted
 from hubel.tasks.task import AnyTask, LabelTask, Predictions
 from hubel.training.averaging import moving_average
 from hubel.training.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
@@ -144,7 +145,7 @@ class Fit:
             self._optimizer.load_state_dict(checkpoint.states["optimizer"])
             if self._average is not None and "average" in checkpoint.states:
                 self._average.load_state_dict(checkpoint.states["average"])
-        self.reporter.message(f"phase {phase.name}: {phase.epochs} epoch{'s' if phase.epochs > 1 else ''}")
+        self.reporter.message(f"phase {phase.name}: {counted(phase.epochs, 'epoch')}")
         self._computed = self._compute_frozen_layers()
 
     def _compute_frozen_layers(self) -> ComputedOnce | None:
@@ -163,7 +164,7 @@ class Fit:
         progress, patience = self.progress, self.settings.patience
         while progress.epoch < self.phase.epochs:
             if patience and progress.epochs_without_gain >= patience:
-                self.reporter.message(f"no gain in {patience} epochs: phase {self.phase.name} ends early")
+                self.reporter.message(f"no gain in {counted(patience, 'epoch')}: phase {self.phase.name} ends early")
                 return
             try:
                 self.train_epoch()

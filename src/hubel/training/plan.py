@@ -14,6 +14,7 @@ from torch import nn
 from hubel import runtime
 from hubel.config import OptimizerConfig, Phase, TransferConfig
 from hubel.preprocessing import Preprocess
+from hubel.results.naming import counted
 from hubel.training.computed_once import pays
 from hubel.training.optimization import build_optimizer
 from hubel.transfer.freezing import FrozenStages, layer_groups
@@ -49,7 +50,7 @@ class PlannedPhase:
         """The plan as a line for a person."""
         stages = f"{self.stages[0]} to {self.stages[-1]} and head" if len(self.stages) > 1 else ""
         trained = stages or " and ".join((*self.stages, "head"))
-        epochs = f"{self.phase.epochs} epoch{'s' if self.phase.epochs > 1 else ''}"
+        epochs = counted(self.phase.epochs, "epoch")
         rates = ", ".join(f"{rate:.2g}" for rate in self.rates)
         once = ", frozen layers run once" if self.computed_once else ""
         return (

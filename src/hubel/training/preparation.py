@@ -25,6 +25,7 @@ from hubel.errors import DataError
 from hubel.models.generative import DCGAN
 from hubel.models.registry import model_entry
 from hubel.preprocessing import Preprocess
+from hubel.results.naming import counted
 from hubel.tasks.registry import task_for
 from hubel.tasks.task import AnyTask, LabelTask, Task, label_task
 from hubel.training.inputs import choose_preprocess, preprocess_of_bundle, usual_rule
@@ -280,9 +281,7 @@ def _read_pictures(
     count = len(unusable) + sum(len(splits.split(split)) for split in stores)
     refuse_share(unreadable, count, config.data.max_unreadable)
     if (left := len(stores["train"])) < 2:  # BatchNorm needs two
-        raise DataError(
-            f"{splits.root} has {left} picture{'s' * (left != 1)} left to train on, and a step needs 2: add some"
-        )
+        raise DataError(f"{splits.root} has {counted(left, 'picture')} left to train on, and a step needs 2: add some")
     for item in unreadable:
         reporter.message(f"left out {item}")
     return stores, unreadable

@@ -177,8 +177,12 @@ def test_identical_files_stay_on_one_side(class_folders):
         "train/cat/copy.png": "identical to test/cat/0.png",
         "train/dog/copy.png": "identical to validation/dog/1.png",
     }
-    assert splits.notes[0].startswith("1 pictures of validation are in a later split, too, and were left out")
-    assert splits.notes[1].startswith("2 pictures of train are in a later split, too, and were left out of train")
+    assert splits.notes[0].startswith(
+        "pictures of validation that are in a later split, too, were left out of validation: 1 (such"
+    )
+    assert splits.notes[1].startswith(
+        "pictures of train that are in a later split, too, were left out of train: 2 (such"
+    )
 
 
 def test_identical_files_go_together_when_a_folder_is_divided(class_folders):
@@ -195,7 +199,7 @@ def test_identical_pictures_with_two_labels_are_kept_and_noted(class_folders):
     splits = open_splits(root)
     assert sum(counted(splits).values()) == 21
     assert splits.notes[0] == (
-        "1 pictures have more than one label (such as cat/0.png and dog/same.png, identical but labelled 'cat' and "
+        "pictures with more than one label: 1 (such as cat/0.png and dog/same.png, identical but labelled 'cat' and "
         "'dog'): kept, but one of the labels is wrong"
     )
 

@@ -61,7 +61,7 @@ def test_identical_files_with_different_labels_all_go(root, tmp_path):
     cleaning = clean(examination)
     assert {picture.name for picture, _ in cleaning.left_out} == {"train/cat/0000.jpg", "train/dog/copy.jpg"}
     assert cleaning.summary() == (
-        "59 pictures stay; left out: 2 (2 identical with different labels); moved to another split: 0"
+        "left in: 59 pictures; left out: 2 (2 identical with different labels); moved to another split: 0"
     )
 
 

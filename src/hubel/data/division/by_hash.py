@@ -16,6 +16,7 @@ from hubel.data.files.digests import DIGEST_BYTES
 from hubel.data.labels import classes_of
 from hubel.data.sources import Sample, Split
 from hubel.errors import DataError
+from hubel.results.naming import counted
 from hubel.runtime import without_collecting
 
 _DIGITS = 2 * DIGEST_BYTES  # of a key
@@ -227,5 +228,5 @@ def deal_folds(
 
 def _has(units: int, grouped: bool) -> str:
     if grouped:
-        return f"is in {units} group{'s' * (units != 1)}"
-    return f"has {units} different picture{'s' * (units != 1)}"
+        return f"is in {counted(units, 'group')}"
+    return f"has {counted(units, 'different picture')}"

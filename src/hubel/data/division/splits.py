@@ -23,6 +23,7 @@ from hubel.data.files.digests import DIGEST_BYTES
 from hubel.data.labels import COLUMN_OF, LABELLING_OF, Labelling, classes_of, label_text, names_in, read_label
 from hubel.data.sources import SPLITS, Sample, Split
 from hubel.errors import ConfigError, DataError
+from hubel.results.naming import counted
 
 _NO_VALIDATION = "no validation: all pictures but those of the test train, and the last epoch is kept"
 
@@ -155,7 +156,7 @@ class Folds:
         notes = list(self.notes)
         divided = self.units.divide(rest, fractions, notes)
         held = self.folds[fold - 1]
-        note = f"fold {fold} of {len(self.folds)}: {len(held):,} pictures are held out for the test; "
+        note = f"fold {fold} of {len(self.folds)}: {counted(len(held), 'picture')} held out for the test; "
         note += f"of the others, {_shares(fractions)}" if fractions else _NO_VALIDATION
         return DataSplits(
             root=self.root,

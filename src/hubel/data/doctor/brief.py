@@ -8,6 +8,7 @@ from collections.abc import Callable
 from hubel.data.division.splits import DataSplits
 from hubel.data.duplicates.near_duplicates import find_near_duplicates
 from hubel.data.sources import SPLITS, Sample
+from hubel.results.naming import counted
 
 
 def examine_in_brief(
@@ -44,5 +45,5 @@ def examine_in_brief(
 
 def _such(pairs: list[tuple[Sample, Sample]], splits: DataSplits) -> str:
     first, second = pairs[0]
-    number = f"{len(pairs):,} pair{'s' * (len(pairs) > 1)}"
-    return f"{number}, such as {first.name} and {second.name} (`hubel data {shlex.quote(str(splits.root))}` shows all)"
+    shown = f"`hubel data {shlex.quote(str(splits.root))}` shows all"
+    return f"{counted(len(pairs), 'pair')}, such as {first.name} and {second.name} ({shown})"

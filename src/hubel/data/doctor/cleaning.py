@@ -18,6 +18,7 @@ from hubel.data.labels import COLUMN_OF, ObjectsLabel, label_text
 from hubel.data.sources import SPLITS, Split
 from hubel.errors import DataError
 from hubel.files import write_whole
+from hubel.results.naming import counted
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Cleaning:
         reasons = Counter(reason for _, reason in self.left_out)
         out = ", ".join(f"{number:,} {reason}" for reason, number in reasons.most_common())
         return (
-            f"{len(self.rows):,} pictures stay; left out: {len(self.left_out):,}{f' ({out})' * bool(out)}; "
+            f"left in: {counted(len(self.rows), 'picture')}; "
+            f"left out: {len(self.left_out):,}{f' ({out})' * bool(out)}; "
             f"moved to another split: {len(self.moved):,}"
         )
 

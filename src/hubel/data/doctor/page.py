@@ -16,6 +16,7 @@ from hubel.data.drawing.thumbnails import thumbnail_with_label
 from hubel.data.labels import classes_of
 from hubel.files import write_whole
 from hubel.pages import render_page
+from hubel.results.naming import counted
 from hubel.results.palette import class_colour, colours_of
 from hubel.version import __version__
 
@@ -133,21 +134,21 @@ def _value_rows(examination: Examination) -> list[dict[str, Any]]:
 
 def _sizes(pictures: Sequence[Picture]) -> dict[str, Any]:
     """The most frequent sizes as points of a drawing: widths to the right and heights up, areas as counts."""
-    counted = Counter((picture.facts.width, picture.facts.height) for picture in pictures)
-    if not counted:
+    sizes = Counter((picture.facts.width, picture.facts.height) for picture in pictures)
+    if not sizes:
         return {"points": [], "side": 0}
-    side = max(max(size) for size in counted)
-    most = max(counted.values())
+    side = max(max(size) for size in sizes)
+    most = max(sizes.values())
     points = [
         {
             "x": width / side,
             "y": height / side,
             "radius": 1.5 + 8.5 * (number / most) ** 0.5,
-            "title": f"{width}×{height}: {number:,} pictures",
+            "title": f"{width}×{height}: {counted(number, 'picture')}",
         }
-        for (width, height), number in counted.most_common(_MOST_SIZES)
+        for (width, height), number in sizes.most_common(_MOST_SIZES)
     ]
-    return {"points": points, "side": side, "common": counted.most_common(5)}
+    return {"points": points, "side": side, "common": sizes.most_common(5)}
 
 
 def _samples(examination: Examination) -> list[tuple[str, list[str]]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from hubel.data.files.listing import EXPECTED, IMAGE_EXTENSIONS, Listing, list_folder
 from hubel.data.sources import Container, Entry, Source, Split, split_called, splits_called
 from hubel.errors import DataError
+from hubel.results.naming import counted
 
 
 def find_class_folders(root: Path) -> Source:
@@ -48,7 +49,7 @@ def class_folders_in(listing: Listing, container: Container | None = None, *, pr
         splits[None] = _by_class(listing, prefix, loose)
     classes = tuple(sorted({str(entry.label) for entries in splits.values() for entry in entries}))
     if not classes:
-        raise DataError(f"{listing.root} has {len(listing.files)} images but no class folders: {EXPECTED}")
+        raise DataError(f"{listing.root} has {counted(len(listing.files), 'image')} but no class folders: {EXPECTED}")
     if loose:
         notes.append(f"images outside class folders passed over: {len(loose)} (such as {loose[0]})")
     return Source(listing.root, listing.root, classes, splits, container=container, notes=tuple(notes))

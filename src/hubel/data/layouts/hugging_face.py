@@ -115,7 +115,7 @@ def _labelled(source: Source) -> Source:
     labelled = {
         split: kept
         for split, entries in source.splits.items()
-        if (kept := [entry for entry in entries if entry.label is not None])
+        if (kept := tuple(entry for entry in entries if entry.label is not None))
     }
     if not labelled:
         raise _nothing_in(source.root)

@@ -16,6 +16,7 @@ from hubel.data.labels import Labelling
 from hubel.data.layouts.patterns import expand_braces
 from hubel.data.sources import SPLIT_NAMES, Entry, Source, Split
 from hubel.errors import DataError
+from hubel.results.naming import counted
 
 _CLASS_LISTS = ("classes.txt", "dataset.json")
 
@@ -84,7 +85,7 @@ def _source(root: Path, base: Path, paths: Sequence[Path], wanted: Labelling | N
             label = None if member.label is None else labels.meant(member.label, name)
             entries.setdefault(split, []).append(Entry(file, label))
     if not pictures:
-        seen = notes or [f"{len(unlabelled)} pictures without a label"] * bool(unlabelled) or ["no pictures"]
+        seen = notes or [f"{counted(len(unlabelled), 'picture')} without a label"] * bool(unlabelled) or ["no pictures"]
         raise DataError(
             f"{root} has nothing to learn ({seen[0]}): expected tar files with KEY.jpg (or another picture) and "
             "KEY.cls, KEY.json or KEY.txt, its class"
@@ -93,7 +94,7 @@ def _source(root: Path, base: Path, paths: Sequence[Path], wanted: Labelling | N
         endings = ", ".join(f".{extension}" for extension in LABEL_EXTENSIONS)
         notes.append(f"pictures without a label ({endings}) passed over: {len(unlabelled)} (such as {unlabelled[0]})")
     if None in entries and len(entries) > 1:
-        notes.append(f"shards whose names tell no split count as train: {len(entries[None])} pictures")
+        notes.append(f"shards whose names tell no split count as train: {counted(len(entries[None]), 'picture')}")
         entries.setdefault("train", []).extend(entries.pop(None))
     notes += _note_sorted(indices, labels)
     return Source(

@@ -17,6 +17,7 @@ from hubel.inference.ensemble import predict_each
 from hubel.inference.film.reading import Reader
 from hubel.inference.film.writing import Writer
 from hubel.inference.predictions import PLACES_TOGETHER
+from hubel.results.naming import counted
 
 if TYPE_CHECKING:
     from hubel.inference.predictor import Predictor
@@ -50,7 +51,8 @@ class FilmTimes:
         alone = ", ".join(
             f"{stage} alone {_rate(self.frames, getattr(self, stage))}" for stage in ("decoding", "network", "drawing")
         )
-        return f"{self.frames:,} frames in {self.whole:.1f} s, {_rate(self.frames, self.whole)} a second ({alone})"
+        frames = counted(self.frames, "frame")
+        return f"{frames} in {self.whole:.1f} s, {_rate(self.frames, self.whole)} a second ({alone})"
 
 
 def is_film(path: str | Path) -> bool:

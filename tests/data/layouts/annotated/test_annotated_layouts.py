@@ -408,7 +408,7 @@ def broken(root: Path, what: str) -> Path:
     ("what", "message"),
     [
         ("no names", r"has no names: expected the classes' names"),
-        ("COCO without its pictures", r"none of the 3 pictures in .* can be used \(such as .*: it does not exist\)"),
+        ("COCO without its pictures", r"none of 3 pictures in .* can be used \(such as .*: it does not exist\)"),
         ("damaged JSON", r"instances.json is no JSON"),
         ("other categories", r"have other categories \(dics, disc\): expected the same in every split"),
         ("YAML without pictures", r"data.yaml names elsewhere, which has no images here: expected a folder"),

@@ -11,6 +11,7 @@ from hubel.data.decoding import Header
 from hubel.data.layouts.place import Place
 from hubel.data.sources import SPLITS, Entry, Source, Split, in_usual_order
 from hubel.errors import DataError
+from hubel.results.naming import counted
 
 
 @dataclass
@@ -67,13 +68,15 @@ def source_with_boxes(
     if not usable:
         first = min(listed.pictures)
         raise DataError(
-            f"none of the {len(listed.pictures):,} pictures in {place.root} can be used (such as {first}: "
+            f"none of {counted(len(listed.pictures), 'picture')} in {place.root} can be used (such as {first}: "
             f"{unusable.get(first, 'it does not exist')}): mend them, or give others"
         )
     if classes is None:
         classes = sorted({box.name for picture in usable for box in picture.boxes})
     if not classes:
-        raise DataError(f"{place.root} has no objects in any of its {len(listed.pictures)} pictures: expected boxes")
+        raise DataError(
+            f"{place.root} has no objects in any of {counted(len(listed.pictures), 'picture')}: expected boxes"
+        )
     return Source(
         root=place.root,
         base=place.root,
