@@ -6,6 +6,7 @@ Thumbnails are float32 of shape (N, S, S), grey.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from functools import cache
 from typing import Any
 
@@ -120,7 +121,7 @@ class _Search:
 
     def where(self, wanted: npt.NDArray[np.bool_]) -> _Search:
         """The same for some of the pairs."""
-        some = object.__new__(_Search)
+        some = copy(self)
         some._first, some._second = self._first[wanted], self._second[wanted]
         some._planes, some._inverse = self._planes[wanted], self._inverse[wanted]
         return some

@@ -76,10 +76,10 @@ class Comparison:
         self._samples, self._thumbnails, self._small = samples, thumbnails, small
         self.looks = _looks(thumbnails)
         self._known_as_near: set[tuple[object, ...]] = set()
-        # Larger thumbnails of those pictures that are worth a closer look: one of all that have the same.
+        # Larger thumbnails by their digests, and those of the pictures that were worth a closer look.
         self._larger: dict[bytes, npt.NDArray[np.uint8]] = {}
-        self._looks: dict[int, bytes] = {}
-        self._known: dict[tuple[object, ...], float] = {}
+        self._closer_looks: dict[int, bytes] = {}
+        self._known_similarities: dict[tuple[object, ...], float] = {}
 
     def similarities(self, pairs: Candidates) -> npt.NDArray[np.float32]:
         """The correlation of the details of each pair's pictures, (P,).
@@ -114,19 +114,22 @@ class Comparison:
         return likely[correlation(detail(moved), details[likely], shown) >= _LEAST_ALIGNED]
 
     def _looked_at_closely(self, pairs: Candidates) -> npt.NDArray[np.floating[Any]]:
-        """The same for those; pairs that look like others, as where files differ in metadata, are compared once."""
+        """The correlation of the details of each of those; pairs that look like others are known here, too."""
         one_is_small = self._small[pairs.first] | self._small[pairs.second]
-        first, second = ([self._look(place) for place in places.tolist()] for places in (pairs.first, pairs.second))
+        first, second = (
+            [self._closer_look(place) for place in places.tolist()] for places in (pairs.first, pairs.second)
+        )
         keys = [(*key, pairs.window, pairs.mirrored) for key in zip(first, second, one_is_small.tolist(), strict=True)]
-        new = {key: place for place, key in enumerate(keys) if key not in self._known}
+        new = {key: place for place, key in enumerate(keys) if key not in self._known_similarities}
         if new:
             places = np.fromiter(new.values(), dtype=np.int64)
-            self._known.update(zip(new, self._correlations(pairs[places], one_is_small[places]).tolist(), strict=True))
-        return np.array([self._known[key] for key in keys], dtype=np.float32)
+            found = self._correlations(pairs[places], one_is_small[places])
+            self._known_similarities.update(zip(new, found.tolist(), strict=True))
+        return np.array([self._known_similarities[key] for key in keys], dtype=np.float32)
 
     def _correlations(self, pairs: Candidates, one_is_small: npt.NDArray[np.bool_]) -> npt.NDArray[np.floating[Any]]:
         first, second = (
-            np.array([self._larger[self._looks[place]] for place in places.tolist()], dtype=np.float32)
+            np.array([self._larger[self._closer_looks[place]] for place in places.tolist()], dtype=np.float32)
             for places in (pairs.first, pairs.second)
         )
         if pairs.mirrored:
@@ -140,14 +143,14 @@ class Comparison:
         copies = (alike >= least_alike) & (overall >= _LEAST_ALIKE_OVERALL) & same_in_detail
         return np.where(copies & (shown.mean(axis=(1, 2)) >= _LEAST_SHOWN), alike, 0)
 
-    def _look(self, position: int) -> bytes:
+    def _closer_look(self, position: int) -> bytes:
         """What stands for a picture's larger thumbnail, which is made where it has not been yet."""
-        if position not in self._looks:
+        if position not in self._closer_looks:
             larger = _larger_thumbnail(self._samples[position])
             look = hashlib.blake2b(larger.tobytes(), digest_size=DIGEST_BYTES).digest()
             self._larger[look] = larger
-            self._looks[position] = look
-        return self._looks[position]
+            self._closer_looks[position] = look
+        return self._closer_looks[position]
 
 
 def _looks(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:

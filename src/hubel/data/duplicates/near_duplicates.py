@@ -21,13 +21,7 @@ from hubel.data.division.disjoint_sets import DisjointSets
 from hubel.data.duplicates.alignment import Thumbnails, detail, strength
 from hubel.data.duplicates.comparison import Candidates, Comparison
 from hubel.data.duplicates.facts import Progress, gather_facts, thumbnails_of
-from hubel.data.duplicates.perceptual_hash import (
-    Hashes,
-    Window,
-    hashes_of,
-    mirrored,
-    pairs_within_radius,
-)
+from hubel.data.duplicates.perceptual_hash import Hashes, Window, hashes_of, mirrored, pairs_within_radius
 from hubel.data.files.digests import DIGEST_BYTES
 from hubel.data.files.remembered import remember_near_duplicates, remembered_near_duplicates
 from hubel.data.labels import are_characters
@@ -51,7 +45,7 @@ _WINDOWS = (
 _LEAST_STRENGTH = 1.5  # of details, in grey values
 _LEAST_SIDE = 16
 
-_SMALL_SIDE = 40  # of pictures of hardly more pixels than a thumbnail
+_SMALL_SIDE = 40  # up to which a picture has hardly more pixels than a thumbnail
 
 _BLOCK = 128  # thumbnails, whose arrays fit into a processor's cache; and pairs, links between which count after them
 _PAIRS_PER_TASK = 32
