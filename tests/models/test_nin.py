@@ -114,7 +114,7 @@ def test_weights_for_other_classes_and_channels_are_fitted(tmp_path: Path):
     other = build_with_weights("nin_cifar", num_classes=3, in_channels=3, weights=path)
     assert (other.model.num_classes, other.model.in_channels) == (3, 3)
     assert other.notes == (
-        "first convolution adapted: 1 input channels in the file, 3 wanted",
+        "first convolution adapted: 1 input channel in the file, 3 wanted",
         "head replaced: 7 classes in the file, 3 wanted",
     )
     x = torch.randn(2, 1, 32, 32)

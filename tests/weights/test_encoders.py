@@ -72,7 +72,7 @@ def test_pictures_with_other_channels_get_adapted_kernels(name: str, tmp_path: P
     grey = create_model(f"encoder/{name}", weights=tmp_path / "run").eval()
     built = build_with_weights(f"encoder/{name}", weights=tmp_path / "run", in_channels=3)
     assert built.model.in_channels == 3
-    assert built.notes[0] == "first convolution adapted: 1 input channels in the file, 3 wanted"
+    assert built.notes[0] == "first convolution adapted: 1 input channel in the file, 3 wanted"
     assert built.notes[1].endswith("the head starts fresh")
     image = torch.rand(2, 1, *grey.size)
     with torch.no_grad():

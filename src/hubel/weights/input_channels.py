@@ -6,12 +6,13 @@ from torch import Tensor, nn
 
 from hubel.models import ClassificationNetwork
 from hubel.models.segmentation import SegmentationNetwork
+from hubel.results.naming import counted
 
 Network = ClassificationNetwork | SegmentationNetwork
 
 
 def stored_channels(model: Network, stored: dict[str, Tensor]) -> int | None:
-    """How many channels the pictures of a network have had, of which the tensors are; None where they do not tell."""
+    """How many input channels stored tensors of a network are for; None where they do not tell."""
     name = _first_convolution(model)
     return stored[name].shape[1] if name in stored and stored[name].ndim == 4 else None
 
@@ -23,10 +24,12 @@ def with_own_channels(model: Network, stored: dict[str, Tensor], notes: list[str
     picture gives what it gave as a picture with three equal channels.
     """
     name, channels = _first_convolution(model), stored_channels(model, stored)
-    if name is None or channels in (None, model.in_channels):
+    if name is None or channels is None or channels == model.in_channels:
         return stored
     kernel = stored[name].sum(dim=1, keepdim=True) / model.in_channels
-    notes.append(f"first convolution adapted: {channels} input channels in the file, {model.in_channels} wanted")
+    notes.append(
+        f"first convolution adapted: {counted(channels, 'input channel')} in the file, {model.in_channels} wanted"
+    )
     return {**stored, name: kernel.repeat(1, model.in_channels, 1, 1)}
 
 
