@@ -168,9 +168,7 @@ def test_a_shard_that_is_cut_off_anywhere(tmp_path: Path, cut: int):
 
 def test_nothing_to_learn(tmp_path: Path):
     write_tar(tmp_path / "0.tar", {"a.png": picture(0)})
-    with pytest.raises(
-        DataError, match=r"has nothing to learn \(1 pictures without a label\): expected tar files with"
-    ):
+    with pytest.raises(DataError, match=r"has nothing to learn \(1 picture without a label\): expected tar files with"):
         found(tmp_path)
 
 
