@@ -38,6 +38,18 @@ def in_own_process(code: str, **environment: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("cache_bytes", [0, PLENTY])
+def test_jpegs_that_have_the_size_already_are_kept_each_with_its_own_pixels(class_folders, draw, cache_bytes):
+    root = class_folders(cat=1)
+    for number in range(20):
+        draw(root / "dog" / f"{number:02d}.jpg", number, size=(10, 10))
+    store = prepare(samples_of(root), Preprocess(size=(8, 8), resize_to=10), cache_bytes=cache_bytes)
+    kept = [store.array(position) for position in range(len(store))]
+    for sample, array in zip(store.samples, kept, strict=True):
+        if sample.name.endswith(".jpg"):
+            np.testing.assert_array_equal(array, np.asarray(load_image(sample.path, 3)), err_msg=sample.name)
+
+
+@pytest.mark.parametrize("cache_bytes", [0, PLENTY])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_training_pictures_are_resized_not_cropped(class_folders, draw, cache_bytes, channels):
     root = class_folders(cat=3)
