@@ -12,9 +12,14 @@ if TYPE_CHECKING:
 
 _DEEPEST = (
     "resnet1202_cifar",  # as resnet110_cifar, with 1,092 layers more
-    "resnet152",  # as resnet101
-    "resnetv2_152",  # as resnetv2_101
-    "densenet264",  # as densenet201
+    "resnet101",  # as resnet50
+    "resnet152",
+    "resnetv2_101",  # as resnetv2_50
+    "resnetv2_152",
+    "densenet201",  # as densenet169
+    "densenet264",
+    "vgg19",  # as vgg16
+    "vgg19_bn",  # as vgg16_bn
 )
 
 

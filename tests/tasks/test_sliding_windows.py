@@ -196,6 +196,7 @@ def learnt() -> LocalizationNetwork:
 PLACED = [(0, (8, 10, 24, 26)), (1, (60, 14, 76, 28)), (1, (20, 60, 34, 76)), (0, (84, 70, 100, 84))]
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_a_network_that_learnt_finds_the_objects_of_a_larger_picture(learnt: LocalizationNetwork) -> None:
     image = noise(1, 100, 128, torch.Generator().manual_seed(5))

@@ -73,7 +73,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return pictures, run
 
 
-@pytest.mark.parametrize("points", [(3,), (9,), (12, 6)])
+@pytest.mark.parametrize("points", [*(pytest.param(point, marks=pytest.mark.slow) for point in [(3,), (9,)]), (12, 6)])
 def test_killed_in_mid_epoch_and_resumed(whole: tuple[Path, Path], tmp_path: Path, points: tuple[int, ...]) -> None:
     pictures, undisturbed = whole
     run = tmp_path / "run"
