@@ -1,8 +1,10 @@
 """The first pass over a data set: hubel decodes, shrinks and writes its cache; torchvision delivers batches.
 
-torchvision's sides read the same files with `decode_image` in a `DataLoader` with 2 workers, in batches of 32:
+torchvision's sides read the same files in a `DataLoader` with 2 workers, in batches of 32, by `decode_image` but for
+the first:
 
-- `training`: its usual road to a network, `RandomResizedCrop(224)`, a flip, float32 and normalised; nothing is written.
+- `Pillow`: decoded by Pillow, as `ImageFolder` does, then `RandomResizedCrop(224)`, a flip, float32 and normalised.
+- `training`: the same road to a network by `decode_image`; nothing is written.
 - `training, uint8`: the same, left as uint8.
 - `shrink`: the shorter side to 256, as in hubel's pass, and the centre cropped to 224, uint8.
 - `shrink, write`: the batches are written into one file, too, and the disk is waited for, as hubel does with its cache;
@@ -95,8 +97,11 @@ def hubel_side(files: list[Path]) -> float:
     return round(len(files) / seconds, 1)
 
 
-def torchvision_side(files: list[Path], kind: Literal["training", "uint8", "shrink", "whole"], write: bool) -> float:
+def torchvision_side(
+    files: list[Path], kind: Literal["pillow", "training", "uint8", "shrink", "whole"], write: bool
+) -> float:
     import torch
+    from PIL import Image
     from torch.utils.data import DataLoader
     from torchvision.io import ImageReadMode, decode_image
     from torchvision.transforms import v2
@@ -105,6 +110,7 @@ def torchvision_side(files: list[Path], kind: Literal["training", "uint8", "shri
     normalised = [v2.ToDtype(torch.float32, scale=True), v2.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))]
     shrunk = v2.Resize(SHORTER_SIDE, antialias=True)
     transform: Any = {
+        "pillow": v2.Compose([*augmented, v2.ToImage(), *normalised]),
         "training": v2.Compose([*augmented, *normalised]),
         "uint8": v2.Compose(augmented),
         "shrink": v2.Compose([shrunk, v2.CenterCrop(SIZE)]),
@@ -116,7 +122,12 @@ def torchvision_side(files: list[Path], kind: Literal["training", "uint8", "shri
             return len(files)
 
         def __getitem__(self, position: int) -> torch.Tensor:
-            picture: torch.Tensor = transform(decode_image(str(files[position]), mode=ImageReadMode.RGB))
+            path = files[position]
+            if kind == "pillow":
+                with Image.open(path) as image:
+                    picture: torch.Tensor = transform(image.convert("RGB"))
+            else:
+                picture = transform(decode_image(str(path), mode=ImageReadMode.RGB))
             return picture
 
     batches: Any = DataLoader(
@@ -141,6 +152,7 @@ def torchvision_side(files: list[Path], kind: Literal["training", "uint8", "shri
 
 SIDES: dict[str, Callable[[list[Path]], float]] = {
     "hubel": hubel_side,
+    "torchvision, Pillow": partial(torchvision_side, kind="pillow", write=False),
     "torchvision, training": partial(torchvision_side, kind="training", write=False),
     "torchvision, training, uint8": partial(torchvision_side, kind="uint8", write=False),
     "torchvision, shrink": partial(torchvision_side, kind="shrink", write=False),
