@@ -101,7 +101,7 @@ def main() -> None:
             settings,
             save_best=lambda tensors, metrics: None,
             load_best=dict,
-            write_history=lambda rows: None,
+            write_history=lambda rows, kept: None,
             reporter=Reporter(),
             stop=StopRequest(),
         )

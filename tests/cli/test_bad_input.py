@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.command_line import Outcome
 
 from hubel.models.registry import build_model
-
-from .conftest import Outcome
 
 Hubel = Callable[..., Outcome]
 QUICK = ("--model", "resnet20_cifar", "--device", "cpu", "--epochs", "1", "--set", "batch_size=8")

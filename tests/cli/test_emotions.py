@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from tests.command_line import Outcome
 
 import hubel as library
 from hubel.bundle import inspect_bundle
-
-from .conftest import Outcome
 
 Hubel = Callable[..., Outcome]
 

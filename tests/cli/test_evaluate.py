@@ -15,14 +15,13 @@ import pytest
 from PIL import Image
 from scipy.special import softmax
 from sklearn import metrics as oracle
+from tests.command_line import Outcome
 
 import hubel as library
 from hubel.bundle import inspect_bundle, load_tensors
 from hubel.data.division.splits import DataSplits
 from hubel.errors import HubelError
 from hubel.inference.predictor import Predictor
-
-from .conftest import Outcome
 
 Hubel = Callable[..., Outcome]
 CPU = ("--device", "cpu")

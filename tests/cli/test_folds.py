@@ -15,12 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score
+from tests.command_line import Outcome
 
 import hubel as library
 from hubel.data.division.splits import DataSplits
 from hubel.errors import HubelError
-
-from .conftest import Outcome
 
 Hubel = Callable[..., Outcome]
 QUICK = ("--model", "lenet5_modern", "--device", "cpu", "--epochs", "2", "--set", "batch_size=8", "--set", "threads=1")

@@ -14,12 +14,11 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from tests.command_line import Outcome
 
 import hubel as library
 from hubel.bundle import inspect_bundle
 from hubel.data.division.splits import DataSplits
-
-from .conftest import Outcome
 
 Hubel = Callable[..., Outcome]
 

@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.command_line import Outcome
 
 import hubel as library
 from hubel.bundle import inspect_bundle
 from hubel.results import Segmentation
-
-from .conftest import Outcome
 
 Hubel = Callable[..., Outcome]
 

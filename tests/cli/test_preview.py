@@ -1,22 +1,19 @@
 from __future__ import annotations
 
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.command_line import Outcome
+
+Hubel = Callable[..., Outcome]
 
 
-def hubel(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "hubel", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-
-
-def test_a_sheet_of_varied_pictures(coloured_squares: Path, tmp_path: Path) -> None:
-    done = hubel("data", coloured_squares, "--augment", "strong", "--preview", "sheet.png", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+def test_a_sheet_of_varied_pictures(hubel: Hubel, coloured_squares: Path, tmp_path: Path) -> None:
+    done = hubel("data", coloured_squares, "--augment", "strong", "--preview", "sheet.png")
+    assert done.status == 0, done.err
+    lines = done.out.splitlines()
     assert lines == [
         "classes are named by colours (blue, green, red): no change of saturation, no change of hue "
         "(to have it: --set augment.saturation=0.4 --set augment.hue=10)",
@@ -27,11 +24,11 @@ def test_a_sheet_of_varied_pictures(coloured_squares: Path, tmp_path: Path) -> N
     assert not (tmp_path / "data.html").exists()
 
 
-def test_settings_of_the_sheet(coloured_squares: Path, tmp_path: Path) -> None:
+def test_settings_of_the_sheet(hubel: Hubel, coloured_squares: Path, tmp_path: Path) -> None:
     settings = ("--set", "augment.policy=randaugment", "--set", "augment.excluded=[rotate]", "--set", "data.size=32")
-    done = hubel("data", coloured_squares, *settings, "--out", "there", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == f"sheet    {Path('there') / 'augmentation.png'}"
+    done = hubel("data", coloured_squares, *settings, "--out", "there")
+    assert done.status == 0, done.err
+    assert done.out.splitlines()[-1] == f"sheet    {Path('there') / 'augmentation.png'}"
     assert (tmp_path / "there" / "augmentation.png").is_file()
 
 
@@ -45,8 +42,10 @@ def test_settings_of_the_sheet(coloured_squares: Path, tmp_path: Path) -> None:
         (("--augment", "light", "--set", "augment.policy=autoaugment"), "augment.policy is 'autoaugment'"),
     ],
 )
-def test_mistakes(coloured_squares: Path, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
-    done = hubel("data", coloured_squares, *arguments, cwd=tmp_path)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_mistakes(
+    hubel: Hubel, coloured_squares: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    done = hubel("data", coloured_squares, *arguments)
+    assert done.status == 2
+    assert message in done.err
+    assert len(done.err.splitlines()) == 1

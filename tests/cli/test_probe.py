@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from .conftest import Outcome
+from tests.command_line import Outcome
 
 Hubel = Callable[..., Outcome]
 QUICK = ("--model", "resnet20_cifar", "--device", "cpu", "--set", "data.size=32", "--set", "threads=1")

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.command_line import Outcome
 
 from hubel.data.division.splits import DataSplits
-
-from .conftest import Outcome
 
 Hubel = Callable[..., Outcome]
 

@@ -12,12 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from tests.command_line import Outcome
 from tests.weights.server import FileServer, truncates
 
 from hubel.weights import WeightsEntry, downloading, torchvision_weights
 from hubel.weights.hub import Download
-
-from .conftest import Outcome
 
 Hubel = Callable[..., Outcome]
 LITE0 = "timm/tf_efficientnet_lite0"

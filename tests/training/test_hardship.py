@@ -3,6 +3,8 @@ processes that are spawned instead of forked."""
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import os
 import signal
@@ -13,10 +15,11 @@ from pathlib import Path
 
 import pytest
 from tests.data.shard_files import write_shards
-from tests.training.test_resume import command, wait_for_checkpoints
+from tests.training.test_resume import command, resume, wait_for_checkpoints
 
 import hubel
-from hubel.training.progress import Reporter
+from hubel.training.interruption import Interrupted
+from hubel.training.progress import Reporter, StepReport
 
 SMALL = {"threads": 1, "device": "cpu", "batch_size": 8, "epochs": 1, "data.cache_gb": 0, "data.size": 32}
 
@@ -50,8 +53,32 @@ def test_a_run_whose_worker_is_killed_says_what_it_held_and_can_go_on(coloured_s
     assert "a process that loads images was killed while it held " in said
     assert "try fewer workers" in said
     assert "Traceback" not in said
-    subprocess.run(command(coloured_squares, run, "--resume"), check=True, capture_output=True)
+    resume(run)
     assert json.loads((run / "metrics.json").read_text())["epochs"] == 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="finds the workers in /proc")
+@pytest.mark.parametrize("stopped", [False, True])
+def test_workers_end_with_the_run(coloured_squares: Path, tmp_path: Path, stopped: bool) -> None:
+    """At once: not when Python looks for cycles, which would then wait for each of them."""
+
+    class Stops(Reporter):
+        def step(self, report: StepReport) -> None:
+            assert len(children_of(os.getpid())) > before
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = len(children_of(os.getpid()))
+    settings = {**SMALL, "data.workers": 2}
+    reporter = Stops() if stopped else Reporter()
+    gc.disable()
+    try:
+        with pytest.raises(Interrupted) if stopped else contextlib.nullcontext():
+            hubel.train(
+                coloured_squares, model="resnet20_cifar", out=tmp_path / "run", settings=settings, reporter=reporter
+            )
+        assert len(children_of(os.getpid())) == before
+    finally:
+        gc.enable()
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int]]:

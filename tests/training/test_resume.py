@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.command_line import Outcome, call
 
 SETTINGS = (
     *("--model", "resnet20_cifar", "--device", "cpu", "--epochs", "3"),
@@ -20,6 +21,18 @@ SETTINGS = (
 
 def command(pictures: Path, out: Path, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "hubel", "train", str(pictures), "--out", str(out), *arguments]
+
+
+def train(*arguments: object) -> Outcome:
+    """Train in this process; what is stopped or killed has one of its own."""
+    outcome = call("train", *arguments)
+    assert outcome.status == 0, outcome.err
+    return outcome
+
+
+def resume(run: Path) -> None:
+    """Go on with a run that a process before this one began."""
+    train("--out", run, "--resume")
 
 
 def sha256(run: Path) -> str:
@@ -69,7 +82,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
             pixels = generator.integers(0, 255, (36, 36, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(pictures / name / f"{number}.png")
     run = tmp_path_factory.mktemp("whole") / "run"
-    subprocess.run(command(pictures, run, *SETTINGS), check=True, capture_output=True)
+    train(pictures, "--out", run, *SETTINGS)
     return pictures, run
 
 
@@ -81,7 +94,7 @@ def test_killed_in_mid_epoch_and_resumed(whole: tuple[Path, Path], tmp_path: Pat
         status, _ = stop_at(pictures, run, point, signal.SIGKILL, *(("--resume",) if attempt else SETTINGS))
         assert status == -signal.SIGKILL
         assert not (run / "metrics.json").exists()
-    subprocess.run([sys.executable, "-m", "hubel", "train", "--out", str(run), "--resume"], check=True)
+    resume(run)
     assert sha256(run) == sha256(undisturbed)
     assert last_weights(run) == last_weights(undisturbed)
     assert (run / "splits.csv").read_bytes() == (undisturbed / "splits.csv").read_bytes()
@@ -92,24 +105,14 @@ def test_killed_in_mid_epoch_and_resumed(whole: tuple[Path, Path], tmp_path: Pat
 
 def test_killed_where_frozen_layers_run_once(whole: tuple[Path, Path], tmp_path: Path) -> None:
     pictures, _ = whole
-    settings = (
-        *SETTINGS,
-        "--recipe",
-        "head",
-        "--epochs",
-        "4",
-        "--set",
-        "transfer.views=2",
-        "--set",
-        "average_decay=0.9",
-    )
+    averaged = ("--set", "transfer.views=2", "--set", "average_decay=0.9")
+    settings = (*SETTINGS, "--recipe", "head", "--epochs", "4", *averaged)
     undisturbed, run = tmp_path / "undisturbed", tmp_path / "run"
-    whole_run = subprocess.run(command(pictures, undisturbed, *settings), check=True, capture_output=True, text=True)
-    assert "frozen layers run once: " in whole_run.stderr + whole_run.stdout
+    assert "frozen layers run once: " in train(pictures, "--out", undisturbed, *settings).err
     status, _ = stop_at(pictures, run, 9, signal.SIGKILL, *settings)
     assert status == -signal.SIGKILL
     assert not (run / "metrics.json").exists()
-    subprocess.run([sys.executable, "-m", "hubel", "train", "--out", str(run), "--resume"], check=True)
+    resume(run)
     assert sha256(run) == sha256(undisturbed)
     assert last_weights(run) == last_weights(undisturbed)
 
@@ -126,11 +129,11 @@ def test_killed_with_balanced_sampling(tmp_path: Path) -> None:
             Image.fromarray(pixels).save(tmp_path / "noise" / name / f"{number}.png")
     settings = (*SETTINGS, "--set", "imbalance=sampling")
     undisturbed, run = tmp_path / "undisturbed", tmp_path / "run"
-    subprocess.run(command(tmp_path / "noise", undisturbed, *settings), check=True, capture_output=True)
+    train(tmp_path / "noise", "--out", undisturbed, *settings)
     status, _ = stop_at(tmp_path / "noise", run, 5, signal.SIGKILL, *settings)
     assert status == -signal.SIGKILL
     assert not (run / "metrics.json").exists()
-    subprocess.run([sys.executable, "-m", "hubel", "train", "--out", str(run), "--resume"], check=True)
+    resume(run)
     assert sha256(run) == sha256(undisturbed)
     assert last_weights(run) == last_weights(undisturbed)
 
@@ -145,10 +148,7 @@ def test_asked_to_stop_it_saves_everything_and_says_how_to_go_on(
     assert status == 128 + number
     assert f"by {number.name}; go on with: hubel train --out {run} --resume" in said
     assert "Traceback" not in said
-    resumed = subprocess.run(
-        [sys.executable, "-m", "hubel", "train", "--out", str(run), "--resume"], capture_output=True, text=True
-    )
-    assert resumed.returncode == 0, resumed.stderr
+    resume(run)
     assert sha256(run) == sha256(undisturbed)
 
 
@@ -159,8 +159,6 @@ def test_resuming_notices_that_the_pictures_have_changed(whole: tuple[Path, Path
     run = tmp_path / "run"
     stop_at(pictures, run, 3, signal.SIGTERM, *SETTINGS)
     (pictures / "a" / "3.png").unlink()
-    resumed = subprocess.run(
-        [sys.executable, "-m", "hubel", "train", "--out", str(run), "--resume"], capture_output=True, text=True
-    )
-    assert resumed.returncode == 2
-    assert "have changed since the run began (0 new or changed, 1 gone)" in resumed.stderr
+    resumed = call("train", "--out", run, "--resume")
+    assert resumed.status == 2
+    assert "have changed since the run began (0 new or changed, 1 gone)" in resumed.error

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.command_line import call
 from tests.data.shard_files import write_shards
-from tests.training.test_resume import SETTINGS, command, last_weights, sha256, stop_at
+from tests.training.test_resume import SETTINGS, last_weights, sha256, stop_at, train
 
 STREAMED = (*SETTINGS, "--set", "data.cache_gb=0", "--set", "data.shuffle_buffer=10", "--epochs", "2")
 
@@ -27,14 +26,13 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_killed_in_mid_epoch_and_resumed(shards: Path, tmp_path: Path) -> None:
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    subprocess.run(command(shards, whole, *STREAMED), check=True, capture_output=True)
+    train(shards, "--out", whole, *STREAMED)
     stop_at(shards, stopped, 5, signal.SIGKILL, *STREAMED)
-    subprocess.run(command(shards, stopped, "--resume"), check=True, capture_output=True)
+    train(shards, "--out", stopped, "--resume")
     assert sha256(stopped) == sha256(whole)
     assert last_weights(stopped) == last_weights(whole)
 
-    verb = [sys.executable, "-m", "hubel", "evaluate", str(whole), str(shards), "--device", "cpu", "--json"]
-    figures = json.loads(subprocess.run(verb, check=True, capture_output=True, text=True).stdout)
+    figures = json.loads(call("evaluate", whole, shards, "--device", "cpu", "--json").out)
     test = json.loads((whole / "metrics.json").read_text())["test"]
     assert test["images"] == 10
     assert f'"accuracy": {test["accuracy"]}' in json.dumps(figures)
@@ -42,11 +40,8 @@ def test_killed_in_mid_epoch_and_resumed(shards: Path, tmp_path: Path) -> None:
 
 def test_a_pattern_is_trained_on(shards: Path, tmp_path: Path) -> None:
     pattern = str(shards / "{train-{000000..000005},val-000000}.tar")
-    arguments = command(Path(pattern), tmp_path / "run", *STREAMED, "--epochs", "1")
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "72 train, 10 validation pictures of 2 classes" in done.stderr
-    missing = command(Path(str(shards / "train-{000000..000009}.tar")), tmp_path / "other", *STREAMED)
-    done = subprocess.run(missing, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "4 of the 10 shards that" in done.stderr
+    done = train(pattern, "--out", tmp_path / "run", *STREAMED, "--epochs", "1")
+    assert "72 train, 10 validation pictures of 2 classes" in done.err
+    missing = call("train", shards / "train-{000000..000009}.tar", "--out", tmp_path / "other", *STREAMED)
+    assert missing.status == 2
+    assert "4 of the 10 shards that" in missing.error

@@ -40,8 +40,12 @@ class Held:
         self.hold(_NOTHING)
 
     def explained(self, error: RuntimeError, samples: Sequence[Sample], advice: str = "try fewer workers") -> Exception:
-        """The error for a worker that died, naming what it held of some samples; any other error as it is."""
-        match = re.search(r"worker \(pid(?:\(s\))? ([\d, ]+)\)", str(error))
+        """The error for a worker that died, naming what it held of some samples; any other error as it is.
+
+        torch raises its error wherever this process is: in the midst of writing a file, say, where another error comes
+        of it, and that one is seen.
+        """
+        told, match = _first_that_matches(error, r"worker \(pid(?:\(s\))? ([\d, ]+)\)")
         if match is None:
             return error
         dead = {int(process) for process in match[1].split(",") if process.strip()}
@@ -52,8 +56,17 @@ class Held:
         ]
         return DataError(
             f"a process that loads images was killed while it held {', '.join(held) or 'no picture'} "
-            f"({str(error).splitlines()[0]}); it may have run out of memory: {advice}"
+            f"({told.splitlines()[0]}); it may have run out of memory: {advice}"
         )
+
+
+def _first_that_matches(error: BaseException | None, pattern: str) -> tuple[str, re.Match[str] | None]:
+    """The text of an error, or of the nearest one that it came of, in which a pattern is found; and where."""
+    while error is not None:
+        if match := re.search(pattern, str(error)):
+            return str(error), match
+        error = error.__context__
+    return "", None
 
 
 def started(loader: DataLoader[Any]) -> Iterator[Any]:

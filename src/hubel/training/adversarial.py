@@ -134,14 +134,12 @@ class AdversarialFit:
         """
         if resume:
             self._restore(load_checkpoint(self.settings.checkpoint))
-        while self.progress.epoch < self.settings.phase.epochs:
-            try:
+        try:
+            while self.progress.epoch < self.settings.phase.epochs:
                 self._train_epoch()
-            except RuntimeError as error:
-                if self.stop.signal is not None:
-                    raise Interrupted(self.stop.signal, "stopped; what followed the last save is done again") from error
-                raise self.train.explained(error) from error
-            self._end_epoch()
+                self._end_epoch()
+        finally:
+            self.train.close()
         self.progress.finished = True
         self._save()
         return self.progress
@@ -166,7 +164,12 @@ class AdversarialFit:
         progress = self.progress
         self.network.train()
         batches = self.train.epoch(progress.total_epochs, start_batch=progress.batch)
-        take_steps(batches, self._step, progress=progress, losses=self._losses, after_step=self._after_step)
+        try:
+            take_steps(batches, self._step, progress=progress, losses=self._losses, after_step=self._after_step)
+        except RuntimeError as error:
+            if self.stop.signal is not None:
+                raise Interrupted(self.stop.signal, "stopped; what followed the last save is done again") from error
+            raise self.train.explained(error) from error
 
     def _step(self, batch: Batch) -> None:
         """One update of the discriminator, and where its turn has come one of the generator."""

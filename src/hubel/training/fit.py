@@ -53,7 +53,7 @@ class Fit:
         save_best: Called with the network's tensors and the validation metrics, if any, whenever an epoch is the best
             so far.
         load_best: Gives the tensors of the best epoch back.
-        write_history: Called with all epochs' rows after each epoch.
+        write_history: Called with all epochs' rows, and the network as it would be kept, after each epoch.
         reporter: Hears what happens.
         stop: Asked after each step.
     """
@@ -69,7 +69,7 @@ class Fit:
         *,
         save_best: Callable[[Mapping[str, torch.Tensor], Metrics | None], None],
         load_best: Callable[[], Mapping[str, torch.Tensor]],
-        write_history: Callable[[list[dict[str, Any]]], None],
+        write_history: Callable[[list[dict[str, Any]], nn.Module], None],
         reporter: Reporter,
         stop: StopRequest,
     ) -> None:
@@ -104,18 +104,20 @@ class Fit:
             checkpoint = load_checkpoint(self.settings.checkpoint)
             self.progress = checkpoint.progress
             self.network.load_state_dict(checkpoint.states["network"])
-        while not self.progress.finished:
-            self.start_phase(checkpoint)
-            checkpoint = None
-            self._run_phase()
-            self._frozen.check()
-            self.network.load_state_dict(dict(self.load_best()))
-            if self.progress.phase + 1 < len(self.settings.phases):
-                self.progress.start_phase(self.progress.phase + 1)
-            else:
-                self.progress.finished = True
-                self._save()
+        try:
+            while not self.progress.finished:
+                self.start_phase(checkpoint)
+                checkpoint = None
+                self._run_phase()
+                self._end_phase()
+        finally:
+            for loader in self._loaders:
+                loader.close()
         return self.progress
+
+    @property
+    def _loaders(self) -> tuple[Loader, ...]:
+        return (self.train,) if self.validation is None else (self.train, self.validation)
 
     @property
     def kept(self) -> nn.Module:
@@ -168,9 +170,19 @@ class Fit:
                 return
             try:
                 self.train_epoch()
+                self._end_epoch()
             except RuntimeError as error:
                 raise self._explained(error) from error
-            self._end_epoch()
+
+    def _end_phase(self) -> None:
+        """Go back to the best epoch, and on to the next phase, if there is one."""
+        self._frozen.check()
+        self.network.load_state_dict(dict(self.load_best()))
+        if self.progress.phase + 1 < len(self.settings.phases):
+            self.progress.start_phase(self.progress.phase + 1)
+        else:
+            self.progress.finished = True
+            self._save()
 
     def train_epoch(self) -> None:
         """The rest of the current epoch's steps."""
@@ -242,14 +254,14 @@ class Fit:
         if best:
             self.save_best(self.kept.state_dict(), metrics)
         self._save()
-        self.write_history(progress.history)
+        self.write_history(progress.history, self.kept)
         self.reporter.epoch(row, best=best and metrics is not None)
         if self.stop.signal is not None:
             self._raise_interrupted()
 
     def _tell_lost(self) -> None:
-        for loader in (self.train, self.validation):
-            for item in () if loader is None else loader.newly_lost():
+        for loader in self._loaders:
+            for item in loader.newly_lost():
                 self.reporter.message(f"can no longer be read, left out: {item.sample.name} ({item.reason})")
 
     def _validated(self) -> Metrics | None:

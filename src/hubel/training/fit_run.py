@@ -159,13 +159,13 @@ def _fit(prepared: Prepared, folder: RunFolder, log: LoggingReporter, stop: Stop
         known = {} if validation is None else {"validation": validation.to_dict()}
         save_bundle(folder.bundle, bundle_of(prepared, known, prepared.task), tensors)
 
-    def write_history(rows: list[dict[str, Any]]) -> None:
+    def write_history(rows: list[dict[str, Any]], kept: nn.Module) -> None:
         folder.write_history(rows)
         if isinstance(prepared.task, GenerationTask) and is_due(len(rows), sum(phase.epochs for phase in phases)):
-            pictures = samples_of_prior(autoencoding(fit.kept), config.seed)
+            pictures = samples_of_prior(autoencoding(kept), config.seed)
             write_sheet(folder.path / FOLDER, len(rows), pictures)
 
-    fit = Fit(
+    return Fit(
         prepared.network,
         prepared.task,
         prepared.preprocess,
@@ -190,4 +190,3 @@ def _fit(prepared: Prepared, folder: RunFolder, log: LoggingReporter, stop: Stop
         reporter=log,
         stop=stop,
     )
-    return fit

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 
 from hubel.data.targets import Batch
 from hubel.training.checkpoint import Progress
@@ -11,7 +12,7 @@ from hubel.training.loss_reader import LossReader
 
 
 def take_steps(
-    batches: Iterator[Batch],
+    batches: Generator[Batch],
     step: Callable[[Batch], None],
     *,
     progress: Progress,
@@ -21,23 +22,24 @@ def take_steps(
     """Take a step for each batch, and add to the progress what it was and how long it took.
 
     Args:
-        batches: The rest of the epoch's.
+        batches: The rest of the epoch's; closed here, whatever happens.
         step: Updates the weights, and gives its loss to `losses`.
         progress: Of the run.
         losses: Read when they are due, and at the end.
         after_step: Called when a step has been counted: the place to save, and to stop.
     """
-    before = time.perf_counter()
-    while (batch := next(batches, None)) is not None:
-        arrived = time.perf_counter()
-        step(batch)
-        progress.batch += 1
-        progress.total_steps += 1
-        if losses.due:
-            losses.read(progress)
-        after = time.perf_counter()
-        progress.wait_seconds += arrived - before
-        progress.seconds += after - before
-        before = after
-        after_step()
+    with closing(batches):
+        before = time.perf_counter()
+        while (batch := next(batches, None)) is not None:
+            arrived = time.perf_counter()
+            step(batch)
+            progress.batch += 1
+            progress.total_steps += 1
+            if losses.due:
+                losses.read(progress)
+            after = time.perf_counter()
+            progress.wait_seconds += arrived - before
+            progress.seconds += after - before
+            before = after
+            after_step()
     losses.read(progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,7 +109,7 @@ class CachedFeatures:
         """How many batches an epoch has."""
         return len(self._loader)
 
-    def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
+    def epoch(self, epoch: int, start_batch: int = 0) -> Generator[Batch]:
         """The batches of an epoch; `images` are float32 features of shape (N, ...)."""
         for positions in self._loader.positions(epoch, start_batch):
             indices = torch.from_numpy(positions)

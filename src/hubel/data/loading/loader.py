@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,8 @@ class Loader:
     A picture that could be read before and cannot any more (its file has vanished, or was cut off) does not end an
     epoch. In a shuffled or balanced one, the next picture of the batch comes in its place, a second time; in the
     store's order, where everybody counts on all of them, a grey picture does, and `without_lost` takes it out again.
+
+    The processes stay for the next epoch, until `close` or until nobody refers to the loader.
     """
 
     def __init__(
@@ -119,7 +121,7 @@ class Loader:
         """How many batches an epoch has."""
         return self._requests.batches
 
-    def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
+    def epoch(self, epoch: int, start_batch: int = 0) -> Generator[Batch]:
         """The batches of an epoch, from `start_batch` on; the earlier ones are not loaded.
 
         Raises:
@@ -148,6 +150,14 @@ class Loader:
         except RuntimeError as error:
             self._loader = None
             raise self.explained(error) from error
+
+    def close(self) -> None:
+        """End the processes that load; a later epoch starts others.
+
+        No epoch may be under way. Where a loader lies in a cycle of references and is left to Python's search for such,
+        torch waits five seconds for each process, whose queue is then gone before the word to end.
+        """
+        self._loader = None
 
     def _checked(self, result: Loaded | Failure) -> Batch:
         """The batch that came, unless that has lost too many pictures."""
