@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hubel.cli.text import print_json
+
+if TYPE_CHECKING:
+    from hubel.training.progress import Reporter
 
 
 def train(
@@ -94,75 +99,95 @@ def train(
         "config": config,
     }
     if print_recipe:
-        from hubel.config import parse_settings
-        from hubel.training.api import configuration
-        from hubel.training.recipes import recipe_of, recipe_yaml
-
-        changes = {
-            "recipe": recipe,
-            "epochs": epochs,
-            "learning_rate": learning_rate,
-            "model": {"weights": weights} if weights else None,
-        }
-        changes = {name: value for name, value in changes.items() if value is not None} | parse_settings(set_ or [])
-        typer.echo(recipe_yaml(recipe_of(configuration(config, changes))), nl=False)
+        _print_recipe(named, set_ or [])
         return
     if resume:
-        flags = {"lr" if name == "learning_rate" else name: value for name, value in named.items()}
-        given = [f"--{name}" for name, value in (flags | {"folds": folds, "group": group}).items() if value is not None]
-        given += ["--set"] * bool(set_)
-        if given:
-            raise ConfigError(f"--resume goes on with the run's own settings: leave out {', '.join(given)}")
+        _check_settings_stay({**named, "folds": folds, "group": group}, set_ or [])
         if data is None and out is None:
             raise ConfigError("--resume needs to know which run: give its DATA, or --out DIR")
+        begin = partial(_resume, data, out, device)
     elif data is None and config is None:
         raise ConfigError("no pictures to train on: give DATA, such as a folder with a folder of pictures per class")
-    _run(data, out, device, resume, named, folds, group, set_ or [], json_)
+    else:
+        begin = partial(_start, data, out, device, named, (folds, group), set_ or [])
+    _print_end(_reported(begin), json_)
 
 
-def _run(
-    data: str | None,
-    out: Path | None,
-    device: str | None,
-    resume: bool,
-    named: dict[str, Any],
-    folds: int | None,
-    group: str | None,
-    assignments: list[str],
-    as_json: bool,
-) -> None:
+def _print_recipe(named: Mapping[str, Any], assignments: list[str]) -> None:
+    """Print the phases that a run with these flags would have."""
+    from hubel.config import parse_settings
+    from hubel.training.api import configuration
+    from hubel.training.recipes import recipe_of, recipe_yaml
+
+    changes = {name: named[name] for name in ("recipe", "epochs", "learning_rate") if named[name] is not None}
+    if named["weights"]:
+        changes["model"] = {"weights": named["weights"]}
+    typer.echo(recipe_yaml(recipe_of(configuration(named["config"], changes | parse_settings(assignments)))), nl=False)
+
+
+def _check_settings_stay(flags: Mapping[str, Any], assignments: list[str]) -> None:
+    """Raise a ConfigError if a run that goes on would get other settings."""
+    from hubel.errors import ConfigError
+
+    given = [f"--{'lr' if name == 'learning_rate' else name}" for name, value in flags.items() if value is not None]
+    given += ["--set"] * bool(assignments)
+    if given:
+        raise ConfigError(f"--resume goes on with the run's own settings: leave out {', '.join(given)}")
+
+
+def _reported(begin: Callable[[Reporter], Any]) -> Any:
+    """The finished run that something begins or goes on with, told on the terminal as it comes about.
+
+    Raises:
+        typer.Exit: It was stopped; how to go on is said.
+    """
     from hubel.cli.progress import progress_reporter
 
     with progress_reporter() as reporter:
         reporter.message("loading torch")
         import signal
 
-        from hubel.config import parse_settings
-        from hubel.evaluation import cross_validation
-        from hubel.training import run as runs
-        from hubel.training.api import whole_configuration
-        from hubel.training.folder import find_folder
         from hubel.training.interruption import Interrupted
 
-        run: Any
         try:
-            if resume:
-                taken, found = find_folder(data or "", out)
-                if cross_validation.is_cross_validation(found):
-                    run = cross_validation.resume_folds(taken, found, device=device, reporter=reporter)
-                else:
-                    run = runs.resume(out=taken.path, device=device, reporter=reporter)
-            else:
-                settings = cross_validation.fold_settings(folds, group) | parse_settings(assignments)
-                whole = whole_configuration(data, **named, device=device, settings=settings)
-                several = cross_validation.is_cross_validation(whole)
-                start = cross_validation.run_folds if several else runs.start
-                run = start(whole, out=out, reporter=reporter)
+            return begin(reporter)
         except Interrupted as stopped:
             name, folder = signal.Signals(stopped.signal).name, shlex.quote(str(stopped.run))
             reporter.message(f"{stopped} by {name}; go on with: hubel train --out {folder} --resume")
             raise typer.Exit(128 + stopped.signal) from None
-    _print_end(run, as_json)
+
+
+def _start(
+    data: str | None,
+    out: Path | None,
+    device: str | None,
+    named: Mapping[str, Any],
+    division: tuple[int | None, str | None],
+    assignments: list[str],
+    reporter: Reporter,
+) -> Any:
+    """A new run, or one for each fold."""
+    from hubel.config import parse_settings
+    from hubel.evaluation import cross_validation
+    from hubel.training import run
+    from hubel.training.api import whole_configuration
+
+    settings = cross_validation.fold_settings(*division) | parse_settings(assignments)
+    whole = whole_configuration(data, **named, device=device, settings=settings)
+    start = cross_validation.run_folds if cross_validation.is_cross_validation(whole) else run.start
+    return start(whole, out=out, reporter=reporter)
+
+
+def _resume(data: str | None, out: Path | None, device: str | None, reporter: Reporter) -> Any:
+    """A run that was stopped, or the folds of one."""
+    from hubel.evaluation import cross_validation
+    from hubel.training import run
+    from hubel.training.folder import find_folder
+
+    folder, config = find_folder(data or "", out)
+    if cross_validation.is_cross_validation(config):
+        return cross_validation.resume_folds(folder, config, device=device, reporter=reporter)
+    return run.resume(out=folder.path, device=device, reporter=reporter)
 
 
 def _print_end(run: Any, as_json: bool) -> None:
