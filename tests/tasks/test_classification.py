@@ -62,6 +62,14 @@ def test_the_bootstrap_interval_agrees_with_resampling_the_pictures() -> None:
     assert (low, high) == pytest.approx(tuple(np.quantile(values, [0.025, 0.975])), abs=0.015)
 
 
+def test_of_a_single_picture_resamples_tell_no_interval() -> None:
+    """They are all the same, which says nothing of others."""
+    figures = measure(np.array([[0.9, 0.1]]), np.array([0]), ["cat", "dog"]).to_dict()
+    assert figures["macro_f1"] == 1
+    assert figures["macro_f1_ci95"] is None
+    assert figures["accuracy_ci95"] == pytest.approx([0.2065, 1], abs=1e-4)  # Wilson's: 1 / (1 + 1.96²)
+
+
 def test_measuring_nothing_or_the_wrong_shape_is_refused() -> None:
     with pytest.raises(ValueError, match=r"shape \(0, 2\) came with 0 labels of 2 classes"):
         measure(np.zeros((0, 2)), np.zeros(0, dtype=np.int64), ["a", "b"])

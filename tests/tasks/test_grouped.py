@@ -32,6 +32,15 @@ def test_intervals_agree_with_drawing_the_groups_pictures_one_by_one() -> None:
         assert ours == pytest.approx(tuple(np.quantile(theirs, [0.025, 0.975])))
 
 
+def test_a_single_group_has_no_interval() -> None:
+    """Resamples of it are all the same, which says nothing of others."""
+    one = np.zeros(4, np.int64)
+    right, drawn = np.array([True, True, False, True]), drawn_groups(one)
+    assert accuracy_interval(right, one, drawn) is None
+    assert macro_f1_interval(right.astype(np.int64), np.ones(4, np.int64), one, drawn) is None
+    assert roc_auc_interval(np.arange(4.0), right, one, drawn) is None
+
+
 def test_pictures_of_a_group_that_agree_widen_the_interval() -> None:
     right = np.repeat(np.random.default_rng(1).random(30) < 0.8, 20)  # 600 pictures, but only 30 outcomes
     together = np.repeat(np.arange(30), 20)

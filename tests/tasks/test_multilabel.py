@@ -70,6 +70,16 @@ def test_figures_equal_those_of_scikit_learn(count: int, labels: int, seed: int,
         assert 0 <= low <= ours.mean_average_precision <= high <= 1
 
 
+def test_of_a_single_picture_resamples_tell_no_interval() -> None:
+    """They are all the same, which says nothing of others."""
+    has = np.array([[True, False, True]])
+    figures = measure(np.array([[0.9, 0.2, 0.4]]), has, list("abc"), (0.5,) * 3).to_dict()
+    assert figures["micro_f1"] == pytest.approx(2 / 3)
+    assert {name for name, ends in figures.items() if name.endswith("_ci95") and ends is not None} == {
+        "subset_accuracy_ci95"  # Wilson's, which is wide
+    }
+
+
 def test_pseudo_values_are_those_of_leaving_each_picture_out() -> None:
     probabilities, has = pictures(25, 3, 5, decimals=1)
     whole = oracle.average_precision_score(has, probabilities)

@@ -115,7 +115,7 @@ class ClassificationMetrics:
         top5_accuracy: The share whose class is among the five most probable; None with fewer than 10 classes.
         top5_accuracy_ci95: Its 95 % interval (Wilson).
         macro_f1: The mean of the classes' F1 scores, over the classes that have pictures.
-        macro_f1_ci95: Its 95 % interval (percentile bootstrap over pictures).
+        macro_f1_ci95: Its 95 % interval (percentile bootstrap over pictures); None of a single one.
         per_class: Scores of every class, in the model's order.
         confusion: int64 of shape (num_classes, num_classes); rows are the true classes, columns the predicted.
         calibration_error: The expected calibration error (15 bins of equal width: Guo et al. 2017, arXiv:1706.04599).
@@ -129,7 +129,7 @@ class ClassificationMetrics:
     top5_accuracy: float | None
     top5_accuracy_ci95: Interval | None
     macro_f1: float
-    macro_f1_ci95: Interval
+    macro_f1_ci95: Interval | None
     per_class: tuple[ClassScores, ...]
     confusion: npt.NDArray[np.int64]
     calibration_error: float

@@ -93,7 +93,7 @@ class LocalizationMetrics:
         accuracy: The share of pictures whose class is right.
         accuracy_ci95: Its 95 % interval (Wilson 1927).
         mean_iou: The mean IoU of the boxes with the true ones, whatever the class.
-        mean_iou_ci95: Its 95 % interval (percentile bootstrap over pictures).
+        mean_iou_ci95: Its 95 % interval (percentile bootstrap over pictures); None of a single one.
         localization_accuracy: The share whose class is right and whose box has an IoU of 0.5 or more.
         localization_accuracy_ci95: Its 95 % interval (Wilson 1927).
     """
@@ -104,7 +104,7 @@ class LocalizationMetrics:
     accuracy: float
     accuracy_ci95: Interval
     mean_iou: float
-    mean_iou_ci95: Interval
+    mean_iou_ci95: Interval | None
     localization_accuracy: float
     localization_accuracy_ci95: Interval
 

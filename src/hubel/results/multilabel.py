@@ -104,9 +104,9 @@ class MultiLabelMetrics:
             where no picture has any.
         mean_average_precision_ci95: Its 95 % interval (jackknife over pictures, on the logit scale).
         macro_f1: The mean of the labels' F1 scores, over the labels that a picture has.
-        macro_f1_ci95: Its 95 % interval (bootstrap over pictures, see `hubel.tasks.resampling`).
+        macro_f1_ci95: Its 95 % interval (bootstrap over pictures, see `hubel.tasks.resampling`); None of a single one.
         micro_f1: F1 of all decisions about a picture and a label together.
-        micro_f1_ci95: Its 95 % interval (bootstrap over pictures, see `hubel.tasks.resampling`).
+        micro_f1_ci95: Its 95 % interval, likewise.
         subset_accuracy: The share of pictures that are given exactly their labels.
         subset_accuracy_ci95: Its 95 % interval (Wilson 1927).
         per_label: Scores of every label, in the model's order.
@@ -118,9 +118,9 @@ class MultiLabelMetrics:
     mean_average_precision: float | None
     mean_average_precision_ci95: Interval | None
     macro_f1: float
-    macro_f1_ci95: Interval
+    macro_f1_ci95: Interval | None
     micro_f1: float
-    micro_f1_ci95: Interval
+    micro_f1_ci95: Interval | None
     subset_accuracy: float
     subset_accuracy_ci95: Interval
     per_label: tuple[LabelScores, ...]

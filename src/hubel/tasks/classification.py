@@ -297,12 +297,17 @@ def loss_interval(losses: npt.NDArray[np.float64]) -> Interval | None:
     return float(mean / factor), float(mean * factor)
 
 
-def bootstrap_macro_f1(matrix: npt.NDArray[np.int64], resamples: int = 1000, seed: int = 0) -> Interval:
+def bootstrap_macro_f1(matrix: npt.NDArray[np.int64], resamples: int = 1000, seed: int = 0) -> Interval | None:
     """The 95 % percentile bootstrap interval of the macro F1 (Efron 1979).
 
     Drawing pictures with replacement is drawing the confusion matrix's cells from a multinomial distribution.
+
+    Returns:
+        None for a single picture, which is all that resamples show.
     """
     count, num_classes = int(matrix.sum()), len(matrix)
+    if count == 1:
+        return None
     rows, columns = np.nonzero(matrix)
     generator = np.random.default_rng(seed)
     drawn = generator.multinomial(count, matrix[rows, columns] / count, size=resamples).astype(np.float32)

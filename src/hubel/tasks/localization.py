@@ -161,7 +161,7 @@ def measure(
     right = probabilities.argmax(dim=1) == labels
     overlaps = iou(cxcywh_to_xyxy(told), cxcywh_to_xyxy(truth))
     both = int(right_on_both(found, labels, boxes).sum())
-    count, right_classes, mean_iou = len(labels), int(right.sum()), float(overlaps.mean())
+    count, right_classes = len(labels), int(right.sum())
     drawn = np.concatenate([weights @ overlaps.numpy() / count for weights in resamples(count)])
     return LocalizationMetrics(
         images=count,
@@ -169,8 +169,8 @@ def measure(
         loss_ci95=loss_interval(pictures_losses),
         accuracy=right_classes / count,
         accuracy_ci95=wilson_interval(right_classes, count),
-        mean_iou=mean_iou,
-        mean_iou_ci95=middle(drawn, count) or (mean_iou, mean_iou),
+        mean_iou=float(overlaps.mean()),
+        mean_iou_ci95=middle(drawn, count),
         localization_accuracy=both / count,
         localization_accuracy_ci95=wilson_interval(both, count),
     )

@@ -59,9 +59,9 @@ def measure(
         mean_average_precision=value,
         mean_average_precision_ci95=value_ci95,
         macro_f1=float(macro[0]),
-        macro_f1_ci95=_interval([macros for macros, _ in drawn], len(has), float(macro[0])),
+        macro_f1_ci95=middle(np.concatenate([macros for macros, _ in drawn]), len(has)),
         micro_f1=float(micro[0]),
-        micro_f1_ci95=_interval([micros for _, micros in drawn], len(has), float(micro[0])),
+        micro_f1_ci95=middle(np.concatenate([micros for _, micros in drawn]), len(has)),
         subset_accuracy=exact / len(has),
         subset_accuracy_ci95=wilson_interval(exact, len(has)),
         per_label=tuple(
@@ -201,7 +201,3 @@ def _f1(weights: Floats, has: Booleans, given: Booleans) -> tuple[Floats, Floats
     macro = (f1 * present).sum(axis=1) / np.maximum(present.sum(axis=1), 1)
     micro = 2 * hits.sum(axis=1) / np.maximum((support + predicted).sum(axis=1), 1)
     return macro, micro
-
-
-def _interval(parts: Sequence[Floats], count: int, value: float) -> Interval:
-    return middle(np.concatenate(parts), count) or (value, value)
