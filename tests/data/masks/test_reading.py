@@ -77,6 +77,22 @@ def test_legend_of_masks_themselves(tmp_path: Path):
         legend_of([noise])
 
 
+def test_values_that_are_no_classes_are_refused_without_a_legend(tmp_path: Path):
+    """A JPEG of two values has dozens, which are fewer than the classes that a mask may have."""
+    mask = np.zeros((64, 64), np.uint8)
+    mask[20:50, 10:40] = 255
+    Image.fromarray(mask).save(tmp_path / "drawn.png", format="JPEG", quality=80)
+    with pytest.raises(
+        DataError, match=r"drawn\.png is a JPEG and has \d+ different values, which are no classes: exp"
+    ):
+        legend_of([tmp_path / "drawn.png"])
+    Image.fromarray(np.zeros((64, 64), np.uint8)).save(tmp_path / "flat.jpg")
+    assert legend_of([tmp_path / "flat.jpg", saved(tmp_path / "a.png", [[0, 255]])]).classes == ("0", "255")
+    numbered = saved(tmp_path / "objects.png", [range(65)])
+    with pytest.raises(DataError, match=r"objects\.png has 65 different values, which are no classes: .*, or a legend"):
+        legend_of([numbered])
+
+
 @pytest.mark.parametrize(
     "text",
     [

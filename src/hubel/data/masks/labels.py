@@ -21,7 +21,9 @@ from hubel.data.masks.reading import (
     MOST_CLASSES,
     Legend,
     Value,
+    check_flat,
     check_number,
+    is_jpeg,
     legend_of_values,
     mask_values,
     read_mask,
@@ -34,7 +36,7 @@ from hubel.runtime import available_cpus
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-_READER = f"mask values 1/{DECODING_VERSION}/{PIL.__version__}"
+_READER = f"mask values 2/{DECODING_VERSION}/{PIL.__version__}"
 _MOST_TOLD = 4 * MOST_CLASSES  # of the values of one image; more are no classes
 
 
@@ -80,11 +82,13 @@ class MaskFacts(NamedTuple):
     Attributes:
         size: Height and width.
         counts: How many pixels have each value, as it is stored.
+        jpeg: Whether it is a JPEG.
         reason: Why it cannot be read; empty if it can.
     """
 
     size: tuple[int, int]
     counts: Mapping[Value, int]
+    jpeg: bool = False
     reason: str = ""
 
 
@@ -140,6 +144,7 @@ def _legend_of(images: Sequence[Sample], facts: Mapping[str, MaskFacts]) -> Lege
         reason = f"{image.name}: {found.reason}" if found.reason else reason
         values.update(found.counts)
         check_number(values, image.location)
+        check_flat(found.counts, image.location, jpeg=found.jpeg)
     if not values:
         raise DataError(f"no mask can be read ({reason}): expected images with a class for every pixel")
     return legend_of_values(values)
@@ -163,20 +168,22 @@ def _facts_text(image: Sample) -> str:
     try:
         values = mask_values(image)
         counts = value_counts(values)
+        jpeg = is_jpeg(image)
     except DataError as error:
         return json.dumps({"reason": getattr(error, "reason", str(error))})
     if len(counts) > _MOST_TOLD:
         counts = dict(list(counts.items())[:_MOST_TOLD])
-    return json.dumps({"size": values.shape[:2], "counts": [[value, count] for value, count in counts.items()]})
+    told = [[value, count] for value, count in counts.items()]
+    return json.dumps({"size": values.shape[:2], "counts": told, "jpeg": jpeg})
 
 
 def _facts(text: str) -> MaskFacts:
     content: dict[str, Any] = json.loads(text)
     if "reason" in content:
-        return MaskFacts((0, 0), {}, content["reason"])
+        return MaskFacts((0, 0), {}, reason=content["reason"])
     height, width = content["size"]
     counts = {tuple(value) if isinstance(value, list) else value: count for value, count in content["counts"]}
-    return MaskFacts((height, width), counts)
+    return MaskFacts((height, width), counts, content["jpeg"])
 
 
 def pixel_counts(masks: Sequence[MaskLabel], num_classes: int) -> npt.NDArray[np.int64]:

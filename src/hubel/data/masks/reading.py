@@ -24,12 +24,14 @@ from hubel.data.decoding import UnreadableImage, load_image
 from hubel.data.sources import Sample
 from hubel.errors import DataError
 from hubel.preprocessing import resample
+from hubel.results.naming import some
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 IGNORED = 255
 MOST_CLASSES = 255  # what uint8 holds beside the ignored value
+_MOST_IN_ONE = 64  # values of one mask without a legend; what was scaled smoothly, or numbers objects, has more
 
 # Everingham et al. 2010, The PASCAL Visual Object Classes Challenge, doi:10.1007/s11263-009-0275-4.
 VOC_CLASSES = (
@@ -41,6 +43,7 @@ Value = int | tuple[int, int, int]
 
 _SHOWN = 5  # values told in an error
 _GREY_VALUES = 256
+_JPEG = b"\xff\xd8\xff"  # how such files begin
 
 
 @dataclass(frozen=True)
@@ -156,8 +159,10 @@ def legend_of(masks: Iterable[Path]) -> Legend:
     found: set[Value] = set()
     path = None
     for path in masks:
-        found.update(value_counts(mask_values(path)))
+        values = value_counts(mask_values(path))
+        found.update(values)
         check_number(found, path)
+        check_flat(values, path, jpeg=is_jpeg(path))
     if path is None:
         raise DataError("no masks came: expected at least one")
     return legend_of_values(found)
@@ -170,6 +175,29 @@ def check_number(values: Collection[Value], path: Path | str) -> None:
             f"the masks up to {path} have {len(values)} different values, too many for classes: expected flat areas "
             "(PNG; JPEG and smooth scaling change values), or a legend"
         )
+
+
+def check_flat(values: Collection[Value], path: Path | str, *, jpeg: bool) -> None:
+    """Raise a DataError where the values of one mask without a legend cannot be those of classes.
+
+    Args:
+        values: Of the mask.
+        path: The mask.
+        jpeg: Whether it is a JPEG, which has other values than were drawn, wherever areas meet.
+    """
+    if len(values) > (2 if jpeg else _MOST_IN_ONE):
+        what = "is a JPEG and " if jpeg else ""
+        raise DataError(
+            f"mask {path} {what}has {len(values)} different values, which are no classes: expected flat areas, one "
+            "value for each class, saved as PNG (JPEG and smooth scaling change values)"
+            + ("" if jpeg else ", or a legend")
+        )
+
+
+def is_jpeg(mask: Path | Sample) -> bool:
+    """Whether an image is a JPEG, whatever it is called."""
+    with io.BytesIO(mask.read()) if isinstance(mask, Sample) else mask.open("rb") as file:
+        return file.read(len(_JPEG)) == _JPEG
 
 
 def legend_of_values(found: Collection[Value]) -> Legend:
@@ -237,9 +265,8 @@ def read_mask(mask: Path | Sample, legend: Legend, size: tuple[int, int] | None 
     unknown = [value for value in present.tolist() if value not in known]
     if unknown:
         told = [_told(_unpacked(value) if legend.in_colours else value) for value in unknown]
-        more = ", ..." if len(told) > _SHOWN else ""
         raise DataError(
-            f"mask {path} has values that mean nothing: {', '.join(told[:_SHOWN])}{more} "
+            f"mask {path} has values that mean nothing: {some(told, _SHOWN)} "
             f"({np.isin(values, unknown).sum():,} pixels); expected {legend.text()}"
         )
     classes = np.array([known.get(value, IGNORED) for value in distinct.tolist()], np.uint8)
