@@ -248,8 +248,31 @@ def test_outlines_without_boxes_are_for_masks(tmp_path: Path, box: list[int] | N
     assert splits.fingerprint == open_splits(tmp_path, labelling="mask").fingerprint
     assert not any("malformed" in note for note in splits.notes)
     for labelling, kind in {"boxes": "boxes", "class": "one class"}.items():
-        with pytest.raises(DataError, match=f"has a mask for each picture, and {kind} was expected for this task"):
+        with pytest.raises(DataError, match=f"has a mask for each picture, and this task expects {kind}"):
             open_splits(tmp_path, labelling=labelling)
+
+
+def test_voc_pictures_without_annotations_are_told(tmp_path: Path) -> None:
+    root = write_voc(tmp_path, 24)
+    gone = sorted((root / "Annotations").iterdir())[:3]
+    for path in gone:
+        path.unlink()
+    splits = open_splits(root)
+    assert len(splits.train) + len(splits.validation) + len(splits.test) == 21
+    assert any(
+        note.startswith(f"pictures without annotations, passed over: 3 (such as JPEGImages/{gone[0].stem}.")
+        for note in splits.notes
+    )
+
+
+@pytest.mark.parametrize("above", ["C:\\Users\\me\\blood\\", "/home/me/blood/"])
+def test_a_data_yaml_of_another_computer(tmp_path: Path, above: str) -> None:
+    root = write_yolo(tmp_path, {"train": 5, "val": 3})
+    lines = [f"train: {above}images/train", f"val: {above}images/val", "test: ../test/images", "names: [square, disc]"]
+    (root / "data.yaml").write_text("\r\n".join(lines).replace("/", "\\" if "\\" in above else "/"))
+    splits = open_splits(root)
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (5, 3, 0)
+    assert "data.yaml names ../test/images for test, which has no images here: passed over" in splits.notes
 
 
 def test_pictures_without_objects_are_good_data(tmp_path: Path) -> None:
@@ -389,6 +412,11 @@ def broken(root: Path, what: str) -> Path:
     elif what == "YAML without pictures":
         write_yolo(root, {"train": 3})
         (root / "data.yaml").write_text("train: elsewhere\nnames: [a, b]\n")
+    elif what == "YAML of pictures elsewhere":
+        images = write_yolo(root / "pictures", {"train": 3}) / "images" / "train"
+        (root / "here").mkdir()
+        (root / "here" / "data.yaml").write_text(f"train: {images}\nnames: [a, b]\n")
+        return root / "here" / "data.yaml"
     elif what == "YAML that is gone":
         write_yolo(root, {"train": 3}, data_yaml=False)
         (root / "data.yaml").symlink_to(root / "elsewhere.yaml")
@@ -412,6 +440,7 @@ def broken(root: Path, what: str) -> Path:
         ("damaged JSON", r"instances.json is no JSON"),
         ("other categories", r"have other categories \(dics, disc\): expected the same in every split"),
         ("YAML without pictures", r"data.yaml names elsewhere, which has no images here: expected a folder"),
+        ("YAML of pictures elsewhere", r"images/train, which is outside of .*here: put the file into the folder above"),
         ("YAML that is gone", r"cannot read .*data\.yaml: No such file or directory"),
         ("no masks of the same names", r"no picture in .*images has a mask of the same name in .*masks"),
         ("photographs for masks", r"different values, too many for classes: expected flat areas"),
@@ -428,7 +457,7 @@ def test_labels_of_another_kind(tmp_path: Path) -> None:
     several = open_splits(root, labelling="classes")
     assert several.labelling == "classes"
     assert several.train[0].label == tuple(sorted({CLASSES.index(name) for name, _ in draw_places(0)[1]}))
-    with pytest.raises(DataError, match="has boxes for each picture, and a mask was expected for this task"):
+    with pytest.raises(DataError, match="has boxes for each picture, and this task expects a mask"):
         open_splits(root, labelling="mask")
 
 

@@ -35,6 +35,7 @@ def find_voc(place: Place, tell: Callable[[str], None]) -> Source | None:
         return None
     reader, listed, notes = BoxReader(), Listed(), []
     by_stem = _by_stem(place)
+    every: set[str] = set()  # the folders of pictures of which no list says which of them count
     for folder in folders:
         above = posixpath.dirname(folder) if _is_annotations(folder) else folder
         own = {posixpath.basename(name)[:-4]: name for name in files if posixpath.dirname(name) == folder}
@@ -49,7 +50,10 @@ def find_voc(place: Place, tell: Callable[[str], None]) -> Source | None:
         else:
             called = split_above(folder)
             for file in own.values():
-                _add(place, file, near, called, by_stem, reader, listed)
+                every.add(posixpath.dirname(_add(place, file, near, called, by_stem, reader, listed)))
+    without = [name for name in place.images if posixpath.dirname(name) in every and name not in listed.pictures]
+    if without:
+        notes.append(f"pictures without annotations, passed over: {len(without)} (such as {without[0]})")
     return source_with_boxes(place, listed, reader, None, notes)
 
 
@@ -97,8 +101,8 @@ def _add(
     listed: Listed,
     *,
     missing: bool = False,
-) -> None:
-    """List the picture of an annotation file."""
+) -> str:
+    """List the picture of an annotation file; its name."""
     stem = posixpath.basename(file)[:-4]
     beside = next((by_stem[at] for folder in near if (at := posixpath.join(folder, stem)) in by_stem), None)
     reason, picture, since = "", None, len(reader.problems)
@@ -114,6 +118,7 @@ def _add(
             reason = f"its annotations {file}: {reader.reasons_since(since)}"
     name = beside or _told_name(place, picture, stem, near)
     listed.add(name, picture, split, reason)
+    return name
 
 
 def _told_name(place: Place, picture: AnnotatedPicture | None, stem: str, near: Sequence[str]) -> str:

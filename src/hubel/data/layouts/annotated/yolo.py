@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -20,6 +21,7 @@ from hubel.errors import DataError, cannot_read
 
 _NAMES = ("classes.txt", "obj.names", "classes.names", "labels.names")  # a class a line
 _NO_LABELS = frozenset({*_NAMES, "train.txt", "val.txt", "test.txt", "readme.txt", "license.txt", "notes.txt"})
+_DRIVE = re.compile(r"[A-Za-z]:/")
 _LOOKED_AT = 20  # files of labels that are not empty, to tell them from other texts
 
 
@@ -68,26 +70,39 @@ def source_of_yaml(path: Path) -> Source:
 def _source(place: Place, content: Mapping[str, Any], file: Path, folder: str) -> Source:
     """The data set of a `data.yaml`, whose paths are relative to a folder."""
     classes = classes_in(content, file)
-    told = str(content.get("path") or "").replace("\\", "/")
-    base = posixpath.normpath(posixpath.join(folder, told)) if told and not told.startswith("/") else folder
+    named = str(content.get("path") or "").replace("\\", "/")
+    base = posixpath.normpath(posixpath.join(folder, named)) if named and not _is_absolute(named) else folder
     above = [each for each in dict.fromkeys((base, folder, "")) if each in place.folders or each == ""]
     split_of: dict[str, Split | None] = {}
+    notes: list[str] = []
     for key, value in content.items():
         split = split_called(str(key))
         if split is None or not value:
             continue
         for entry in value if isinstance(value, list) else [value]:
-            for picture in _pictures(place, file, above, str(entry).replace("\\", "/")):
-                split_of[picture] = split
+            told = str(entry).replace("\\", "/")
+            try:
+                pictures = _pictures(place, file, above, told)
+            except DataError:
+                if split != "test":
+                    raise
+                notes.append(f"{file.name} names {told} for test, which has no images here: passed over")
+                continue  # exports name a test split that they do not have
+            split_of |= dict.fromkeys(pictures, split)
     if not split_of:
         raise DataError(f"{file} names no pictures: expected a folder under train, and perhaps under val and test")
-    return _read(place, split_of, classes)
+    return _read(place, split_of, classes, notes)
+
+
+def _is_absolute(told: str) -> bool:
+    """Whether a path with forward slashes begins at a root, that of a drive of Windows, too."""
+    return told.startswith("/") or _DRIVE.match(told) is not None
 
 
 def _pictures(place: Place, file: Path, above: Sequence[str], told: str) -> list[str]:
     """The pictures that a `data.yaml` tells of: those of a folder, or those that a text file lists."""
     tried = [told, told.removeprefix("../")]  # as some exports write, although the folder is beside the file
-    if told.startswith("/"):  # of another computer: the last parts may be the same here
+    if _is_absolute(told):  # of another computer: the last parts may be the same here
         parts = told.strip("/").split("/")
         tried = ["/".join(parts[start:]) for start in range(len(parts))]
     for each in tried:
@@ -99,10 +114,17 @@ def _pictures(place: Place, file: Path, above: Sequence[str], told: str) -> list
                 return [place.find(line.strip().replace("\\", "/"), near) for line in lines if line.strip()]
             if name in place.folders and (found := place.in_folder("" if name == "." else name)):
                 return found
+    if _is_absolute(told) and Path(told).exists():
+        raise DataError(
+            f"{file} names {told}, which is outside of {place.root}: put the file into the folder above the pictures "
+            "and their labels, or name that folder under path and give the file itself"
+        )
     raise DataError(f"{file} names {told}, which has no images here: expected a folder of pictures, or a list of them")
 
 
-def _read(place: Place, split_of: Mapping[str, Split | None], classes: Sequence[str] | None) -> Source:
+def _read(
+    place: Place, split_of: Mapping[str, Split | None], classes: Sequence[str] | None, notes: Sequence[str] = ()
+) -> Source:
     """The pictures with the objects in their files of labels."""
     documents = set(place.listing.documents)
     headers = place.headers([name for name in split_of if name in place.images])
@@ -129,7 +151,7 @@ def _read(place: Place, split_of: Mapping[str, Split | None], classes: Sequence[
         file = place.where(f"{_labels_stem(name)}.txt")
         boxes = parse_labels(texts.get(name, ""), file, header.upright, reader)
         listed.add(name, AnnotatedPicture(name, header.upright, tuple(boxes)), split)
-    return source_with_boxes(place, listed, reader, classes)
+    return source_with_boxes(place, listed, reader, classes, notes)
 
 
 def _labels_stem(picture: str) -> str:
