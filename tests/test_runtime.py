@@ -1,4 +1,7 @@
 import platform
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 import torch
@@ -39,3 +42,49 @@ def test_double_precision_is_the_cpus_where_the_device_has_none() -> None:
     back = runtime.in_float64(there)
     assert back.device.type == "cpu"
     assert torch.equal(back, values.double())
+
+
+@pytest.fixture
+def four_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("four_threads")
+def test_one_thread_within_a_block_and_as_many_as_before_behind_it() -> None:
+    with runtime.one_torch_thread():
+        assert torch.get_num_threads() == 1
+        with runtime.one_torch_thread():
+            pass
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 4
+
+
+@pytest.mark.usefixtures("four_threads")
+def test_threads_of_a_pool_that_begin_while_another_computes_alone_do_not_stay_so() -> None:
+    together = Barrier(4)
+
+    def work(number: int) -> int:
+        with runtime.one_torch_thread():
+            together.wait(timeout=60)  # all are in the block before the first one leaves it
+            assert torch.get_num_threads() == 1
+        return torch.get_num_threads()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(work, range(8))) == [4] * 8
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == 4
+
+
+@pytest.mark.usefixtures("four_threads")
+def test_torch_is_left_as_it_was() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    with runtime.torch_as_before():
+        runtime.start(threads=2)
+        torch.manual_seed(9)
+    assert torch.get_num_threads() == 4
+    assert torch.equal(torch.rand(2), expected)

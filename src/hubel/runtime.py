@@ -6,6 +6,8 @@ import ctypes
 import gc
 import os
 import platform
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -59,13 +61,72 @@ def start(threads: int | None = None) -> None:
     """Prepare the process for arithmetic: the allocator's settings and torch's number of threads.
 
     Args:
-        threads: None: `$OMP_NUM_THREADS` where it is set, else all processors that the process may use.
+        threads: None: `$OMP_NUM_THREADS` where it is set, else all processors that the process may use. A process that
+            was forked from one with torch has one in any case.
     """
     import torch
 
     keep_freed_memory()
+    if _forked_from_torch:
+        return
     if threads is not None or "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(threads or available_cpus())
+
+
+@contextmanager
+def torch_as_before() -> Iterator[None]:
+    """Leave torch as it was, for whoever calls from a program of their own: what follows there is their business.
+
+    That is its number of threads, its random numbers and the current GPU. Memory that is free goes back to the kernel.
+    """
+    import torch
+
+    threads, random = torch.get_num_threads(), torch.get_rng_state()
+    gpu, random_of_gpus = 0, list[torch.Tensor]()
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call] # to ask more would begin it, and forbid to fork
+        gpu, random_of_gpus = torch.cuda.current_device(), torch.cuda.get_rng_state_all()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_rng_state(random)
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            torch.cuda.set_device(gpu)
+            torch.cuda.set_rng_state_all(random_of_gpus)
+        return_freed_memory()
+
+
+class _Alone(threading.local):
+    """Whether this thread is in a block of `one_torch_thread`, and what is known of all of them.
+
+    A thread of Python's takes its number of torch's threads over when it first computes: one of a pool may do so while
+    another is in such a block, and would stay with a single thread.
+    """
+
+    here = False
+    lock = threading.Lock()
+    threads_in_blocks = 0
+    usual = 1  # number of torch's threads, where the first of these threads was before it
+
+
+_alone = _Alone()
+_forked_from_torch = False
+
+
+def _begin_forked() -> None:
+    """Go on in a forked process with the one thread that it has.
+
+    For those that torch's operators had where it was forked from, GNU's OpenMP would wait for ever.
+    """
+    global _forked_from_torch
+    _Alone.lock, _Alone.threads_in_blocks = threading.Lock(), 0
+    if "torch" in sys.modules:
+        _forked_from_torch = True
+        sys.modules["torch"].set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_forked)
 
 
 @contextmanager
@@ -77,12 +138,25 @@ def one_torch_thread() -> Iterator[None]:
     """
     import torch
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    if _alone.here:
+        yield
+        return
+    with _Alone.lock:
+        threads = torch.get_num_threads()
+        if _Alone.threads_in_blocks == 0:
+            _Alone.usual = threads
+        elif threads == 1:
+            threads = _Alone.usual
+        _Alone.threads_in_blocks += 1
+        torch.set_num_threads(1)
+    _alone.here = True
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        _alone.here = False
+        with _Alone.lock:
+            _Alone.threads_in_blocks -= 1
+            torch.set_num_threads(threads)
 
 
 @contextmanager

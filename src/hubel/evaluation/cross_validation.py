@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hubel import runtime
 from hubel.config import TrainConfig
 from hubel.data.division.groups import Grouping, is_table
 from hubel.data.division.splits import Folds, open_folds
@@ -21,7 +22,7 @@ from hubel.evaluation.out_of_fold import measure_folds, out_of_fold_table, predi
 from hubel.files import write_json, write_whole
 from hubel.results.naming import headline
 from hubel.tasks.task import label_task
-from hubel.training.api import whole_configuration
+from hubel.training.api import telling_the_way_on, whole_configuration
 from hubel.training.folder import RunFolder, claim_folder, find_folder, refuse_taken
 from hubel.training.interruption import Interrupted
 from hubel.training.pictures import wanted_labelling
@@ -43,6 +44,10 @@ class CrossValidation:
     dir: Path
     metrics: dict[str, Any]
     predictions: Path
+
+    def __repr__(self) -> str:
+        """The folder and the headline; `metrics` has all figures."""
+        return f"CrossValidation({self.dir}, out of fold {headline(self.metrics['out_of_fold'])})"
 
 
 def cross_validate(
@@ -73,11 +78,12 @@ def cross_validate(
         Interrupted: Ctrl-C or SIGTERM; everything is saved.
     """
     target = Path(out) if out is not None else None
-    if resume:
-        folder, config = find_folder(str(data or ""), target)
-        return resume_folds(folder, config, reporter=reporter)
-    settings = fold_settings(folds, group) | dict(options.pop("settings", None) or {})
-    return run_folds(whole_configuration(data, settings=settings, **options), out=target, reporter=reporter)
+    with runtime.torch_as_before(), telling_the_way_on("hubel.cross_validate"):
+        if resume:
+            folder, config = find_folder(str(data or ""), target)
+            return resume_folds(folder, config, reporter=reporter)
+        settings = fold_settings(folds, group) | dict(options.pop("settings", None) or {})
+        return run_folds(whole_configuration(data, settings=settings, **options), out=target, reporter=reporter)
 
 
 def fold_settings(folds: int | None, group: str | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from hubel.errors import ConfigError
 from hubel.evaluation.binary import BinaryReading
 from hubel.evaluation.outputs import Cost
 from hubel.results import Difference, Metrics
+from hubel.results.naming import counted, headline
 from hubel.tasks.baselines import Baseline
 from hubel.tasks.calibration import CalibrationError, Reliability, reliability
 from hubel.tasks.task import AnyTask, Labels, LabelTask, Predictions, label_task
@@ -151,6 +152,13 @@ class Evaluation:
         writer.writeheader()
         writer.writerows(rows)
         return text.getvalue()
+
+    def __repr__(self) -> str:
+        """The headline and what to know of it: a notebook would show thousands of pictures."""
+        what = [headline(self.metrics.to_dict()), self.split, counted(len(self.samples), "picture")]
+        if self.members:
+            what.append(f"{len(self.members)} models {'compared' if self.compared else 'averaged'}")
+        return f"Evaluation({'; '.join([', '.join(what), *self.notes])})"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the pictures, for JSON."""

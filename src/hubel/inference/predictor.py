@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -24,7 +25,6 @@ from hubel.tasks.task import PlaceTask, Predictions
 from hubel.tasks.views import Views
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
     from PIL import Image
 
@@ -82,7 +82,7 @@ class Predictor:
     @overload
     def predict(
         self,
-        images: Sequence[Picture],
+        images: Iterable[Picture],
         *,
         batch_size: int = 32,
         tta: str | Views | None = None,
@@ -90,7 +90,7 @@ class Predictor:
     ) -> list[Result]: ...
     def predict(
         self,
-        images: Picture | Sequence[Picture],
+        images: Picture | Iterable[Picture],
         *,
         batch_size: int = 32,
         tta: str | Views | None = None,
@@ -99,7 +99,8 @@ class Predictor:
         """Predict one picture, or several.
 
         Args:
-            images: A path, a file's bytes, a PIL image or a uint8 array (H, W) or (H, W, C); or a list of these.
+            images: A path, a file's bytes, a PIL image or a uint8 array (H, W) or (H, W, C); or a list of these, or
+                what else gives them one by one, such as `Path("photos").glob("*.jpg")`.
             batch_size: Inputs computed together.
             tta: Views of each picture whose outputs are averaged (test-time augmentation): `"flip"`, `"turns"`,
                 `"five-crop"`, `"ten-crop"`, `"multi-scale"`, `"grid:3"`, `"144-crop"`; see `hubel.tasks.views`. Of
@@ -107,17 +108,17 @@ class Predictor:
             average: What is averaged over the views: `"probabilities"` (of numbers, they themselves) or `"logits"`.
 
         Returns:
-            A result for a single picture, a list of them for a list: as the model's task has it, a
+            A result for a single picture, a list of them for several: as the model's task has it, a
             `hubel.results.Classification`, `MultiLabel`, `Number`, ...
 
         Raises:
             UnreadableImage: A picture cannot be read.
             ConfigError: Unknown views or average.
         """
-        if not isinstance(images, (list, tuple)):
-            return self.predict([images], tta=tta, average=average)[0]  # type: ignore[list-item]
-        each = self.predict_each(images, batch_size=batch_size, tta=tta, average=average)
-        return [result for _, result in each]
+        one = not _are_several(images)
+        several = cast("Iterable[Picture]", [images] if one else images)
+        results = [result for _, result in self.predict_each(several, batch_size=batch_size, tta=tta, average=average)]
+        return results[0] if one else results
 
     def predict_each(
         self,
@@ -224,6 +225,12 @@ class Predictor:
 
     def __repr__(self) -> str:
         return f"Predictor({self.bundle.network}, {self.task.name}, {self.path}, on {self.device})"
+
+
+def _are_several(images: object) -> bool:
+    """Whether something gives pictures one by one; what gives letters, bytes, lines or rows of pixels is none."""
+    one = isinstance(images, (str, bytes, bytearray, memoryview, np.ndarray, torch.Tensor)) or hasattr(images, "read")
+    return isinstance(images, Iterable) and not one
 
 
 def load(path: str | Path, *, weights: str | Path | None = None, device: str = "auto") -> Predictor:

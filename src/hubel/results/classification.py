@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hubel.results.base import Interval, interval_fields
@@ -130,8 +130,8 @@ class ClassificationMetrics:
     top5_accuracy_ci95: Interval | None
     macro_f1: float
     macro_f1_ci95: Interval | None
-    per_class: tuple[ClassScores, ...]
-    confusion: npt.NDArray[np.int64]
+    per_class: tuple[ClassScores, ...] = field(repr=False)
+    confusion: npt.NDArray[np.int64] = field(repr=False)
     calibration_error: float
 
     def figures(self) -> dict[str, float]:

@@ -130,7 +130,7 @@ class ClassFigures:
     objects: int
     map: float | None
     map50: float | None
-    curve: Curve | None
+    curve: Curve | None = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hubel.results.base import Interval, interval_fields
@@ -123,7 +123,7 @@ class MultiLabelMetrics:
     micro_f1_ci95: Interval | None
     subset_accuracy: float
     subset_accuracy_ci95: Interval
-    per_label: tuple[LabelScores, ...]
+    per_label: tuple[LabelScores, ...] = field(repr=False)
 
     @property
     def unseen(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hubel.results.base import Interval, interval_fields
@@ -29,8 +29,8 @@ class Reconstruction:
         path: The picture's file, where it came from one.
     """
 
-    picture: npt.NDArray[np.uint8]
-    input: npt.NDArray[np.uint8]
+    picture: npt.NDArray[np.uint8] = field(repr=False)
+    input: npt.NDArray[np.uint8] = field(repr=False)
     error: float
     ssim: float | None = None
     elbo: float | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,8 +148,8 @@ class SegmentationMetrics:
     """
 
     classes: tuple[str, ...]
-    counts: npt.NDArray[np.int64]
-    confusion: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64] = field(repr=False)
+    confusion: npt.NDArray[np.int64] = field(repr=False)
     loss: float
     loss_ci95: Interval | None
     iou: tuple[float | None, ...]
@@ -157,7 +157,7 @@ class SegmentationMetrics:
     mean_iou: float
     mean_dice: float
     pixel_accuracy: float
-    intervals: dict[str, Interval | None]
+    intervals: dict[str, Interval | None] = field(repr=False)
 
     @property
     def images(self) -> int:

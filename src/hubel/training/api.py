@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hubel import runtime
 from hubel.config import TrainConfig, merge
 from hubel.errors import ConfigError
 from hubel.training import run
+from hubel.training.interruption import Interrupted
 from hubel.training.progress import Reporter
 from hubel.training.recipes import AUTO, is_file, recipe_of
 
@@ -60,21 +63,33 @@ def train(
         Interrupted: Ctrl-C or SIGTERM; everything is saved.
     """
     folder = Path(out) if out is not None else None
-    if resume:
-        return run.resume(out=folder, data=str(data or ""), device=device, reporter=reporter)
-    whole = whole_configuration(
-        data,
-        model=model,
-        weights=weights,
-        recipe=recipe,
-        epochs=epochs,
-        learning_rate=learning_rate,
-        task=task,
-        device=device,
-        config=config,
-        settings=settings,
-    )
-    return run.start(whole, out=folder, reporter=reporter)
+    with runtime.torch_as_before(), telling_the_way_on("hubel.train"):
+        if resume:
+            return run.resume(out=folder, data=str(data or ""), device=device, reporter=reporter)
+        whole = whole_configuration(
+            data,
+            model=model,
+            weights=weights,
+            recipe=recipe,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            task=task,
+            device=device,
+            config=config,
+            settings=settings,
+        )
+        return run.start(whole, out=folder, reporter=reporter)
+
+
+@contextmanager
+def telling_the_way_on(function: str) -> Iterator[None]:
+    """Let an interruption say how a function of hubel goes on with the run."""
+    try:
+        yield
+    except Interrupted as stopped:
+        if stopped.run is not None:
+            stopped.args = (f"{stopped}; go on with {function}(out={str(stopped.run)!r}, resume=True)",)
+        raise
 
 
 def whole_configuration(

@@ -33,7 +33,8 @@ class StopRequest:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # elsewhere Python forbids handlers
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._note)
+                if signal.getsignal(number) is not None:  # of a program around Python, which could not be put back
+                    self._previous[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(

@@ -12,6 +12,7 @@ from hubel.config import TrainConfig
 from hubel.data.layouts.finding import settled
 from hubel.errors import ConfigError, TrainingError
 from hubel.files import expanded, write_whole
+from hubel.results.naming import headline
 from hubel.training.auto import with_chosen_phases
 from hubel.training.fit_run import fit_and_finish
 from hubel.training.folder import RunFolder, claim_folder, find_folder, refuse_taken, table
@@ -39,6 +40,12 @@ class Run:
     metrics: Mapping[str, Any]
     bundle: Path
     report: Path
+
+    def __repr__(self) -> str:
+        """The folder and the headlines; `metrics` has all figures."""
+        splits = [name for name in ("validation", "test") if name in self.metrics]
+        figures = [f"{name} {headline(self.metrics[name])}" for name in splits]
+        return f"Run({', '.join([str(self.dir), *figures])})"
 
 
 def start(config: TrainConfig, *, out: Path | None = None, reporter: Reporter | None = None) -> Run:

@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from hubel.data.decoding import UnreadableImage, jpeg, load_array, load_for, load_image, pictures, read_array, reasons
@@ -260,6 +261,35 @@ def test_missing(tmp_path):
         load_image(tmp_path / "gone.jpg", 3)
     with pytest.raises(UnreadableImage, match="it is a folder"):
         load_image(tmp_path, 3)
+
+
+def test_an_address_is_no_file():
+    with pytest.raises(UnreadableImage, match=r"cannot read https://example\.org/a\.jpg: it is an address, no file"):
+        load_image("https://example.org/a.jpg", 3)
+
+
+def test_open_files_are_read_from_their_beginning_as_often_as_asked():
+    content = encoded(smooth(8, 6), "PNG")
+    file = io.BytesIO(content)
+    assert pixels(file) == pixels(file) == pixels(content) == pixels(memoryview(content))
+
+
+@pytest.mark.parametrize(
+    ("other", "text"),
+    [
+        (None, "cannot read an object of type NoneType: expected a path, a file's bytes, a PIL image or an array$"),
+        (7, "cannot read an object of type int: expected a path"),
+        (["a.jpg"], "cannot read an object of type list: expected a path"),
+        (io.StringIO("a.jpg"), "cannot read an object of type StringIO: expected a path"),
+        (
+            torch.zeros(3, 4, 5),
+            r"cannot read an object of type Tensor: .*of a torch tensor \(3, H, W\), permute\(1, 2, 0\)",
+        ),
+    ],
+)
+def test_what_is_no_picture_is_told(other, text):
+    with pytest.raises(UnreadableImage, match=text):
+        load_image(other, 3)
 
 
 @pytest.mark.parametrize("factor", [1.5, 3])  # Pillow warns of the first and refuses the second

@@ -64,9 +64,26 @@ def content_of(source: ImageSource) -> Content:
     """A source as what Pillow can open, or has opened."""
     if isinstance(source, Sample):
         source = source.path or source.read()
+    if isinstance(source, np.ndarray):
+        return from_array(source)
+    if hasattr(source, "read") and hasattr(source, "seek"):  # an open file, as servers have them
+        source.seek(0)
+        content = source.read()
+        source = content if isinstance(content, bytes) else source
+    elif isinstance(source, (bytearray, memoryview)):
+        source = bytes(source)
     if isinstance(source, bytes) and not source:
         raise Unusable("it has zero bytes")
-    return from_array(source) if isinstance(source, np.ndarray) else source
+    if not isinstance(source, (str, Path, bytes, Image.Image)):  # who calls from Python may give anything
+        raise Unusable(f"expected a path, a file's bytes, a PIL image or an array{_instead(source)}")
+    return source
+
+
+def _instead(other: object) -> str:
+    """How something that is no picture becomes one, where that is known."""
+    if hasattr(other, "permute"):
+        return ": of a torch tensor (3, H, W), permute(1, 2, 0).cpu().numpy()"
+    return ""
 
 
 def opened(content: Content) -> AbstractContextManager[Image.Image]:

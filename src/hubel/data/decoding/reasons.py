@@ -75,7 +75,9 @@ def _name(source: ImageSource) -> str:
         return f"an image of {len(source)} bytes"
     if isinstance(source, np.ndarray):
         return f"an array of shape {source.shape} and type {source.dtype}"
-    return f"an image of mode {source.mode}"
+    if isinstance(source, Image.Image):
+        return f"an image of mode {source.mode}"
+    return f"an object of type {type(source).__name__}"
 
 
 def _reason(error: Exception, source: ImageSource) -> str:
@@ -83,7 +85,7 @@ def _reason(error: Exception, source: ImageSource) -> str:
     if isinstance(error, (Unusable, UnusableBytes)):
         return str(error)
     if isinstance(error, FileNotFoundError):
-        return "it does not exist"
+        return "it is an address, no file: download it first" if _is_address(source) else "it does not exist"
     if isinstance(error, IsADirectoryError):
         return "it is a folder"
     if isinstance(error, PermissionError):
@@ -103,6 +105,10 @@ def _reason(error: Exception, source: ImageSource) -> str:
     if "truncated" in text.lower() or "not enough image data" in text.lower() or isinstance(error, EOFError):
         return "it is truncated"
     return f"it is damaged ({text})"
+
+
+def _is_address(source: ImageSource) -> bool:
+    return isinstance(source, str) and source.lower().startswith(("http://", "https://", "ftp://", "s3://", "gs://"))
 
 
 def _start(source: ImageSource) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Generator, Iterator, Mapping
 
 import numpy as np
@@ -38,7 +39,8 @@ class Loader:
         balance: int64 of shape (N,): the group of each picture, such as its class; every epoch then draws from all
             groups equally often, in an order of its own; a picture that comes more than once in an epoch is varied
             anew each time. None: every picture once.
-        workers: Processes that load; 0: the calling one.
+        workers: Processes that load; 0: the calling one, as always where that may have no processes of its own (one of
+            `multiprocessing.Pool`).
         drop_last: Leave out a last batch that is smaller than the others.
         pin_memory: Give batches in page-locked memory, for copies to a GPU.
         augment_on: Where pictures are varied, a batch at once, and batches are given; None: where they are loaded, each
@@ -73,6 +75,8 @@ class Loader:
     ) -> None:
         self.store, self.batch_size, self.drop_last = store, batch_size, drop_last
         self.preprocess, self.augment, self.seed = preprocess, augment, seed
+        if multiprocessing.current_process().daemon:
+            workers = 0
         self.workers, self.pin_memory, self.max_unreadable = workers, pin_memory, max_unreadable
         self.augment_on = None if are_dense(store.labelling) else augment_on
         order = Order(len(store), seed, shuffle, balance, reading_order(store.samples), shuffle_buffer)
