@@ -159,7 +159,7 @@ def test_boxes_are_counted_and_what_is_wrong_with_them_is_told(hubel: Hubel, tmp
     ("arguments", "message"),
     [
         (("--task", "segmentatoin"), "unknown task 'segmentatoin': did you mean segmentation?"),
-        (("--task", "segmentation"), "has boxes for each picture, and a mask was expected for this task"),
+        (("--task", "segmentation"), "has boxes for each picture, and this task expects a mask"),
         ((), "can be used (such as JPEGImages/p000.png: its annotations Annotations/p000.xml: no XML"),
     ],
 )

@@ -134,14 +134,14 @@ def test_no_patient_is_on_both_sides(hubel: Hubel, two_classes: Path, tmp_path: 
     [
         (("--folds", "15"), "class 'red' has 14 different pictures: 15 folds need at least 15 of each class"),
         (("--folds", "8", "--group", r"^(patient\d+)_"), "8 folds of 7 groups: a fold has at least one group"),
-        (("--folds", "7", "--group", "^(patient[12])_"), "pictures have no group: the pattern '^(patient[12])_'"),
+        (("--folds", "7", "--group", "^(patient[12])_"), "the pattern '^(patient[12])_' (data.group) does not match"),
         (("--folds", "3", "--group", "gone.csv"), "cannot read the table of groups"),
         (("--folds", "3", "--group", "("), "which is no regular expression"),
         (("--folds", "1"), "data.folds is 1: input should be greater than or equal to 2"),
         (("--folds", "3", "--set", "data.fold=4"), "data.fold is 4, data.folds 3: expected one of the folds"),
         (("--set", "data.fold=1"), "data.fold is 1, data.folds None: expected one of the folds"),
         (("--folds", "3", "--model", "lenet6"), "unknown model 'lenet6'"),
-        (("--group", "^no"), "34 of 34 pictures have no group"),
+        (("--group", "^no"), "no group for 34 of 34 pictures"),
         (("--folds", "3", "--resume"), "--resume goes on with the run's own settings: leave out"),
     ],
 )

@@ -328,6 +328,6 @@ def test_the_task_may_be_another_than_the_labels_say(hubel: Hubel, tmp_path: Pat
     words = write_manifest(tmp_path / "words.csv", ("path", "label"), *rows)
     outcome = hubel("train", words, *QUICK, "--task", "regression")
     assert outcome.status == 2
-    assert "one class for each picture, and a number was expected for this task: 'old' is no number" in outcome.error
+    assert "one class for each picture, and this task expects a number: 'old' is no number" in outcome.error
     outcome = hubel("evaluate", "numbers", words)
     assert (outcome.status, "is no number" in outcome.error) == (2, True)

@@ -54,7 +54,11 @@ def test_single_labels_are_classes() -> None:
 @pytest.mark.parametrize(
     ("found", "wanted", "why"),
     [
-        (source("class", "3", "cat"), "number", r"one class .* a number was expected .*'cat' is no number .*1\.png"),
+        (
+            source("class", "3", "cat"),
+            "number",
+            r"one class .* this task expects a number: .*'cat' is no number .*1\.png",
+        ),
         (source("class", "3", "nan"), "number", "'nan' is no number"),
         (source("classes", ("a",), ("a", "b")), "class", r"2 labels are not one class \(picture 1.png\)"),
         (source("classes", ("a",), ()), "class", "0 labels are not one class"),

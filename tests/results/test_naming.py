@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hubel.results.naming import counted
+from hubel.results.naming import counted, some
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,10 @@ from hubel.results.naming import counted
 )
 def test_counts_agree_with_their_nouns(number: int, noun: str, text: str) -> None:
     assert counted(number, noun) == text
+
+
+def test_of_many_names_the_first_are_told() -> None:
+    assert some(["a", "b"]) == "a, b"
+    assert some(list("abcde")) == "a, b, c, d, e"
+    assert some(list("abcdef")) == "a, b, c, d, e and 1 more"
+    assert some(["x"] * 2003, 3) == "x, x, x and 2,000 more"

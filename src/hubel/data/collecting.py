@@ -19,7 +19,7 @@ from hubel.data.layouts.finding import find_source
 from hubel.data.relabelling import relabelled
 from hubel.data.sources import SPLITS, Entry, Sample, Source, Split, UnusableBytes
 from hubel.errors import DataError
-from hubel.results.naming import counted
+from hubel.results.naming import counted, some
 from hubel.runtime import without_collecting
 
 _EMPTY = hashlib.blake2b(b"", digest_size=DIGEST_BYTES).hexdigest()
@@ -107,7 +107,7 @@ def labelled_splits(
     if unknown := [name for name in source.classes if name not in classes]:
         hint = "tell in legend.csv what the values of its masks mean, or " if source.labelling == "mask" else ""
         raise DataError(
-            f"{source.root} has a class '{unknown[0]}' that the model does not know: expected {_some(classes)}; "
+            f"{source.root} has a class '{unknown[0]}' that the model does not know: expected {some(classes)}; "
             f"{hint}give pictures of the model's classes"
         )
     excluded: list[Excluded] = []
@@ -202,10 +202,10 @@ def _check_classes(source: Source, notes: list[str]) -> None:
         if source.labelling != "class":
             for names, place in ((unknown, "train"), (missing, split)):
                 if names:
-                    notes.append(f"{place} has no pictures of {_some(names)}")
+                    notes.append(f"{place} has no pictures of {some(names)}")
         elif unknown:
             alike = [name for name in sorted(train) if name.casefold() == unknown[0].casefold()]
-            hint = f"train has '{alike[0]}'" if alike else f"train has {_some(sorted(train))}"
+            hint = f"train has '{alike[0]}'" if alike else f"train has {some(sorted(train))}"
             raise DataError(
                 f"class '{unknown[0]}' is in {split} but not in train ({hint}): add it to train or rename it"
             )
@@ -254,7 +254,3 @@ def _note_contradictions(
             f"pictures with more than one label: {len(pairs)} (such as {names}, identical but labelled {labels}): "
             "kept, but one of the labels is wrong"
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -41,8 +41,8 @@ def relabelled(source: Source, wanted: Labelling | None) -> Source:
         return _without_labels(source)
     if wanted in ("boxes", "mask") or source.labelling in ("mask", "none"):
         raise DataError(
-            f"{source.root} has {KINDS[source.labelling]} for each picture, and {KINDS[wanted]} was expected for "
-            "this task: leave the task out, or give data that has them"
+            f"{source.root} has {KINDS[source.labelling]} for each picture, and this task expects {KINDS[wanted]}: "
+            "leave the task out, or give data that has them"
         )
     read = _READERS[wanted]
 
@@ -51,8 +51,8 @@ def relabelled(source: Source, wanted: Labelling | None) -> Source:
             return entry._replace(label=read(entry.label))
         except ValueError as reason:
             raise DataError(
-                f"{source.root} has {KINDS[source.labelling]} for each picture, and {KINDS[wanted]} was expected for "
-                f"this task: {reason} (picture {entry.file.name}); leave the task out, or change the labels"
+                f"{source.root} has {KINDS[source.labelling]} for each picture, and this task expects "
+                f"{KINDS[wanted]}: {reason} (picture {entry.file.name}); leave the task out, or change the labels"
             ) from None
 
     splits = {split: tuple(changed(entry) for entry in entries) for split, entries in source.splits.items()}

@@ -21,6 +21,7 @@ from hubel.inference.predictions import PLACES_TOGETHER
 from hubel.inference.reading import read_ahead
 from hubel.preprocessing import Preprocess
 from hubel.results import Result
+from hubel.results.naming import some
 from hubel.tasks.task import Floats, LabelTask, PlaceTask, Predictions, label_task
 from hubel.tasks.views import Views
 
@@ -94,7 +95,7 @@ def check_same_task(predictors: Sequence[Predictor], average: Average = "probabi
             )
         if other.classes != first.classes:
             raise DataError(
-                f"the models' classes differ ({_listed(first.classes)} and {_listed(other.classes)}): "
+                f"the models' classes differ ({some(first.classes)} and {some(other.classes)}): "
                 "only models of the same classes in the same order can be averaged or compared"
             )
     if average == "logits" and not (isinstance(first.task, LabelTask) and first.classes):
@@ -303,7 +304,3 @@ def _path_of(picture: Picture) -> str | None:
 
 def _pictures_together(batch_size: int, views: Views | None) -> int:
     return batch_size if views is None else max(1, batch_size // views.count)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

@@ -63,6 +63,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else plural}"
 
 
+def some(names: Sequence[str], shown: int = 5) -> str:
+    """`a, b, c`; of many names the first ones, and how many there are beside: `a, b, c, d, e and 1,234 more`."""
+    more = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more:,} more" if more > 0 else "")
+
+
 def number_text(value: float, digits: int = 4, *, sign: str = "") -> str:
     """A number in the units of the data to some digits: `26.11`, `0.00123`, and whole where it is large: `12,346`.
 

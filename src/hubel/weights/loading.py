@@ -18,6 +18,7 @@ from hubel.models import ClassificationNetwork, build_model, list_models
 from hubel.models.registry import model_entry, truncated
 from hubel.models.segmentation import SegmentationNetwork
 from hubel.preprocessing import Preprocess
+from hubel.results.naming import some
 from hubel.weights.catalogue import find_weights, recognise_file
 from hubel.weights.checkpoint import file_of_run, read_checkpoint, stated_arguments
 from hubel.weights.encoders import classifier_from_encoder
@@ -282,16 +283,12 @@ def _load(model: nn.Module, stored: Tensors, weights: str, network: str, notes: 
         "not in the network": [name for name in stored if name not in own],
         "of another shape": shapes,
     }
-    if problems := [f"{len(names)} {kind}: {_first(names)}" for kind, names in kinds.items() if names]:
+    if problems := [f"{len(names)} {kind}: {some(names, 3)}" for kind, names in kinds.items() if names]:
         raise WeightsError(f"weights {weights} do not fit {network}: {'; '.join(problems)}{_hint(stored, network)}")
     stored_types = {str(tensor.dtype) for name, tensor in stored.items() if tensor.dtype != own[name].dtype}
     if stored_types:
         notes.append(f"converted to the network's number type from {', '.join(sorted(stored_types))}")
     model.load_state_dict(stored, strict=True)
-
-
-def _first(names: list[str], count: int = 3) -> str:
-    return ", ".join(names[:count]) + (", ..." if len(names) > count else "")
 
 
 def _hint(tensors: Tensors, network: str) -> str:

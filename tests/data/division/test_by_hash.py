@@ -114,7 +114,7 @@ def test_a_pattern_finds_the_group(pattern: str, name: str, group: str) -> None:
 def test_groups_that_cannot_be_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"data.group is '\(', which is no regular expression"):
         Grouping("(").groups_of(["a.png"])
-    with pytest.raises(DataError, match=r"1 of 2 pictures have no group: the pattern '\^p' .* does not match a/x.png"):
+    with pytest.raises(DataError, match=r"no group for 1 of 2 pictures: the pattern '\^p' .* does not match a/x.png"):
         Grouping("^p").groups_of(["a/p.png", "a/x.png"])
     with pytest.raises(DataError, match=r"cannot read the table of groups .*gone\.csv"):
         Grouping(table=tmp_path / "gone.csv").groups_of(["a.png"])
@@ -123,8 +123,8 @@ def test_groups_that_cannot_be_told(tmp_path: Path) -> None:
         "name,patient\na.png,1\n": "has the columns name, patient: expected path and group",
         "": "has the columns of an empty file: expected path and group",
         "path,group\na.png,1\na.png,2\n": "has a.png in two groups, '1' and '2'",
-        "path,group\nb.png,1\n": r"1 of 1 pictures have no group: .* has no row for a.png",
-        "path,group\na.png,\n": r"1 of 1 pictures have no group",
+        "path,group\nb.png,1\n": r"no group for 1 of 1 picture: .* has no row for a.png",
+        "path,group\na.png,\n": r"no group for 1 of 1 picture:",
     }.items():
         table.write_text(text)
         with pytest.raises(DataError, match=message):
@@ -159,7 +159,7 @@ def test_a_wrong_pattern_is_told_even_where_nothing_is_divided(class_folders) ->
     class_folders("train", cat=3, dog=3)
     class_folders("val", cat=3, dog=3)
     root = class_folders("test", cat=3, dog=3)
-    with pytest.raises(DataError, match=r"18 of 18 pictures have no group"):
+    with pytest.raises(DataError, match=r"no group for 18 of 18 pictures"):
         open_splits(root, grouping=Grouping(r"^patient\d+"))
 
 

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from hubel.results.naming import some
+
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
 _CHARACTER = re.compile(r"(?:(?:digit|letter|character|char|number)[\W_]*)?[^\W_]", re.IGNORECASE)
 _NUMBER_WORDS = {"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"}
@@ -178,5 +180,4 @@ def _different(words: Sequence[set[str]], known: set[str]) -> set[str]:
 
 
 def _listed(words: set[str]) -> str:
-    some = sorted(words)
-    return ", ".join(some[:3]) + (", ..." if len(some) > 3 else "")
+    return some(sorted(words), 3)

@@ -29,6 +29,7 @@ from hubel.data.targets import Objects, objects_in
 from hubel.errors import DataError
 from hubel.files import cache_folder
 from hubel.preprocessing import Preprocess
+from hubel.results.naming import some
 from hubel.runtime import one_torch_thread
 
 _EXAMPLES = 3
@@ -290,8 +291,7 @@ def _refuse_lost_class(store: PictureStore, classes: Sequence[str]) -> None:
 
 def _some(unreadable: Sequence[Unreadable]) -> str:
     """A few unreadable pictures with their reasons."""
-    examples = ", ".join(f"{item.sample.name} ({item.reason})" for item in unreadable[:_EXAMPLES])
-    return examples + (", ..." if len(unreadable) > _EXAMPLES else "")
+    return some([f"{item.sample.name} ({item.reason})" for item in unreadable], _EXAMPLES)
 
 
 def _map(path: Path | None) -> MappedBytes | None:

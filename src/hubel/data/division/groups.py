@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hubel.errors import ConfigError, DataError
+from hubel.results.naming import counted
 
 _COLUMNS = {"path", "group"}
 
@@ -56,7 +57,7 @@ class Grouping:
             return {}
         if missing := [name for name in names if not found.get(name)]:
             raise DataError(
-                f"{len(missing)} of {len(names)} pictures have no group: {where} {missing[0]}; "
+                f"no group for {len(missing):,} of {counted(len(names), 'picture')}: {where} {missing[0]}; "
                 "every picture needs one, or it might be on both sides"
             )
         return {name: found[name] for name in names}

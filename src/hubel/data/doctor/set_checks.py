@@ -9,6 +9,7 @@ from hubel.data.doctor.examination import WHOLE, Examination, Picture
 from hubel.data.doctor.findings import Case, Finding, Level, count_of
 from hubel.data.duplicates.near_duplicates import NearDuplicate
 from hubel.data.labels import classes_of
+from hubel.results.naming import some
 
 _FEWEST = 10  # pictures of a class to learn from
 _IMBALANCE_NOTED, _IMBALANCE = 3, 10  # how many times larger the largest class is than the smallest
@@ -139,7 +140,7 @@ def check_classes(examination: Examination) -> Iterator[Finding]:
         yield Finding(
             "missing_classes",
             "problem",
-            f"{split or WHOLE} has no pictures of {_some(names)}",
+            f"{split or WHOLE} has no pictures of {some(names)}",
             "A class that is not in train cannot be learnt, one that is not in validation or test is not measured.",
         )
     source = next(iter(counts))  # train, or all
@@ -149,7 +150,7 @@ def check_classes(examination: Examination) -> Iterator[Finding]:
             "rare_classes",
             "warning",
             f"{count_of(len(rare), 'class', 'classes')} of fewer than {_FEWEST} pictures to learn from",
-            "Add pictures, or join classes: " + _some([f"{name} ({number})" for name, number in rare.items()]) + ".",
+            "Add pictures, or join classes: " + some([f"{name} ({number})" for name, number in rare.items()]) + ".",
         )
     present = {name: number for name, number in counts[source].items() if number}
     if len(present) > 1 and examination.labelling == "class":
@@ -207,7 +208,3 @@ def check_labels(examination: Examination) -> Iterator[Finding]:
             "They teach what none of the classes looks like. If a label was forgotten, add it.",
             tuple(Case((picture,)) for picture in without),
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -16,6 +16,7 @@ from hubel.data.masks.labels import masks_as_labels
 from hubel.data.masks.reading import Legend, parse_legend, voc_legend
 from hubel.data.sources import Entry, Source, Split, in_usual_order, split_called
 from hubel.errors import DataError
+from hubel.results.naming import some
 
 # What the name of a mask may have behind that of its picture.
 _SUFFIXES = ("", "_mask", "_masks", "_label", "_labels", "_gt", "_seg")
@@ -23,7 +24,6 @@ _LEGENDS = ("legend.csv", "legend.txt", "labelmap.txt", "classes.csv", "class_di
 _VOC = re.compile(r"voc[-_ ]?\d{4}$", re.IGNORECASE)
 _WORTH_TELLING = 500  # masks
 _MISSING = "its mask does not exist, or cannot be opened"
-_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -167,9 +167,9 @@ def _paired(place: Place, pair: _Pair, notes: list[str], *, listed: Mapping[str,
     if not used:
         raise DataError(f"no picture in {place.where(pair.pictures)} has a mask of the same name in {where}")
     if missing:
-        notes.append(f"pictures without a mask in {where}, passed over: {len(missing)} (such as {_some(missing)})")
+        notes.append(f"pictures without a mask in {where}, passed over: {len(missing)} (such as {some(missing)})")
     if spare := [name for stem, names in masks.items() if stem not in used for name in names if not listed]:
-        notes.append(f"masks without a picture, passed over: {len(spare)} (such as {_some(spare)})")
+        notes.append(f"masks without a picture, passed over: {len(spare)} (such as {some(spare)})")
     return found
 
 
@@ -192,7 +192,3 @@ def _legend(place: Place, pairs: Sequence[_Pair]) -> Legend | None:
                 return parse_legend(place.text(name), place.where(name))
     above = posixpath.dirname(pairs[0].masks) or place.root.name
     return voc_legend() if _VOC.search(above) and pairs[0].masks.endswith("SegmentationClass") else None
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
