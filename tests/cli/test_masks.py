@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,6 +140,15 @@ def test_prediction_writes_masks_drawings_and_areas(hubel: Hubel, discs: Path, r
     rows = list(csv.DictReader(io.StringIO(hubel("predict", run, pictures, "--format", "csv").out)))
     assert float(rows[0]["share disc"]) == pytest.approx(told[0]["areas"]["disc"]["share"], abs=1e-6)
     assert "background" in hubel("predict", run, pictures).out
+
+
+def test_a_set_with_masks_is_predicted_by_its_pictures(hubel: Hubel, discs: Path, run: Path):
+    shutil.make_archive("test", "zip", discs / "test")
+    for data in (discs / "test", "test.zip"):
+        done = hubel("predict", run, data, "--json")
+        assert done.status == 0, done.err
+        assert [Path(each["path"]).parent.name for each in json.loads(done.out)] == ["images"] * 5
+        assert "masks of pictures passed over: 5 (such as masks/0.png)" in done.err
 
 
 def test_any_size_from_python(run: Path):

@@ -62,6 +62,43 @@ def test_list_images_tells_of_pictures_that_are_not_read(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+@pytest.mark.parametrize(
+    ("files", "pictures", "told"),
+    [
+        (
+            ("images/1.jpg", "images/2.jpg", "images/10.jpg", "masks/1.png", "masks/2_mask.png"),
+            ("images/1.jpg", "images/2.jpg", "images/10.jpg"),  # the last one's is what a model may be asked for
+            "masks of pictures passed over: 2 (such as masks/1.png)",
+        ),
+        (
+            ("cells/images/train/1.jpg", "cells/masks/train/1.png", "cells/images/test/2.jpg"),
+            ("cells/images/test/2.jpg", "cells/images/train/1.jpg"),
+            "masks of pictures passed over: 1 (such as cells/masks/train/1.png)",
+        ),
+        (
+            ("JPEGImages/a.jpg", "Annotations/a.xml", "SegmentationClass/a.png", "SegmentationObject/a.png"),
+            ("JPEGImages/a.jpg",),
+            "masks of pictures passed over: 2 (such as SegmentationClass/a.png)",
+        ),
+        (("images/1.jpg", "target/x.jpg"), ("images/1.jpg", "target/x.jpg"), None),  # no name agrees: classes, perhaps
+        (("masks/1.png", "masks/2.png"), ("masks/1.png", "masks/2.png"), None),
+    ],
+)
+def test_masks_are_no_pictures(tmp_path, packed, files, pictures, told):
+    root = touch(tmp_path / "set", *files)
+    if packed:
+        root = tmp_path / "set.zip"
+        with zipfile.ZipFile(root, "w") as archive:
+            for name in files:
+                archive.write(tmp_path / "set" / name, name)
+    lines: list[str] = []
+    images = list_images([str(root)], lines.append)
+    names = [image.name if isinstance(image, Sample) else image.relative_to(root).as_posix() for image in images]
+    assert names == list(pictures)
+    assert lines == ([] if told is None else [told])
+
+
 def test_list_images_looks_into_archives(tmp_path):
     names = ["p/10.jpg", "p/2.jpg", "notes.txt", "__MACOSX/p/2.jpg", "deep/er/1.png"]
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:

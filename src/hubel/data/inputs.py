@@ -10,10 +10,12 @@ from pathlib import Path
 
 from hubel.data.containers.archives import is_archive_name, open_archive
 from hubel.data.files.listing import PARQUET_EXTENSIONS, File, is_image_name, is_table_name, list_folder
+from hubel.data.layouts.annotated.mask_pairs import mask_images
 from hubel.data.layouts.archive_manifests import listed_archive
 from hubel.data.layouts.finding import TORCHVISION, find_source
 from hubel.data.layouts.manifest import file_at, listed_names, manifest_table
 from hubel.data.layouts.patterns import is_tar_pattern
+from hubel.data.layouts.place import Place
 from hubel.data.sources import SPLITS, Container, Sample
 from hubel.errors import DataError
 from hubel.files import expanded
@@ -24,10 +26,10 @@ def list_images(patterns: Sequence[str], tell: Callable[[str], None] = lambda te
 
     Args:
         patterns: A file counts whatever its extension; in folders and globs an image's extension is needed. Of a zip
-            or tar archive, all images in it count; of a manifest, whose labels are not looked at, all that it lists;
-            of `torchvision:NAME`, a Parquet file with pictures in it, tar shards and a Hugging Face data set, the
-            pictures of all splits.
-        tell: Hears of what takes a while, and of pictures that are passed over because they are not read.
+            or tar archive, all images in it count; of an archive or a folder with pictures and their masks, the
+            pictures; of a manifest, whose labels are not looked at, all that it lists; of `torchvision:NAME`, a Parquet
+            file with pictures in it, tar shards and a Hugging Face data set, the pictures of all splits.
+        tell: Hears of what takes a while, and of what is passed over: pictures that are not read, and masks.
 
     Returns:
         Files, or pictures inside something else, which have no label. They come in the order of the patterns; those
@@ -53,9 +55,8 @@ def _named(pattern: str, tell: Callable[[str], None]) -> list[Path | Sample]:
         return _in_source(pattern, tell)
     if path.is_file() and is_archive_name(path.name):
         listing, archive = open_archive(path, tell)
-        for line in listing.unread():
-            tell(line)
-        return [_inside(file, archive) for file in sorted(listing.files, key=lambda file: natural_order(file.name))]
+        files = sorted(_pictures_in(Place(listing, archive), tell), key=lambda file: natural_order(file.name))
+        return [_inside(file, archive) for file in files]
     if path.is_file() and is_table_name(path.name):
         return _listed(path, tell)
     if found := list(_matching(pattern, tell)):
@@ -100,15 +101,22 @@ def _inside(file: File, container: Container) -> Sample:
     return Sample(None, file.name, (), "", container)
 
 
+def _pictures_in(place: Place, tell: Callable[[str], None]) -> list[File]:
+    """The images in a folder or an archive, less the masks of others; what else may have been meant is told."""
+    for line in place.listing.unread():
+        tell(line)
+    masks = mask_images(place)
+    if masks:
+        tell(f"masks of pictures passed over: {len(masks):,} (such as {min(masks, key=natural_order)})")
+    return [file for file in place.listing.files if file.name not in masks]
+
+
 def _matching(pattern: str, tell: Callable[[str], None]) -> Iterator[Path]:
     path = expanded(pattern)
     if path.is_file():
         yield path
     elif path.is_dir():
-        listing = list_folder(path)
-        for line in listing.unread():
-            tell(line)
-        yield from (path / file.name for file in listing.files)
+        yield from (path / file.name for file in _pictures_in(Place(list_folder(path)), tell))
     elif glob.has_magic(pattern):
         for match in glob.iglob(str(path), recursive=True):  # noqa: PTH207 - Path.glob takes no absolute pattern
             if Path(match).is_dir():

@@ -347,6 +347,15 @@ def test_archives_that_cannot_be_read_at_all(tmp_path):
         find_source(tmp_path / "pets.rar")
 
 
+def test_an_archive_in_a_folder_is_to_be_given_itself(tmp_path):
+    (tmp_path / "download").mkdir()
+    pack(tmp_path / "download" / "pets.zip", {"cat/1.png": b"x"})
+    with pytest.raises(
+        DataError, match=r"download has no images, but an archive: give that itself, .*download/pets\.zip"
+    ):
+        find_source(tmp_path / "download")
+
+
 def test_an_archive_without_pictures(tmp_path):
     with pytest.raises(
         DataError,

@@ -203,12 +203,15 @@ def test_digests_are_remembered_for_each_manifest(class_folders, tmp_path, monke
             "path,lable\na.png,x\n",
             r"no column label, labels or value \(it has path, lable\): rename 'lable' to label\?",
         ),
+        ("image,cat,dog\na.png,1,0\nb.png,0,1\n", r"join the 0 and 1 of cat, dog to one column labels, as 'cat\|dog'"),
         ("path,label,value\na.png,x,1\n", r"has the columns label and value: expected one of them"),
         ("path,label,splits\na.png,x,train\n", r"a column 'splits', which would be passed over: rename it to split"),
         ("path,label,groups\na.png,x,train\n", r"a column 'groups', which would be passed over: rename it to group"),
         ("path,label\n", r"has no rows: expected one for every picture"),
         ("path,label\na.png,x\n\n,y\n", r"has no path in line 4"),
         ("path,label\na.png,x\nb.png,\n", r"has no label in line 3: give it one, or take the row out"),
+        ("path;labels\na.png;x\nb.png;x, y\n", r"the labels 'x, y': expected several as 'x\|y' \(where it is a single"),
+        ('path,labels\na.png,x\nb.png,"x;y"\n', r"has the labels 'x;y': expected several as 'x\|y'"),
         ("path,labels\na.png,\nb.png,\n", r"has no class in any row: fill the column labels"),
         ("path,value\na.png,1\nb.png,old\n", r"list\.csv, line 3: 'old' is no value: expected a number such as 3\.5"),
         ("path,label\na.png,x,1\n", r"has 3 cells in line 2, but 2 columns: put a name that has the delimiter"),
@@ -227,6 +230,18 @@ def test_digests_are_remembered_for_each_manifest(class_folders, tmp_path, monke
 def test_what_is_wrong_with_a_manifest_is_said(write, text, message):
     with pytest.raises(DataError, match=message):
         read_manifest(write(text))
+
+
+def test_a_single_name_may_have_a_comma_in_it(write):
+    source = read_manifest(write('path,labels\na.png,dog\nb.png,"dog, small|"\n'))
+    assert source.classes == ("dog", "dog, small")
+
+
+def test_paths_without_endings_are_told(class_folders, tmp_path):
+    class_folders(cat=2, dog=2)
+    (tmp_path / "m.csv").write_text("path,label\nphotos/cat/0,cat\nphotos/dog/1,dog\n")
+    with pytest.raises(DataError, match=r"or absolute ones, with their endings: photos/cat/0\.png is there$"):
+        read_manifest(tmp_path / "m.csv")
 
 
 def test_whatever_the_bytes_they_are_a_manifest_or_refused_in_one_line(write):

@@ -20,28 +20,28 @@ _TINY = 0.01  # of the picture's side; a network that sees 640 pixels has six fo
 _IMBALANCE_NOTED, _IMBALANCE = 50, 200  # how many times more pixels the largest class has than the smallest
 
 _PROBLEMS: Mapping[ProblemKind, tuple[Level, str, str, str]] = {
-    "unreadable": ("problem", "file of annotations", "cannot be read", "Training leaves its picture out."),
+    "unreadable": ("problem", "file of annotations", "cannot be read", "Training leaves such pictures out."),
     "malformed": (
         "problem",
         "annotation",
         "malformed",
-        "It is left out: an object that nobody marked is learnt as background. Mend it.",
+        "Left out: an object that nobody marked is learnt as background. Mend what is wrong.",
     ),
     "unknown class": (
         "problem",
         "object",
         "of an unknown class",
-        "It is left out. A slip in the name? Correct it, or add the class.",
+        "Left out. A slip in the name? Correct it, or add the class.",
     ),
     "another size": (
         "problem",
         "picture",
-        "of another size than its annotations say",
-        "Was it resized or replaced after it was annotated? It is left out; annotate it again, or put it back.",
+        "of another size than the annotations say",
+        "Left out. Resized or replaced after the objects were marked? Mark them again, or put the old picture back.",
     ),
-    "no area": ("warning", "box", "without width or height", "A slip of the mouse. It is left out; remove it."),
-    "outside": ("warning", "box", "outside of its picture", "It is left out; mend or remove it."),
-    "clipped": ("note", "box", "that reaches out of its picture", "It is cut off there."),
+    "no area": ("warning", "box", "without width or height", "Left out. A slip of the mouse: remove it."),
+    "outside": ("warning", "box", "outside of the picture", "Left out; mend or remove it."),
+    "clipped": ("note", "box", "partly outside of the picture", "Cut off at the edge."),
 }
 _SEVERAL = {"file of annotations": "files of annotations", "box": "boxes"}
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hubel.data.files.listing import PARQUET_EXTENSIONS, File
+from hubel.data.files.listing import IMAGE_EXTENSIONS, PARQUET_EXTENSIONS, File
 from hubel.data.labels import COLUMN_OF, SEPARATOR, Labelling, NamedLabel, names_in, number_in
 from hubel.data.layouts.tables import Table, read_csv, read_parquet
 from hubel.data.sources import Container, Entry, Source, Split, in_usual_order, split_called
@@ -29,6 +29,8 @@ _LABEL_COLUMNS = tuple(COLUMN_OF[labelling] for labelling in _LABELLINGS)
 _PATHS, _CLASSES = ("file_name", "filename", "image"), ("class",)  # other names of `path` and `label`
 _KNOWN_COLUMNS = frozenset({"path", *_PATHS, *_LABEL_COLUMNS, *_CLASSES, "split", "group"})
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_OTHER_SEPARATORS = ",;"  # that people write between several classes
+_SHOWN = 5  # columns, in a message
 _NEAR = 0.8  # how alike a column's name must be to one that means something
 
 
@@ -50,9 +52,17 @@ def read_manifest(path: Path, table: Table | None = None, wanted: Labelling | No
     source = source_of(table or manifest_table(path), path, lambda name: file_at(base, name), wanted=wanted)
     if not any(entry.file.exists for entries in source.splits.values() for entry in entries):
         first = next(entry.file.name for entries in source.splits.values() for entry in entries)
+        hint = next(
+            (
+                f", with their endings: {first}{ending} is there"
+                for ending in sorted(IMAGE_EXTENSIONS)
+                if (base / f"{first}{ending}").is_file()
+            ),
+            "",
+        )
         raise DataError(
             f"none of the pictures in {path} exists (the first one is {base / first}): "
-            "expected paths relative to the manifest's folder, or absolute ones"
+            f"expected paths relative to the manifest's folder, or absolute ones{hint}"
         )
     return source
 
@@ -205,7 +215,16 @@ def _missing_column(table: Table, wanted: str, names: Sequence[str]) -> DataErro
     there = ", ".join(name for name in table.columns if name) or "none"
     near = [(other, name) for name in names for other in difflib.get_close_matches(name, table.columns, n=1)]
     hint = f"rename '{near[0][0]}' to {near[0][1]}?" if near else "the first line names the columns"
+    if not near and "labels" in names and (marks := _marks(table)):
+        shown = ", ".join(marks[:_SHOWN]) + (", ..." if len(marks) > _SHOWN else "")
+        hint = f"join the 0 and 1 of {shown} to one column labels, as '{SEPARATOR.join(marks[:2])}'"
     return DataError(f"{table.path} has no column {wanted} (it has {there}): {hint}")
+
+
+def _marks(table: Table) -> list[str]:
+    """The columns of 0 and 1, where there are several: one for each class, as some programs write them."""
+    marks = [name for name, cells in table.columns.items() if {str(cell) for cell in cells} == {"0", "1"}]
+    return marks if len(marks) > 1 else []
 
 
 def _check_other_columns(table: Table) -> None:
@@ -242,7 +261,23 @@ class _Cells:
         classes = classes.union(*(label for label in labels if isinstance(label, tuple)))
         if not classes:
             raise DataError(f"{self.table.path} has no class in any row: fill the column labels")
+        if self.labelling == "classes":
+            self._check_separated(classes)
         return tuple(sorted(classes))
+
+    def _check_separated(self, classes: set[str]) -> None:
+        """Make sure that 'beach, night' is not taken for one class where there is one called 'night', too."""
+        cells = self.table.columns[COLUMN_OF[self.labelling]]
+        if any(not isinstance(cell, str) or SEPARATOR in cell for cell in cells if cell is not None):
+            return
+        for mark in _OTHER_SEPARATORS:
+            parts = {name: [part.strip() for part in name.split(mark)] for name in sorted(classes) if mark in name}
+            several = next((name for name, parted in parts.items() if not classes.isdisjoint(parted)), None)
+            if several is not None:
+                raise DataError(
+                    f"{self.table.path} has the labels '{several}': expected several as "
+                    f"'{SEPARATOR.join(parts[several])}' (where it is a single one, '{several}{SEPARATOR}')"
+                )
 
     def splits(self) -> list[Split | None]:
         cells = [_text(cell) for cell in self.table.columns.get("split", [""] * len(self.table.lines))]

@@ -18,3 +18,5 @@ MASKS = (
     *("masks", "mask", "segmentationclass", "segmentation", "segmentations", "annotations", "annotation", "labels"),
     *("label", "groundtruth", "ground_truth", "gt", "gtfine", "targets", "target", "manual"),
 )
+# Pascal VOC's masks whose values number the objects of a picture: no classes, and no pictures either.
+OBJECT_MASKS = "segmentationobject"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from hubel.data.files.digests import digest_files
 from hubel.data.labels import MaskLabel
-from hubel.data.layouts.annotated.folder_names import MASKS, PICTURES
+from hubel.data.layouts.annotated.folder_names import MASKS, OBJECT_MASKS, PICTURES
 from hubel.data.layouts.annotated.voc import read_lists
 from hubel.data.layouts.place import Place
 from hubel.data.masks.labels import masks_as_labels
@@ -56,6 +56,22 @@ def find_masks(place: Place, tell: Callable[[str], None]) -> Source | None:
             split = lists[stem] if lists else pair.split
             entries.setdefault(split, []).append((picture, mask))
     return _source(place, pairs, entries, notes, tell)
+
+
+def mask_images(place: Place) -> frozenset[str]:
+    """The images of a folder or an archive that are masks of others there, by their names: no pictures to predict.
+
+    They lie where `find_masks` finds them, and in Pascal VOC's folder of objects beside them. Where no name agrees with
+    that of a picture, they are no masks.
+    """
+    found: set[str] = set()
+    for pair in _folder_pairs(place):
+        masks = _by_stem(place, pair.masks)
+        if any(f"{stem}{suffix}" in masks for stem in _by_stem(place, pair.pictures) for suffix in _SUFFIXES):
+            above = posixpath.dirname(pair.masks)
+            of_objects = [name for name in place.folders if name.lower() == posixpath.join(above, OBJECT_MASKS).lower()]
+            found.update(name for folder in (pair.masks, *of_objects) for name in place.in_folder(folder))
+    return frozenset(found)
 
 
 def _source(
@@ -111,9 +127,10 @@ def _folder_pairs(place: Place) -> list[_Pair]:
 
     `images` beside `masks`, `train/images` beside `train/masks`, or `images/train` and `masks/train`.
     """
-    with_images = {posixpath.dirname(name) for name in place.images}
+    called = sorted(folder for folder in place.folders if posixpath.basename(folder).lower() in MASKS)
+    with_images = {posixpath.dirname(name) for name in place.images} if called else set()
     found: list[_Pair] = []
-    for masks in sorted(folder for folder in place.folders if posixpath.basename(folder).lower() in MASKS):
+    for masks in called:
         above = posixpath.dirname(masks)
         beside = [
             folder
