@@ -123,14 +123,21 @@ def test_results_in_every_form(hubel: Hubel, tmp_path: Path, detector: Path):
     assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == ["00.png", "01.png", "02.png"]
 
 
-def test_a_film(hubel: Hubel, tmp_path: Path, detector: Path):
+def write_film(path: Path) -> Path:
+    """A film of four frames."""
     av = pytest.importorskip("av", reason="films need PyAV")
-    with av.open(str(tmp_path / "film.mp4"), "w") as container:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=5)
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
         for number in range(4):
             container.mux(stream.encode(av.VideoFrame.from_image(Image.new("RGB", (320, 240), (60 * number, 99, 40)))))
         container.mux(stream.encode(None))
+    return path
+
+
+def test_a_film(hubel: Hubel, tmp_path: Path, detector: Path):
+    write_film(tmp_path / "film.mp4")
     outcome = hubel("predict", detector, tmp_path / "film.mp4")
     assert outcome.status == 0, outcome.err
     assert "4 frames in" in outcome.out
@@ -146,6 +153,49 @@ def test_a_film(hubel: Hubel, tmp_path: Path, detector: Path):
     outcome = hubel("predict", detector, tmp_path / "film.mp4", "--anomaly")
     assert outcome.status == 2
     assert "--anomaly is for pictures: a film keeps its order" in outcome.error
+
+
+def test_films_in_a_folder_are_told_of_and_predicted_by_a_pattern(hubel: Hubel, tmp_path: Path, detector: Path):
+    for name in ("a.mp4", "more/b.mp4"):
+        write_film(tmp_path / "seen" / name)
+    alone = hubel("predict", detector, "seen")
+    assert alone.status == 2
+    assert "films passed over: 2 (2 .mp4); to predict them, name them, as 'seen/**/*.mp4' does" in alone.err
+    assert "folder seen has no images" in alone.error
+    for _ in range(2):  # what was drawn is no film to predict
+        outcome = hubel("predict", detector, "seen/**/*.mp4")
+        assert outcome.status == 0, outcome.err
+        assert [line.partition(":")[0] for line in outcome.out.splitlines()] == ["seen/a.mp4", "seen/more/b.mp4"]
+    for missing, message in {"gone.mp4": "no film at gone.mp4", "gone/*.mp4": "no film matches gone/*.mp4"}.items():
+        refused = hubel("predict", detector, "seen/a.mp4", missing)
+        assert (refused.status, refused.out) == (2, "")
+        assert message in refused.error
+
+
+def test_a_broken_film_is_left_out_as_an_unreadable_picture_is(hubel: Hubel, tmp_path: Path, detector: Path):
+    broken, whole = tmp_path / "broken.mp4", write_film(tmp_path / "whole.mp4")
+    broken.write_text("this is no film")
+    picture = tmp_path / "picture.png"
+    picture.write_text("this is no picture")
+    outcome = hubel("predict", detector, broken, whole)
+    assert outcome.status == 0, outcome.err
+    assert f"left out: cannot read the film {broken}: " in outcome.err
+    assert "left out, as they cannot be read: 1 of 2 films" in outcome.err
+    assert outcome.out.startswith(f"{whole}: 4 frames in")
+    mixed = hubel("predict", detector, whole, picture)
+    assert mixed.status == 0, mixed.err
+    assert "none of 1 picture can be read: expected JPEG" in mixed.err
+    nothing = hubel("predict", detector, broken)
+    assert nothing.status == 2
+    assert "none of 1 film can be read: expected films such as MP4, MOV or MKV" in nothing.error
+    neither = hubel("predict", detector, broken, picture)
+    assert neither.status == 2
+    assert "none of 1 picture can be read" in neither.error
+    good = tmp_path / "good.png"
+    Image.new("RGB", (80, 60)).save(good)
+    rest = hubel("predict", detector, broken, good)
+    assert rest.status == 0, rest.err
+    assert "good.png" in rest.out
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,19 @@ def test_list_images_tells_of_pictures_that_are_not_read(tmp_path):
     ]
 
 
+def test_list_images_tells_of_films_and_how_to_name_them(tmp_path):
+    folder = touch(tmp_path / "my photos", "1.jpg", "2.mp4", "more/3.MP4", "4.mov", "notes.txt")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+        for name in ("1.jpg", "2.mp4"):
+            packed.writestr(name, name)
+    told: list[str] = []
+    assert len(list_images([str(folder), str(tmp_path / "a.zip")], told.append)) == 2
+    assert told == [
+        f"films passed over: 3 (2 .mp4, 1 .mov); to predict them, name them, as '{folder}/**/*.mp4' does",
+        "films passed over: 1 (1 .mp4); to predict them, unpack them, and name them",
+    ]
+
+
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
 @pytest.mark.parametrize(
     ("files", "pictures", "told"),

@@ -74,6 +74,7 @@ def predict(
     average: AverageOption = "probabilities",
 ) -> None:
     """Predict pictures with a trained model, or several. Unreadable pictures are named on stderr and left out."""
+    from hubel.cli.predict_films import check_outputs, named_films, predict_films
     from hubel.errors import ConfigError, DataError
 
     style = _choose_format("json" if json_ else format_, output)
@@ -101,15 +102,19 @@ def predict(
     if least_score is not None:
         report_from(least_score, predictors)
     masks = _folder_of_masks(output, are_masks=predictors[0].task.labelling == "mask")
-    if films := [image for image in images if is_film(image)]:
-        from hubel.cli.predict_films import check_outputs, predict_films
-
-        check_outputs(output, style, anomaly=anomaly, only_films=len(films) == len(images))
-        predict_films(predictors, films, draw, batch_size=batch_size, tta=views, average=way)
-        images = [image for image in images if not is_film(image)]
-        if not images:
-            return
-    files = list_images(images, tell=tell)
+    films = named_films([image for image in images if is_film(image)])
+    pictures = [image for image in images if not is_film(image)]
+    if films:
+        check_outputs(output, style, anomaly=anomaly, only_films=not pictures)
+    files = list_images(pictures, tell=tell)
+    films_read = predict_films(predictors, films, draw, batch_size=batch_size, tta=views, average=way)
+    if not pictures:
+        if not films_read:
+            raise DataError(
+                f"none of {counted(len(films), 'film')} can be read: expected films such as MP4, MOV or MKV with a "
+                "picture track"
+            )
+        return
     for note in dict.fromkeys(note for predictor in predictors for note in view_notes(predictor.bundle, views)):
         tell(note)
     unreadable: list[str] = []
@@ -132,9 +137,13 @@ def predict(
         results = ranked(results)
     top = min(top, max(len(predictors[0].classes), 1))
     if not results:
-        raise DataError(
+        nothing = (
             f"none of {counted(len(files), 'picture')} can be read: expected JPEG, PNG, WebP, BMP, TIFF or GIF files"
         )
+        if not films_read:
+            raise DataError(nothing)
+        tell(nothing)
+        return
     _write(results, style, top, None if masks is not None else output)
     if masks is not None:
         tell(f"{counted(len(results), 'mask')} in {masks}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from hubel.inference.ensemble import Average
     from hubel.inference.predictor import Predictor
     from hubel.tasks.views import Views
+
+_DRAWN = ".predicted"  # before the extension of what is written beside a film
 
 
 def check_outputs(output: Path | None, style: str, *, anomaly: bool, only_films: bool) -> None:
@@ -42,6 +45,31 @@ def check_outputs(output: Path | None, style: str, *, anomaly: bool, only_films:
         )
 
 
+def named_films(arguments: Sequence[str]) -> list[str]:
+    """The films that some arguments name, those of a pattern in natural order; none twice, and none that hubel drew.
+
+    Raises:
+        DataError: One does not exist, or a pattern matches none.
+    """
+    from hubel.data.inputs import natural_order
+    from hubel.errors import DataError
+    from hubel.files import expanded
+
+    found: dict[str, None] = {}
+    for argument in arguments:
+        path = str(expanded(argument))
+        films = [path]
+        if glob.has_magic(path) and not Path(path).exists():
+            matches = glob.glob(path, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+            films = sorted((each for each in matches if Path(each).suffixes[-2:-1] != [_DRAWN]), key=natural_order)
+            if not films:
+                raise DataError(f"no film matches {argument}: check the pattern")
+        elif not Path(path).is_file():
+            raise DataError(f"no film at {argument}: expected a file")
+        found.update(dict.fromkeys(films))
+    return list(found)
+
+
 def predict_films(
     predictors: Sequence[Predictor],
     films: Sequence[str],
@@ -50,8 +78,10 @@ def predict_films(
     batch_size: int,
     tta: Views | None,
     average: Average,
-) -> None:
+) -> int:
     """Predict films one after the other, and print where each one's results are and how fast it went.
+
+    Those that cannot be read are named on stderr and left out, as pictures are.
 
     Args:
         predictors: The models, of the same task and classes.
@@ -60,24 +90,38 @@ def predict_films(
         batch_size: Frames computed together.
         tta: Test-time augmentation.
         average: What is averaged over views and models.
+
+    Returns:
+        How many could be read.
     """
     from hubel.cli.progress import evaluation_progress
+    from hubel.errors import DataError
     from hubel.inference.film import predict_film
+    from hubel.results.naming import counted
 
+    left_out = 0
     for name in films:
         film = Path(name)
-        base = film.with_suffix(".predicted") if folder is None else folder / film.stem
+        base = film.with_suffix(_DRAWN) if folder is None else folder / film.stem
         drawn, table = (base.with_name(f"{base.name}{suffix}") for suffix in (".mp4", ".jsonl"))
-        with evaluation_progress() as progress:
-            times = predict_film(
-                predictors,
-                film,
-                drawn,
-                table,
-                batch_size=batch_size,
-                tta=tta,
-                average=average,
-                progress=partial(progress, film.name),
-            )
+        try:
+            with evaluation_progress() as progress:
+                times = predict_film(
+                    predictors,
+                    film,
+                    drawn,
+                    table,
+                    batch_size=batch_size,
+                    tta=tta,
+                    average=average,
+                    progress=partial(progress, film.name),
+                )
+        except DataError as error:
+            tell(f"left out: {error}")
+            left_out += 1
+            continue
         print(f"{film}: {times.text()}")
         tell(f"drawn: {drawn}; predictions, a line of JSON a frame: {table}")
+    if left_out:
+        tell(f"left out, as they cannot be read: {left_out:,} of {counted(len(films), 'film')}")
+    return len(films) - left_out

@@ -5,11 +5,19 @@ from __future__ import annotations
 import glob
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from hubel.data.containers.archives import is_archive_name, open_archive
-from hubel.data.files.listing import PARQUET_EXTENSIONS, File, is_image_name, is_table_name, list_folder
+from hubel.data.files.listing import (
+    PARQUET_EXTENSIONS,
+    File,
+    counted_by_extension,
+    is_image_name,
+    is_table_name,
+    list_folder,
+)
 from hubel.data.layouts.annotated.mask_pairs import mask_images
 from hubel.data.layouts.archive_manifests import listed_archive
 from hubel.data.layouts.finding import TORCHVISION, find_source
@@ -29,7 +37,7 @@ def list_images(patterns: Sequence[str], tell: Callable[[str], None] = lambda te
             or tar archive, all images in it count; of an archive or a folder with pictures and their masks, the
             pictures; of a manifest, whose labels are not looked at, all that it lists; of `torchvision:NAME`, a Parquet
             file with pictures in it, tar shards and a Hugging Face data set, the pictures of all splits.
-        tell: Hears of what takes a while, and of what is passed over: pictures that are not read, and masks.
+        tell: Hears of what takes a while, and of what is passed over: pictures that are not read, films, and masks.
 
     Returns:
         Files, or pictures inside something else, which have no label. They come in the order of the patterns; those
@@ -105,6 +113,10 @@ def _pictures_in(place: Place, tell: Callable[[str], None]) -> list[File]:
     """The images in a folder or an archive, less the masks of others; what else may have been meant is told."""
     for line in place.listing.unread():
         tell(line)
+    if films := place.listing.films():
+        pattern = shlex.quote(f"{place.root}/**/*{films.most_common(1)[0][0]}")
+        how = f"name them, as {pattern} does" if place.container is None else "unpack them, and name them"
+        tell(f"films passed over: {counted_by_extension(films)}; to predict them, {how}")
     masks = mask_images(place)
     if masks:
         tell(f"masks of pictures passed over: {len(masks):,} (such as {min(masks, key=natural_order)})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -16,6 +17,7 @@ IMAGE_EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", 
 UNREAD_EXTENSIONS = frozenset(
     {".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"}
 )
+FILM_EXTENSIONS = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ts"})
 
 CSV_EXTENSIONS = frozenset({".csv", ".tsv"})
 PARQUET_EXTENSIONS = frozenset({".parquet"})
@@ -84,15 +86,26 @@ class Listing:
 
     def passed_over(self) -> list[str]:
         """A line on pictures of kinds that are not read, and one on files that are no pictures, if there are any."""
-        rest = Counter({ending: count for ending, count in self.others.items() if ending not in UNREAD_EXTENSIONS})
-        return [*self.unread(), *([f"files passed over that are no images: {_counted(rest)}"] if rest else [])]
+        rest = self.others - self._others_of(UNREAD_EXTENSIONS)
+        lines = self.unread()
+        if rest:
+            lines.append(f"files passed over that are no images: {counted_by_extension(rest)}")
+        return lines
 
     def unread(self) -> list[str]:
         """A line on pictures of kinds that are not read, if there are any."""
-        unread = Counter({ending: count for ending, count in self.others.items() if ending in UNREAD_EXTENSIONS})
+        unread = self._others_of(UNREAD_EXTENSIONS)
         if not unread:
             return []
-        return [f"pictures passed over that hubel does not read: {_counted(unread)}; convert them to JPEG or PNG"]
+        told = counted_by_extension(unread)
+        return [f"pictures passed over that hubel does not read: {told}; convert them to JPEG or PNG"]
+
+    def films(self) -> Counter[str]:
+        """How many films there are, for each extension."""
+        return self._others_of(FILM_EXTENSIONS)
+
+    def _others_of(self, extensions: Set[str]) -> Counter[str]:
+        return Counter({ending: count for ending, count in self.others.items() if ending in extensions})
 
 
 def list_folder(root: Path) -> Listing:
@@ -171,8 +184,8 @@ def is_passed_over(name: str) -> bool:
     return name.startswith((".", "__MACOSX")) or "/." in name or "/__MACOSX" in name
 
 
-def _counted(extensions: Counter[str]) -> str:
-    """How many files there are, and of which extensions, the most frequent first."""
+def counted_by_extension(extensions: Counter[str]) -> str:
+    """`9 (5 .txt, 4 .csv)`: how many files there are, and of which extensions, the most frequent first."""
     in_order = sorted(extensions.items(), key=lambda item: (-item[1], item[0]))
     parts = [f"{count:,} {extension or 'without extension'}" for extension, count in in_order[:_NAMED]]
     return f"{extensions.total():,} ({', '.join(parts)}{', ...' if len(extensions) > _NAMED else ''})"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hubel.data.files.listing import FILM_EXTENSIONS
 from hubel.errors import ConfigError, DataError
 from hubel.inference.ensemble import predict_each
 from hubel.inference.film.reading import Reader
@@ -22,8 +23,6 @@ from hubel.results.naming import counted
 if TYPE_CHECKING:
     from hubel.inference.predictor import Predictor
     from hubel.tasks.views import Views
-
-FILMS = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ts"})
 
 _AHEAD = 2  # batches of frames that wait for the next stage
 
@@ -57,7 +56,7 @@ class FilmTimes:
 
 def is_film(path: str | Path) -> bool:
     """Whether a file is a film, by its name."""
-    return Path(path).suffix.lower() in FILMS
+    return Path(path).suffix.lower() in FILM_EXTENSIONS
 
 
 def predict_film(
