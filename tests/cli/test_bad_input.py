@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,6 +62,24 @@ def test_a_path_that_does_not_exist(hubel: Hubel) -> None:
 def test_a_home_folder_of_nobody(hubel: Hubel, coloured_squares: Path, arguments: tuple[str, ...]) -> None:
     outcome = hubel(*(coloured_squares if each == "PICTURES" else each for each in arguments))
     check_refused(outcome, "~nosuchuser/", "there is no user 'nosuchuser'")
+
+
+@pytest.mark.parametrize("started", [0, 1])
+@pytest.mark.parametrize("verb", ["train", "data"])
+def test_a_system_that_refuses_threads(
+    hubel: Hubel, coloured_squares: Path, monkeypatch: pytest.MonkeyPatch, verb: str, started: int
+) -> None:
+    start, left = threading.Thread.start, [started]
+
+    def refuse(thread: threading.Thread) -> None:
+        if not left[0]:
+            raise RuntimeError("can't start new thread")
+        left[0] -= 1
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    outcome = hubel(verb, coloured_squares, *(QUICK if verb == "train" else ()))
+    check_refused(outcome, "the system allows no more threads (can't start new thread): end other", "ulimit -u")
 
 
 def test_no_pictures_named(hubel: Hubel) -> None:

@@ -16,6 +16,8 @@ from hubel.version import __version__
 # Typer carries its own copy of click, in older releases it imports click: this is the class either way.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
+_NO_THREAD = "can't start new thread"  # CPython's text, in whichever of hubel's pools of threads it comes up
+
 _HELP = """Train, evaluate and use convolutional networks on your own images.
 
 Begin with `hubel train PHOTOS`, where PHOTOS has a folder of pictures per class."""
@@ -64,6 +66,15 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except RuntimeError as error:
+        if str(error) != _NO_THREAD:
+            raise
+        sys.exit(
+            _complain(
+                f"the system allows no more threads ({error}): end other programs of this user, or raise the limit of "
+                "its processes (`ulimit -u`, or the container's)"
+            )
+        )
 
 
 def _complain(text: str) -> int:
