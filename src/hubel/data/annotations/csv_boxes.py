@@ -89,6 +89,15 @@ def parse_boxes(table: Table, reader: BoxReader) -> list[AnnotatedPicture]:
     return [AnnotatedPicture(name, size_of[name], tuple(found)) for name, found in boxes.items()]
 
 
+def pictures_named(table: Table) -> set[str]:
+    """The paths of the pictures in a table, as they stand there, with forward slashes.
+
+    Raises:
+        DataError: There is no such column.
+    """
+    return {name for cell in _column(table, _PATHS) if (name := _picture(cell))}
+
+
 def split_cells(table: Table) -> dict[str, str] | None:
     """What the column `split` says of each picture; None where there is none.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import posixpath
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from hubel.data.containers.archives import ARCHIVE_EXTENSIONS, OTHER_ARCHIVES, is_archive_name, open_archive
@@ -123,15 +122,13 @@ def _listed(path: Path, tell: Callable[[str], None], wanted: Labelling | None) -
 def _boxes_in(table: Path) -> Source | None:
     """The data set that a CSV file with boxes lists; None where it has none."""
     from hubel.data.annotations.csv_boxes import has_boxes
-    from hubel.data.layouts.annotated.csv_boxes import source_in_tables
-    from hubel.data.layouts.place import Place
+    from hubel.data.layouts.annotated.csv_boxes import source_of_table
 
     try:
-        if not has_boxes(table.read_bytes()):
-            return None
+        content = table.read_bytes()
     except OSError as error:
         raise cannot_read(table, error) from error
-    return replace(source_in_tables(Place(list_folder(table.parent)), [table.name]), root=table)
+    return source_of_table(table, content) if has_boxes(content) else None
 
 
 def _found_in_folder(folder: Path, tell: Callable[[str], None], wanted: Labelling | None) -> Source:

@@ -496,6 +496,20 @@ def test_a_data_yaml_and_a_table_may_be_named_themselves(tmp_path: Path) -> None
     assert open_splits(table / "boxes.csv").train == open_splits(table).train
 
 
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_table_of_boxes_may_name_pictures_outside_of_its_folder(tmp_path: Path, *, absolute: bool) -> None:
+    """As `hubel data --fix --out elsewhere` writes it."""
+    table = write_csv(tmp_path / "csv", COUNTS)
+    (tmp_path / "deep" / "elsewhere").mkdir(parents=True)
+    header, *rows = (table / "boxes.csv").read_text().splitlines()
+    assert header.startswith("path,")
+    above = f"{table}/" if absolute else "../../csv/"
+    moved = tmp_path / "deep" / "elsewhere" / "cleaned.csv"
+    moved.write_text("\n".join([header, *(above + row for row in rows)]))
+    there, here = open_splits(moved), open_splits(table)
+    assert [(sample.digest, sample.label) for sample in there.train] == [(s.digest, s.label) for s in here.train]
+
+
 def test_class_folders_with_a_text_beside_stay_what_they_are(class_folders: Callable[..., Path]) -> None:
     root = class_folders(cat=3, dog=3)
     (root / "README.txt").write_text("0 0.5 0.5 0.1 0.1")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable
+from dataclasses import replace
+from operator import attrgetter
+from pathlib import Path
 
 from hubel.data.annotated_pictures import BoxReader
-from hubel.data.annotations.csv_boxes import box_table, has_boxes, parse_boxes, split_cells
-from hubel.data.files.listing import CSV_EXTENSIONS
+from hubel.data.annotations.csv_boxes import box_table, has_boxes, parse_boxes, pictures_named, split_cells
+from hubel.data.files.listing import CSV_EXTENSIONS, list_folder
 from hubel.data.layouts.annotated.boxes import Listed, source_with_boxes
+from hubel.data.layouts.manifest import file_at
 from hubel.data.layouts.place import Place
 from hubel.data.sources import Source, Split, split_above, split_called
 from hubel.errors import DataError
@@ -25,6 +29,19 @@ def find_csv(place: Place, tell: Callable[[str], None]) -> Source | None:
     tables = [name for name in place.listing.tables if name.lower().endswith(tuple(CSV_EXTENSIONS))]
     names = [name for name in tables if has_boxes(place.content(name))]
     return source_in_tables(place, names) if names else None
+
+
+def source_of_table(path: Path, content: bytes) -> Source:
+    """The data set that a CSV file with boxes lists; its pictures may lie outside of its folder.
+
+    Raises:
+        DataError: There is nothing in it.
+    """
+    listing = list_folder(path.parent)
+    named = {name for name in pictures_named(box_table(path, content)) if name.startswith(("../", "/"))}
+    outside = {file for name in named if (file := file_at(path.parent, name)).exists}
+    files = tuple(sorted({*listing.files, *outside}, key=attrgetter("name")))
+    return replace(source_in_tables(Place(replace(listing, files=files)), [path.name]), root=path)
 
 
 def source_in_tables(place: Place, names: list[str]) -> Source:
