@@ -79,6 +79,25 @@ def test_a_bundle_of_another_network_or_a_newer_format_is_refused(tmp_path: Path
         inspect_bundle(file)
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "{",
+        "[]",
+        "null",
+        json.dumps({"format": FORMAT}),
+        json.dumps(BUNDLE.to_dict() | {"classes": None}),
+        json.dumps(BUNDLE.to_dict() | {"preprocess": {"resize": "sideways"}}),
+        json.dumps(BUNDLE.to_dict() | {"preprocess": {"sharpen": True}}),
+    ],
+)
+def test_a_bundle_that_does_not_say_what_it_is_is_refused(tmp_path: Path, damaged: str) -> None:
+    file = tmp_path / "best.safetensors"
+    save_file({"a": torch.zeros(1)}, file, metadata={"hubel": damaged})
+    with pytest.raises(WeightsError, match=r"what .*best\.safetensors says of its model is damaged \(.*take another"):
+        load_bundle(file)
+
+
 def test_a_temperature_is_kept_and_bundles_without_one_are_as_before(tmp_path: Path) -> None:
     assert "temperature" not in BUNDLE.to_dict()
     assert Bundle.from_dict(BUNDLE.to_dict()).temperature == 1

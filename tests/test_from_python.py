@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import multiprocessing
 import os
 import pickle
@@ -68,6 +69,29 @@ def test_training_leaves_torch_as_it_was(pictures: Path, tmp_path: Path) -> None
     assert signal.getsignal(signal.SIGINT) is handler
 
 
+def test_training_leaves_no_tensors(pictures: Path, tmp_path: Path) -> None:
+    """At once: the memory of a GPU is not asked back by Python's search for cycles, which may come much later."""
+
+    def tensors() -> int:
+        return sum(isinstance(thing, torch.Tensor) for thing in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = tensors()
+        hubel.train(pictures, model="resnet20_cifar", out=tmp_path / "run", settings=SMALL)
+        assert tensors() <= before + 8  # constants that are computed once
+    finally:
+        gc.enable()
+
+
+def test_training_without_pictures_is_refused() -> None:
+    with pytest.raises(hubel.HubelError, match="no pictures to train on: give data"):
+        hubel.train(model="resnet20_cifar")
+    with pytest.raises(hubel.HubelError, match="no pictures to train on: give data"):
+        hubel.cross_validate(folds=2)
+
+
 def test_training_in_another_thread(pictures: Path, tmp_path: Path) -> None:
     runs = []
 
@@ -119,6 +143,17 @@ def test_what_is_no_picture_is_told(model: Predictor, other: object) -> None:
         UnreadableImage, match=f"object of type {type(other).__name__}: expected a path, a file's bytes"
     ):
         model.predict(other)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, "all"])
+def test_batches_of_nothing_are_refused(pictures: Path, model: Predictor, size: int) -> None:
+    text = rf"batch_size is {size!r}: expected a whole number of at least 1"
+    with pytest.raises(hubel.HubelError, match=text):
+        model.predict([pictures / "dark" / "00.png"], batch_size=size)
+    with pytest.raises(hubel.HubelError, match=text):
+        hubel.evaluate(model, pictures, batch_size=size)
+    with pytest.raises(hubel.HubelError, match="workers is -1: expected 0"):
+        hubel.evaluate(model, pictures, workers=-1)
 
 
 def test_a_model_can_be_copied_and_sent(pictures: Path, model: Predictor) -> None:

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from hubel.errors import HubelError, WeightsError
+from hubel.errors import ConfigError, HubelError, WeightsError
 from hubel.files import write_whole
 from hubel.models.registry import build_model, model_entry
 from hubel.preprocessing import Preprocess
@@ -147,13 +147,18 @@ def inspect_bundle(path: Path) -> Bundle:
             f"{path} holds tensors but says nothing of their network: expected a bundle such as a run's {BUNDLE_NAME}; "
             f"to start training from bare weights use `hubel train DATA --model NAME --weights {path}`"
         )
-    values = json.loads(document)
-    if values["format"] > FORMAT:
+    try:
+        values = json.loads(document)
+        if values["format"] > FORMAT:
+            raise WeightsError(
+                f"{path} was written by hubel {values['hubel']} in format {values['format']}, this is hubel "
+                f"{__version__}, which reads up to format {FORMAT}: use a newer hubel"
+            )
+        return Bundle.from_dict(values)
+    except (LookupError, TypeError, ValueError, ConfigError) as error:
         raise WeightsError(
-            f"{path} was written by hubel {values['hubel']} in format {values['format']}, this is hubel "
-            f"{__version__}, which reads up to format {FORMAT}: use a newer hubel"
-        )
-    return Bundle.from_dict(values)
+            f"what {path} says of its model is damaged ({type(error).__name__}: {error}): take another copy of the file"
+        ) from error
 
 
 def load_bundle(path: Path) -> tuple[Bundle, nn.Module]:

@@ -77,7 +77,9 @@ def start(threads: int | None = None) -> None:
 def torch_as_before() -> Iterator[None]:
     """Leave torch as it was, for whoever calls from a program of their own: what follows there is their business.
 
-    That is its number of threads, its random numbers and the current GPU. Memory that is free goes back to the kernel.
+    That is its number of threads, its random numbers and the current GPU. What nobody uses any more is given up, which
+    may be as much as a network with its optimiser: `torch.save` leaves cycles of references that hold all it has saved,
+    until Python looks for such.
     """
     import torch
 
@@ -93,6 +95,7 @@ def torch_as_before() -> Iterator[None]:
         if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             torch.cuda.set_device(gpu)
             torch.cuda.set_rng_state_all(random_of_gpus)
+        gc.collect()
         return_freed_memory()
 
 

@@ -27,7 +27,7 @@ from hubel.training.folder import RunFolder, claim_folder, find_folder, refuse_t
 from hubel.training.interruption import Interrupted
 from hubel.training.pictures import wanted_labelling
 from hubel.training.progress import Reporter
-from hubel.training.run import finished_run, make_ready, resume, with_absolute_paths
+from hubel.training.run import finished_run, make_ready, refuse_no_data, resume, with_absolute_paths
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ def run_folds(config: TrainConfig, *, out: Path | None = None, reporter: Reporte
     """
     if not is_cross_validation(config):
         raise ConfigError("a cross-validation needs to know how many folds: give folds (--folds 5), at least 2")
+    refuse_no_data(config)
     if out is not None:
         refuse_taken(out)
     reporter = reporter or Reporter()

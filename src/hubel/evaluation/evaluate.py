@@ -12,7 +12,7 @@ from hubel.evaluation.choices import Asked, choose
 from hubel.evaluation.measured import Evaluation, Member, ViewsGain
 from hubel.evaluation.outputs import Cost, Outputs, Settings, plain_outputs, view_outputs
 from hubel.evaluation.selection import Selection, select_samples
-from hubel.inference.ensemble import check_average, check_same_task, named_views, view_notes
+from hubel.inference.ensemble import check_average, check_batch_size, check_same_task, named_views, view_notes
 from hubel.inference.predictor import Predictor
 from hubel.tasks.calibration import calibration_error
 from hubel.tasks.task import Labels, LabelTask, Predictions, Task
@@ -79,6 +79,7 @@ def evaluate(
     views, way = named_views(tta), check_average(average)
     asked = Asked(positive, threshold, validation, calibrate)
     _check_options(several, views, compare=compare, calibrate=calibrate)
+    _check_numbers(batch_size, workers)
     predictors = [m if isinstance(m, Predictor) else Predictor.load(m, device=device) for m in several]
     check_same_task(predictors, way)
     asked.check(predictors[0].task)
@@ -135,6 +136,12 @@ def _training_labels(selection: Selection, task: Task) -> Labels | None:
     if selection.training_labels is None:
         return None
     return label_array(selection.training_labels, task.labelling, len(task.classes))
+
+
+def _check_numbers(batch_size: int, workers: int | None) -> None:
+    check_batch_size(batch_size)
+    if workers is not None and workers < 0:
+        raise ConfigError(f"workers is {workers}: expected 0 (the calling process) or more")
 
 
 def _check_options(models: Sequence[Any], views: Views | None, *, compare: bool, calibrate: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
@@ -75,6 +76,16 @@ def check_average(name: str) -> Average:
         if name == known:
             return known  # type: ignore[no-any-return]
     raise unknown_name("average", name, get_args(Average))
+
+
+def check_batch_size(batch_size: int) -> None:
+    """Refuse to compute no inputs together.
+
+    Raises:
+        ConfigError: The number is none, or less than 1.
+    """
+    if not isinstance(batch_size, Integral) or batch_size < 1:
+        raise ConfigError(f"batch_size is {batch_size!r}: expected a whole number of at least 1")
 
 
 def check_same_task(predictors: Sequence[Predictor], average: Average = "probabilities") -> None:
@@ -163,6 +174,7 @@ def predict_each(
     """
     way, views = check_average(average), named_views(tta)
     check_same_task(predictors, way)
+    check_batch_size(batch_size)
     group: _Group = (
         _OfPlaces(predictors, views, batch_size)
         if isinstance(predictors[0].task, PlaceTask)

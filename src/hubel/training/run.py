@@ -108,6 +108,7 @@ def make_ready(config: TrainConfig, reporter: Reporter) -> ReadyRun:
             "data.folds without data.fold asks for a cross-validation: call hubel.cross_validate (or hubel train "
             "--folds), or say which fold to hold out"
         )
+    refuse_no_data(config)
     log = LoggingReporter(reporter)
     prepared = with_chosen_phases(prepare(with_absolute_paths(config), log), log)
     search = None
@@ -115,6 +116,16 @@ def make_ready(config: TrainConfig, reporter: Reporter) -> ReadyRun:
         search = _search_rate(prepared, log)
         prepared = _with_found_rate(prepared, search, log)
     return ReadyRun(prepared, search, log)
+
+
+def refuse_no_data(config: TrainConfig) -> None:
+    """Refuse a configuration that names no data, which would be the current folder.
+
+    Raises:
+        ConfigError: It names none.
+    """
+    if not config.data.path:
+        raise ConfigError("no pictures to train on: give data, such as a folder with a folder of pictures per class")
 
 
 def _search_rate(prepared: Prepared, log: Reporter) -> RateSearch:
