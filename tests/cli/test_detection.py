@@ -156,7 +156,7 @@ def test_a_film(hubel: Hubel, tmp_path: Path, detector: Path):
 
 
 def test_films_in_a_folder_are_told_of_and_predicted_by_a_pattern(hubel: Hubel, tmp_path: Path, detector: Path):
-    for name in ("a.mp4", "more/b.mp4"):
+    for name in ("a.mp4", "more/b.MP4"):
         write_film(tmp_path / "seen" / name)
     alone = hubel("predict", detector, "seen")
     assert alone.status == 2
@@ -165,7 +165,7 @@ def test_films_in_a_folder_are_told_of_and_predicted_by_a_pattern(hubel: Hubel, 
     for _ in range(2):  # what was drawn is no film to predict
         outcome = hubel("predict", detector, "seen/**/*.mp4")
         assert outcome.status == 0, outcome.err
-        assert [line.partition(":")[0] for line in outcome.out.splitlines()] == ["seen/a.mp4", "seen/more/b.mp4"]
+        assert [line.partition(":")[0] for line in outcome.out.splitlines()] == ["seen/a.mp4", "seen/more/b.MP4"]
     for missing, message in {"gone.mp4": "no film at gone.mp4", "gone/*.mp4": "no film matches gone/*.mp4"}.items():
         refused = hubel("predict", detector, "seen/a.mp4", missing)
         assert (refused.status, refused.out) == (2, "")

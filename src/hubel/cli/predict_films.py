@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -60,7 +61,9 @@ def named_films(arguments: Sequence[str]) -> list[str]:
         path = str(expanded(argument))
         films = [path]
         if glob.has_magic(path) and not Path(path).exists():
-            matches = glob.glob(path, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+            base, ending = os.path.splitext(path)  # noqa: PTH122 - of a pattern; cameras write .MP4
+            patterns = {base + ending, base + ending.lower(), base + ending.upper()}
+            matches = {each for one in patterns for each in glob.glob(one, recursive=True)}  # noqa: PTH207 - not absolute
             films = sorted((each for each in matches if Path(each).suffixes[-2:-1] != [_DRAWN]), key=natural_order)
             if not films:
                 raise DataError(f"no film matches {argument}: check the pattern")
