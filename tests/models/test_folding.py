@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from tests.apple_gpu import apple_gpu, move
@@ -138,3 +141,24 @@ def disturb_statistics(network: nn.Module) -> None:
         if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None:
             nn.init.uniform_(module.running_mean, -0.5, 0.5)
             nn.init.uniform_(module.running_var, 0.5, 1.5)
+
+
+def test_a_network_that_needs_an_image_is_folded_all_the_same():
+    class NeedsOne(nn.Sequential):
+        def forward(self, images: Tensor) -> Tensor:
+            return torch.stack([super(NeedsOne, self).forward(image[None])[0] for image in images])
+
+    network = NeedsOne(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).eval()
+    with pytest.raises(RuntimeError, match="non-empty"):
+        network(torch.empty(0, 3, 8, 8))
+    assert foldable_pairs(network, (3, 8, 8)) == [(network[0], network[1])]
+
+
+def test_torchs_compiler_is_not_imported():
+    """It takes longer than all else that comes before a prediction."""
+    program = (
+        "import sys; from hubel.models import build_model; from hubel.models.folding import fold_batch_norm; "
+        "fold_batch_norm(build_model('resnet18', num_classes=2).eval(), (3, 64, 64)); "
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

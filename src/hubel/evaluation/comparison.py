@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from hubel.errors import ConfigError
 from hubel.inference.latency import Latency, measure_latency
 from hubel.models.complexity import complexity
 from hubel.models.depth import weight_layers
+from hubel.models.dry_run import Watch
 from hubel.models.published import PublishedFigure, figures_of
 from hubel.models.registry import ModelEntry, model_entry
 from hubel.models.training_memory import TrainingMemory, training_memory
@@ -208,18 +208,15 @@ def activation_functions(network: nn.Module, input_size: tuple[int, int, int]) -
     return tuple(dict.fromkeys(name for name in known if name))
 
 
-class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Operations(Watch):
     """The names of the operations that run, without their name space."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.names: list[str] = []
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        self.names.append(func._schema.name.partition("::")[2])
-        return func(*args, **(kwargs or {}))
+    def saw(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        self.names.append(operation._schema.name.partition("::")[2])
 
 
 def published_accuracy(name: str, choice: AccuracyChoice = "best") -> Accuracy | None:

@@ -14,9 +14,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from hubel.models.dry_run import dry_run, empty_image
+from hubel.models.dry_run import Watch, dry_run, empty_image
 from hubel.models.evaluating import evaluating
 from hubel.models.network import Staged
 from hubel.models.receptive_field import Field, Span, propagate
@@ -143,11 +142,11 @@ class _Record:
     makes_values: bool = False
 
 
-class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Tally(Watch):
     """Sees every operation; knows which module runs it and what its tensors depend on."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.records: dict[str, _Record] = {}
         self.running: list[str] = []
         self.fields: dict[int, Field] = {}
@@ -157,16 +156,13 @@ class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.fields[id(tensor)] = dependence
         self.seen.append(tensor)
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        output = func(*args, **(kwargs or {}))
+    def saw(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         first = output[0] if isinstance(output, tuple | list) else output
         if not isinstance(first, Tensor):
-            return output
-        schema = func._schema
+            return
+        schema = operation._schema
         values = {argument.name: argument.default_value for argument in schema.arguments}
-        values |= dict(zip(values, args, strict=False)) | (kwargs or {})
+        values |= dict(zip(values, args, strict=False)) | kwargs
         dependences = [self.fields[id(tensor)] for tensor in _tensors_in(values) if id(tensor) in self.fields]
         if dependences:
             dependence = propagate(schema.name, values, dependences, first)
@@ -176,7 +172,6 @@ class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
         macs = _macs(schema.name, values, first)
         record.macs += macs
         record.makes_values |= macs > 0 or ("pool" in schema.name and not _is_identity(schema.name, values, first))
-        return output
 
     @contextmanager
     def watching(self, model: nn.Module) -> Iterator[None]:

@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from hubel.models.complexity import CountsItself
+from hubel.models.dry_run import Watch
 
 
 def weight_layers(model: nn.Module, input_size: tuple[int, int, int]) -> int:
@@ -46,23 +46,19 @@ def _has_weights(module: nn.Module) -> bool:
     return isinstance(module, nn.Linear | CountsItself)
 
 
-class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Tally(Watch):
     """Knows of every tensor how many weight layers lie before it."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.depths: dict[int, int] = {}
         self.entered: list[int] = []
         self.seen: list[Tensor] = []  # alive, so that no other tensor gets its id
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        output = func(*args, **(kwargs or {}))
-        depth = self.depth_of([*args, *(kwargs or {}).values()])
+    def saw(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        depth = self.depth_of([*args, *kwargs.values()])
         for tensor in output if isinstance(output, tuple | list) else [output]:
             self.note(tensor, depth)
-        return output
 
     def enter(self, module: nn.Module, given: tuple[Any, ...]) -> None:
         self.entered.append(self.depth_of(given))

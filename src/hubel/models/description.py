@@ -18,9 +18,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from hubel.models.complexity import CountsItself
+from hubel.models.dry_run import Watch
 from hubel.models.network import Staged
 
 # A layer is told as many times as it occurs in a row, up to this; blocks of several layers are counted from two.
@@ -152,24 +152,20 @@ def _series(parts: list[_Part]) -> _Part | None:
     return _Series(tuple(parts))
 
 
-class _Observer(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Observer(Watch):
     """Follows every tensor through the modules that run, each of which sees only its own steps."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.frames = [_Frame()]
         self.parts: dict[nn.Module, _Part | None] = {}
         self.alive: list[Any] = []  # so that no other tensor gets its id
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        output = func(*args, **(kwargs or {}))
+    def saw(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         frame = self.frames[-1]
-        if func._schema.name in ("aten::add", "aten::add_") and isinstance(args[1], Tensor):
+        if operation._schema.name in ("aten::add", "aten::add_") and isinstance(args[1], Tensor):
             frame.sums.append((frame.origin(args[0]), frame.origin(args[1])))
-        self.note(frame, output, frame.origin([*args, *(kwargs or {}).values()]))
-        return output
+        self.note(frame, output, frame.origin([*args, *kwargs.values()]))
 
     def note(self, frame: _Frame, output: Any, origin: frozenset[int]) -> None:
         self.alive.append(output)

@@ -8,14 +8,13 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+from contextlib import ExitStack, contextmanager
+from typing import Any, Protocol, Self, TypeVar, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from hubel.models.dry_run import dry_run, empty_image
+from hubel.models.dry_run import Watch, dry_run, empty_image
 from hubel.runtime import in_float64
 
 Layer = TypeVar("Layer", bound=nn.Module)
@@ -59,40 +58,62 @@ def fold_batch_norm(network: nn.Module, input_size: Sequence[int]) -> nn.Module:
 
 def foldable_pairs(network: nn.Module, input_size: Sequence[int]) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
     """The convolutions and BatchNorms of a network in evaluation mode that can become one layer each."""
-    watch = _Watch()
-    with ExitStack() as hooks:
-        for convolution in _layers(network, nn.Conv2d):
-            hooks.enter_context(convolution.register_forward_hook(watch.convolved))
-        for norm in _layers(network, nn.BatchNorm2d):
-            hooks.enter_context(norm.register_forward_pre_hook(watch.normalising))
-        with torch.no_grad():
-            dry_run(network, empty_image(network, input_size), watch)
+    if not any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
+        return []
     return [
         (convolution, norm)
-        for convolution, norm in watch.pairs()
+        for convolution, norm in _observe(network, input_size).pairs()
         if norm.running_mean is not None and _what_follows(norm) is not None
     ]
 
 
-class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+@torch.no_grad()
+def _observe(network: nn.Module, input_size: Sequence[int]) -> _Uses:
+    """What is seen in a forward pass without arithmetic: of no images, or of one without values.
+
+    The first is tried first: for the shapes of tensors without values torch imports its compiler, which takes longer
+    than all else that comes before a prediction.
+    """
+    try:
+        with _Uses().of_layers(network) as uses, uses:
+            network(next(network.parameters()).new_empty(0, *input_size))
+    except (
+        ArithmeticError,
+        LookupError,
+        RuntimeError,
+        ValueError,
+    ):  # a detector puts the boxes of its images together, and finds none
+        with _Uses().of_layers(network) as uses:
+            dry_run(network, empty_image(network, input_size), uses)
+    return uses
+
+
+class _Uses(Watch):
     """Sees which tensor comes from which convolution, and how many operations take it."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.made_by: dict[int, nn.Conv2d] = {}
         self.uses: Counter[int] = Counter()
         self.runs: Counter[nn.Module] = Counter()
         self.taken: list[tuple[int, nn.BatchNorm2d]] = []
         self.alive: list[Tensor] = []  # so that no other tensor gets its id
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        for value in (*args, *(kwargs or {}).values()):
+    def saw(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        for value in (*args, *kwargs.values()):
             for item in value if isinstance(value, list | tuple) else [value]:
                 if isinstance(item, Tensor):
                     self.uses[id(item)] += 1
-        return func(*args, **(kwargs or {}))
+
+    @contextmanager
+    def of_layers(self, network: nn.Module) -> Iterator[Self]:
+        """Learn of the convolutions and BatchNorms that run."""
+        with ExitStack() as hooks:
+            for convolution in _layers(network, nn.Conv2d):
+                hooks.enter_context(convolution.register_forward_hook(self.convolved))
+            for norm in _layers(network, nn.BatchNorm2d):
+                hooks.enter_context(norm.register_forward_pre_hook(self.normalising))
+            yield self
 
     def convolved(self, module: nn.Conv2d, given: Any, output: Tensor) -> None:
         self.runs[module] += 1

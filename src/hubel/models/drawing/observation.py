@@ -10,9 +10,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from hubel.models.dry_run import dry_run, empty_image
+from hubel.models.dry_run import Watch, dry_run, empty_image
 from hubel.models.evaluating import evaluating
 from hubel.models.network import ClassificationNetwork
 
@@ -67,7 +66,7 @@ def observe(network: nn.Module, input_size: tuple[int, int, int]) -> Flow:
     Raises:
         ValueError, RuntimeError: The network does not take this input.
     """
-    watch = _Watch()
+    watch = _Operations()
     image = empty_image(network, input_size)
     watch.came_from(Operation(IMAGE, "image", (), input_size), [image])
     everything = _Everything(network)
@@ -93,11 +92,11 @@ class _Everything(nn.Module):
         return self.network(image)
 
 
-class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Operations(Watch):
     """Notes every operation that takes, at first or second hand, the image."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.operations: list[Operation] = []
         self.producers: dict[int, int] = {}  # by the tensor's id
         self.alive: list[Tensor] = []  # so that no other tensor gets its id
@@ -112,19 +111,16 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.producers[id(tensor)] = operation.number
             self.alive.append(tensor)
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        schema = func._schema
+    def saw(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        schema = operation._schema
         values = {argument.name: argument.default_value for argument in schema.arguments}
-        values |= dict(zip(values, args, strict=False)) | (kwargs or {})
+        values |= dict(zip(values, args, strict=False)) | kwargs
         sources = [tensor for tensor in _tensors_in(values.values()) if id(tensor) in self.producers]
         numbers = tuple(self.producers[id(tensor)] for tensor in sources)
         given = tuple(sources[0].shape[1:]) if sources else ()
-        output = func(*args, **(kwargs or {}))
         results = list(_tensors_in([output]))
         if not numbers or not results:
-            return output
+            return
         name = schema.name.removeprefix("aten::").rstrip("_")
         if str(schema.returns[0].type) == "List[Tensor]":  # split, chunk, unbind
             whole = self.note(name, numbers, given, given, values, [])
@@ -132,7 +128,6 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self.note(PART, (whole,), tuple(part.shape[1:]), given, {}, [part])
         else:
             self.note(name, numbers, tuple(results[0].shape[1:]), given, values, results)
-        return output
 
     def note(
         self,
