@@ -106,7 +106,7 @@ def hubel_side(train: Path) -> dict[str, float]:
     from hubel.data.augmentation import Augment
     from hubel.data.collecting import labelled_splits
     from hubel.data.decoded.store import prepare_store
-    from hubel.data.layouts.class_folders import find_class_folders
+    from hubel.data.layouts.finding import find_source
     from hubel.data.loading.loader import Loader, default_workers
     from hubel.preprocessing import Preprocess
 
@@ -114,7 +114,7 @@ def hubel_side(train: Path) -> dict[str, float]:
     started = time.perf_counter()
     preprocess = Preprocess(size=(SIZE, SIZE))
     classes = sorted(folder.name for folder in train.iterdir() if folder.is_dir())
-    samples = labelled_splits(find_class_folders(train), classes)[0][None]
+    samples = labelled_splits(find_source(train), classes)[0][None]
     store = prepare_store(
         samples, preprocess, classes=classes, purpose="training", cache_bytes=20 * 10**9, max_unreadable=0
     )

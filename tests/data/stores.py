@@ -9,7 +9,7 @@ from typing import Any
 from hubel.data.collecting import labelled_splits
 from hubel.data.decoded.pixels import Decoding, Pixels
 from hubel.data.decoded.store import PictureStore, prepare_store
-from hubel.data.layouts.class_folders import find_class_folders
+from hubel.data.layouts.finding import find_source
 from hubel.data.sources import Sample
 from hubel.preprocessing import Preprocess
 
@@ -18,7 +18,7 @@ PLENTY = 10**8
 
 
 def samples_of(root: Path) -> tuple[Sample, ...]:
-    return labelled_splits(find_class_folders(root), sorted(folder.name for folder in root.iterdir()))[0][None]
+    return labelled_splits(find_source(root), sorted(folder.name for folder in root.iterdir()))[0][None]
 
 
 def prepare(samples: Sequence[Sample], preprocess: Preprocess = SMALL, **options: Any) -> PictureStore:

@@ -254,12 +254,12 @@ def test_a_damaged_file_is_written_anew(class_folders, cache, damage):
 PREPARE = """
     import sys, time
     from pathlib import Path
-    from hubel.data.layouts.class_folders import find_class_folders
+    from hubel.data.layouts.finding import find_source
     from hubel.data.collecting import labelled_splits
     from hubel.data.decoded.store import prepare_store
     from hubel.preprocessing import Preprocess
     root = Path({root!r})
-    samples = labelled_splits(find_class_folders(root), ["cat", "dog"])[0][None]
+    samples = labelled_splits(find_source(root), ["cat", "dog"])[0][None]
     def progress(done, total):
         print(done, flush=True)
         time.sleep({pause})

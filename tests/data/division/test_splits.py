@@ -15,7 +15,7 @@ from hubel.data.division.by_hash import divide, unit_keys
 from hubel.data.division.splits import DataSplits, open_splits
 from hubel.data.files.digests import digest_files
 from hubel.data.files.listing import list_folder
-from hubel.data.layouts.class_folders import find_class_folders
+from hubel.data.layouts.finding import find_source
 from hubel.data.sources import Sample, Source
 from hubel.errors import ConfigError, DataError
 
@@ -23,7 +23,7 @@ SPLITS = ("train", "validation", "test")
 
 
 def digests_of(root: Path, read=None) -> dict[str, str]:
-    return digest_files(root, list_folder(root).files, read or find_class_folders(root).read)
+    return digest_files(root, list_folder(root).files, read or find_source(root).read)
 
 
 def split_of(splits: DataSplits) -> dict[str, str]:
@@ -343,7 +343,7 @@ def test_csv_that_is_none(tmp_path, text, message):
 
 def test_labelled_splits_take_the_models_order_of_classes(class_folders):
     class_folders("train", cat=2, dog=2)
-    found = find_class_folders(class_folders("test", cat=1))
+    found = find_source(class_folders("test", cat=1))
     of_split, excluded = labelled_splits(found, ["dog", "cow", "cat"])
     assert {split: [(s.name, s.label) for s in samples] for split, samples in of_split.items()} == {
         "test": [("test/cat/0.png", 2)],
@@ -359,7 +359,7 @@ def test_labelled_splits_take_the_models_order_of_classes(class_folders):
 
 def test_labelled_splits_name_a_class_that_the_model_does_not_know(class_folders):
     with pytest.raises(DataError, match=r"has a class 'cow' that the model does not know: expected cat, dog"):
-        labelled_splits(find_class_folders(class_folders(cat=1, cow=1)), ["cat", "dog"])
+        labelled_splits(find_source(class_folders(cat=1, cow=1)), ["cat", "dog"])
 
 
 def test_digests_are_remembered_until_a_file_changes(class_folders, monkeypatch):

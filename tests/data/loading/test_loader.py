@@ -20,7 +20,7 @@ from hubel.data.augmentation import Augment
 from hubel.data.collecting import labelled_splits
 from hubel.data.decoded.store import PictureStore, prepare_store
 from hubel.data.decoding import read_array
-from hubel.data.layouts.class_folders import find_class_folders
+from hubel.data.layouts.finding import find_source
 from hubel.data.loading.loader import Loader, default_workers
 from hubel.data.sources import Sample
 from hubel.errors import DataError
@@ -33,7 +33,7 @@ SQUARE = Preprocess(size=(8, 8), resize_to=8, resize="stretch")
 @pytest.fixture
 def make_store(class_folders) -> Callable[..., PictureStore]:
     root = class_folders(cat=11, dog=12)
-    samples = labelled_splits(find_class_folders(root), ["cat", "dog"])[0][None]
+    samples = labelled_splits(find_source(root), ["cat", "dog"])[0][None]
 
     def make(preprocess: Preprocess = SMALL, **options) -> PictureStore:
         settings = {"classes": ["cat", "dog"], "purpose": "training", "cache_bytes": 10**8, **options}
@@ -45,7 +45,7 @@ def make_store(class_folders) -> Callable[..., PictureStore]:
 @pytest.fixture
 def imbalanced(class_folders) -> PictureStore:
     """A store of 17 cats and 3 dogs."""
-    samples = labelled_splits(find_class_folders(class_folders(cat=17, dog=3)), ["cat", "dog"])[0][None]
+    samples = labelled_splits(find_source(class_folders(cat=17, dog=3)), ["cat", "dog"])[0][None]
     return prepare_store(samples, SMALL, classes=["cat", "dog"], purpose="training", cache_bytes=10**8)
 
 
@@ -312,7 +312,7 @@ def test_spawned_workers_give_the_same(make_store, tmp_path):
         import torch
         from hubel.data.augmentation import Augment
         from hubel.data.loading.loader import Loader
-        from hubel.data.layouts.class_folders import find_class_folders
+        from hubel.data.layouts.finding import find_source
         from hubel.data.collecting import labelled_splits
         from hubel.data.decoded.store import prepare_store
         from hubel.preprocessing import Preprocess
@@ -320,7 +320,7 @@ def test_spawned_workers_give_the_same(make_store, tmp_path):
         if __name__ == "__main__":
             torch.multiprocessing.set_start_method("spawn")
             preprocess = Preprocess(size=(8, 8), resize_to=9)
-            found = find_class_folders(Path(sys.argv[1]))
+            found = find_source(Path(sys.argv[1]))
             samples = labelled_splits(found, ["cat", "dog"])[0][None]
             for cache_bytes in (10**8, 0):
                 store = prepare_store(samples, preprocess, classes=["cat", "dog"], purpose="training",

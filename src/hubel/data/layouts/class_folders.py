@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from pathlib import Path
 
-from hubel.data.files.listing import EXPECTED, IMAGE_EXTENSIONS, Listing, list_folder
+from hubel.data.files.listing import EXPECTED, IMAGE_EXTENSIONS, Listing
 from hubel.data.sources import Container, Entry, Source, Split, split_called, splits_called
 from hubel.errors import DataError
 from hubel.results.naming import counted
-
-
-def find_class_folders(root: Path) -> Source:
-    """Tell classes and splits from the folders under a root; see `class_folders_in`."""
-    return class_folders_in(list_folder(root))
 
 
 def class_folders_in(listing: Listing, container: Container | None = None, *, prefix: str = "") -> Source:
