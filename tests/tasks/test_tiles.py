@@ -12,7 +12,7 @@ from torch import nn
 from hubel.errors import ConfigError
 from hubel.models import build_model
 from hubel.models.segmentation import SegmentationNetwork
-from hubel.tasks.tiles import predict_logits, predict_mask, seamless_overlap
+from hubel.tasks.tiles import Prepare, logit_strips, predict_mask, seamless_overlap
 
 NETWORKS = {
     "valid": ("unet", {"width": 2}, 268),
@@ -39,6 +39,11 @@ def built(key: str) -> SegmentationNetwork:
     return network
 
 
+def whole_logits(network: SegmentationNetwork, image: np.ndarray, prepare: Prepare, **tiling: int) -> torch.Tensor:
+    """The strips of a picture together: (num_classes, H, W)."""
+    return torch.cat(list(logit_strips(network, image, prepare, **tiling)), dim=1)
+
+
 def picture(height: int, width: int, channels: int) -> np.ndarray:
     return np.random.default_rng(0).random((height, width, channels), dtype=np.float32)
 
@@ -49,8 +54,8 @@ def test_tiles_are_seamless(key: str):
     overlap = seamless_overlap(network)
     side = 2 * overlap + 61 if network.sees_borders else 301
     image = picture(side, side + 30, network.in_channels)
-    whole = predict_logits(network, image, prepare)
-    tiled = predict_logits(network, image, prepare, tile=tile, batch_size=2)
+    whole = whole_logits(network, image, prepare)
+    tiled = whole_logits(network, image, prepare, tile=tile, batch_size=2)
     assert whole.shape == (2, side, side + 30)
     difference = (whole - tiled).abs() / whole.abs().max()
     inside = slice(overlap, -overlap) if network.sees_borders else slice(None)
@@ -82,7 +87,7 @@ def test_nothing_farther_than_the_overlap_is_seen(key: str):
 def test_any_size_is_padded_and_cut_back(key: str, size: tuple[int, int]):
     network = built(key).eval()
     image = picture(*size, network.in_channels)
-    logits = predict_logits(network, image, prepare)
+    logits = whole_logits(network, image, prepare)
     assert logits.shape == (2, *size)
     mirrored = image
     before = network.margin
@@ -102,7 +107,7 @@ def test_valid_tiles_see_the_mirrored_picture():
     sides = [network.nearest_side(side + 184) for side in image.shape[:2]]
     with torch.no_grad():
         expected = network(prepare(torch.from_numpy(mirrored[: sides[0], : sides[1]])[None]))[0, :, :100, :116]
-    torch.testing.assert_close(predict_logits(network, image, prepare), expected)
+    torch.testing.assert_close(whole_logits(network, image, prepare), expected)
 
 
 def test_masks_are_the_most_probable_classes_and_a_memory_map_is_read_tile_by_tile(tmp_path: Path):
@@ -118,7 +123,7 @@ def test_masks_are_the_most_probable_classes_and_a_memory_map_is_read_tile_by_ti
     out = np.lib.format.open_memmap(tmp_path / "mask.npy", mode="w+", dtype=np.uint8, shape=(300, 210))
     mask = predict_mask(network, np.load(tmp_path / "large.npy", mmap_mode="r"), watched, tile=252, out=out)
     assert mask is out
-    logits = predict_logits(network, image, lambda tiles: prepare(tiles) / 255)
+    logits = whole_logits(network, image, lambda tiles: prepare(tiles) / 255)
     assert (np.asarray(mask) == logits.argmax(dim=0).numpy()).mean() > 0.999
     assert set(fed) == {(1, 252, 252, 1)}
     assert len(fed) == 5 * 4  # 64 kept of each
@@ -130,14 +135,14 @@ def test_mistakes_are_said():
     with pytest.raises(
         ConfigError, match="tile is 200: with 92 pixels of overlap on each side, this network needs at least 204"
     ):
-        predict_logits(network, image, prepare, tile=200)
+        whole_logits(network, image, prepare, tile=200)
     with pytest.raises(
         ConfigError,
         match="overlap is 0: expected 92, which this network does not return, or more by a multiple of its stride 16",
     ):
-        predict_logits(network, image, prepare, tile=300, overlap=0)
+        whole_logits(network, image, prepare, tile=300, overlap=0)
     with pytest.raises(ValueError, match=r"shape \(600, 600\) came: expected \(H, W, C\)"):
-        predict_logits(network, image[:, :, 0], prepare)
+        whole_logits(network, image[:, :, 0], prepare)
     assert network.training
 
 
@@ -145,5 +150,5 @@ def test_networks_that_see_everything_have_no_seamless_tiles():
     network = build_model("unet/timm/mobilenetv3_small_050")  # squeeze and excitation
     image = picture(90, 90, 3)
     with pytest.raises(ConfigError, match="layers that see all that it is fed"):
-        predict_logits(network, image, prepare, tile=64)
-    assert predict_logits(network, image, prepare, tile=96, overlap=0).shape == (2, 90, 90)
+        whole_logits(network, image, prepare, tile=64)
+    assert whole_logits(network, image, prepare, tile=96, overlap=0).shape == (2, 90, 90)

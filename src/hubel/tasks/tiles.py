@@ -52,10 +52,10 @@ class Tiling(TypedDict, total=False):
     batch_size: int
 
 
-def predict_logits(
+def logit_strips(
     network: SegmentationNetwork, picture: npt.NDArray[Any], prepare: Prepare, **tiling: Unpack[Tiling]
-) -> torch.Tensor:
-    """The logits of every pixel of a picture.
+) -> Iterator[torch.Tensor]:
+    """The logits of every pixel of a picture, some rows at a time: no more than a row of tiles is held.
 
     Args:
         network: It is run in evaluation mode, and left in the mode that it is in.
@@ -64,27 +64,11 @@ def predict_logits(
             device, such as `Preprocess.normalise`; pixel by pixel.
         tiling: How the picture is cut; see `Tiling`.
 
-    Returns:
-        float32 (num_classes, H, W) on the CPU.
+    Yields:
+        float32 (num_classes, rows, W) on the CPU, from the top.
 
     Raises:
         ConfigError: The tile is too small for the overlap, or the network can have no seamless tiles.
-    """
-    result = torch.empty(network.num_classes, *picture.shape[:2])
-    for (rows, columns), logits in _computed(network, picture, prepare, **tiling):
-        result[:, rows, columns] = logits
-    return result
-
-
-def logit_strips(
-    network: SegmentationNetwork, picture: npt.NDArray[Any], prepare: Prepare, **tiling: Unpack[Tiling]
-) -> Iterator[torch.Tensor]:
-    """The logits of every pixel of a picture, some rows at a time: no more than a row of tiles is held.
-
-    The arguments are those of `predict_logits`.
-
-    Yields:
-        float32 (num_classes, rows, W) on the CPU, from the top.
     """
     width = picture.shape[1]
     strip = torch.empty(0)
@@ -110,7 +94,7 @@ def predict_mask(
     with the picture.
 
     Args:
-        network: As for `predict_logits`, and so are the others; it has at most 256 classes.
+        network: As for `logit_strips`, and so are the others; it has at most 256 classes.
         picture: The picture.
         prepare: From the picture's pixels to the network's input.
         out: uint8 (H, W) to write into; None: a new array.
