@@ -191,7 +191,7 @@ def _resume(data: str | None, out: Path | None, device: str | None, reporter: Re
 
 
 def _print_end(run: Any, as_json: bool) -> None:
-    from hubel.results.naming import TITLES, figure_text, headline, headline_name
+    from hubel.results.naming import TITLES, counted, figure_text, headline, headline_name
 
     if as_json:
         print_json({"dir": str(run.dir), **run.metrics})
@@ -205,7 +205,7 @@ def _print_end(run: Any, as_json: bool) -> None:
             first = headline_name(figures)
             others = [name for name in TITLES if name in figures and name not in (first, "top5_accuracy", "loss")]
             more = ", ".join(f"{TITLES[name]} {figure_text(name, figures[name])}" for name in others)
-            typer.echo(f"{split} {headline(figures)} on {figures['images']:,} pictures, {more}")
+            typer.echo(f"{split} {headline(figures)} on {counted(figures['images'], 'picture')}, {more}")
             for baseline in figures.get("baselines", ()):  # an older run that is finished already has none
                 typer.echo(f"  {baseline['name']}: {figure_text(first, baseline[first])}")
     if "wait_share" in run.metrics:  # an older run that is finished already has none

@@ -193,6 +193,9 @@ def _check_classes(source: Source, notes: list[str]) -> None:
         return
     if source.labelling in ("class", "mask") and len(source.classes) == 1:
         raise DataError(f"{source.root} has one class only, '{source.classes[0]}': expected at least two")
+    present = set[str]().union(*(source.classes_in(split) for split in source.splits))
+    if absent := [name for name in source.classes if name not in present]:  # annotations may name more than they mark
+        notes.append(f"no picture has {some(absent)}: nothing of that can be learnt")
     train = source.classes_in("train") if "train" in source.splits else set()
     for split in source.splits:
         if split in (None, "train"):

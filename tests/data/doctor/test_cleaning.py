@@ -85,6 +85,15 @@ def test_groups_come_together_and_are_written(root, tmp_path):
     assert all(len(splits) == 1 for splits in of_group.values())
 
 
+def test_a_split_that_is_empty_afterwards_is_told(tmp_path):
+    for number in range(8):
+        folder = tmp_path / "set" / ("test" if number < 2 else "train") / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        scene(number).save(folder / f"patient{number % 2}_{number}.png")
+    cleaning = clean(examine(tmp_path / "set", grouping=Grouping(r"^(patient\d)_")))
+    assert cleaning.summary() == "left in: 8 pictures; left out: 0; moved to another split: 2, so that test is empty"
+
+
 def test_an_undivided_set_has_no_column_of_splits(tmp_path):
     for number in range(12):
         (tmp_path / "set" / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)

@@ -39,10 +39,12 @@ class Cleaning:
         """What was done, as a line."""
         reasons = Counter(reason for _, reason in self.left_out)
         out = ", ".join(f"{number:,} {reason}" for reason, number in reasons.most_common())
+        before = {picture.split for picture, _ in self.rows}
+        emptied = " and ".join(str(split) for split in SPLITS if split in before - {split for _, split in self.rows})
         return (
             f"left in: {counted(len(self.rows), 'picture')}; "
             f"left out: {len(self.left_out):,}{f' ({out})' * bool(out)}; "
-            f"moved to another split: {len(self.moved):,}"
+            f"moved to another split: {len(self.moved):,}{f', so that {emptied} is empty' * bool(emptied)}"
         )
 
 

@@ -88,7 +88,7 @@ _CHECKS: tuple[tuple[str, Level, tuple[str, str], str, Callable[[Picture], str]]
         "blank",
         "warning",
         ("shows nothing: it has one colour", "show nothing: they have one colour"),
-        "A failed scan or a placeholder? A network can learn nothing from it but a wrong thing. Remove it.",
+        "A failed scan or a placeholder? A network can learn nothing from such a picture but a wrong thing: remove it.",
         _blank,
     ),
     (

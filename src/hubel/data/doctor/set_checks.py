@@ -140,7 +140,7 @@ def check_classes(examination: Examination) -> Iterator[Finding]:
         yield Finding(
             "missing_classes",
             "problem",
-            f"{split or WHOLE} has no pictures of {some(names)}",
+            f"{split or 'the data set'} has no pictures of {some(names)}",
             "A class that is not in train cannot be learnt, one that is not in validation or test is not measured.",
         )
     source = next(iter(counts))  # train, or all

@@ -275,6 +275,13 @@ def test_a_data_yaml_of_another_computer(tmp_path: Path, above: str) -> None:
     assert "data.yaml names ../test/images for test, which has no images here: passed over" in splits.notes
 
 
+def test_a_class_that_no_picture_has_is_told(tmp_path: Path) -> None:
+    root = write_yolo(tmp_path, {"train": 5, "val": 3})
+    text = (root / "data.yaml").read_text()
+    (root / "data.yaml").write_text(text[: text.index("names")] + "names: [square, disc, ring]\n")
+    assert "no picture has ring: nothing of that can be learnt" in open_splits(root).notes
+
+
 def test_pictures_without_objects_are_good_data(tmp_path: Path) -> None:
     root = write_yolo(tmp_path, {"train": 5, "val": 3})
     (root / "labels" / "train" / "0001.txt").unlink()
