@@ -111,18 +111,17 @@ def test_training_spawns_its_workers_where_it_cannot_fork(coloured_squares: Path
     script = tmp_path / "script.py"
     script.write_text(
         textwrap.dedent(f"""
-        import sys
         import torch
         import hubel
 
         if __name__ == "__main__":
-            torch.multiprocessing.set_start_method(sys.argv[1])
-            settings = {{**{SMALL!r}, "data.workers": 2}}
-            hubel.train({str(coloured_squares)!r}, model="resnet20_cifar", out=sys.argv[2], settings=settings)
+            settings = {{**{SMALL!r}, "data.workers": 1}}
+            for method in ("fork", "spawn"):
+                torch.multiprocessing.set_start_method(method, force=True)
+                hubel.train({str(coloured_squares)!r}, model="resnet20_cifar", out=method, settings=settings)
         """)
     )
-    for method in ("fork", "spawn"):
-        subprocess.run([sys.executable, str(script), method, str(tmp_path / method)], check=True, capture_output=True)
+    subprocess.run([sys.executable, str(script)], check=True, capture_output=True, cwd=tmp_path)
     forked, spawned = ((tmp_path / method / "best.safetensors").read_bytes() for method in ("fork", "spawn"))
     assert forked == spawned
 
