@@ -184,3 +184,12 @@ def test_settings_that_do_not_fit_are_told_before_the_run(hubel: Hubel, discs: P
         assert outcome.status == 2
         assert told in outcome.error
     assert not Path("none").exists()
+
+
+def test_masks_are_not_fixed_but_the_page_says_what_is_wrong(hubel: Hubel, tmp_path: Path) -> None:
+    draw_discs(tmp_path / "data", 6, 0)
+    outcome = hubel("data", tmp_path / "data", "--fix")
+    assert outcome.status == 2
+    assert "masks are none: remove what is wrong yourself (the page names it)" in outcome.error
+    assert (tmp_path / "data.html").is_file()
+    assert not (tmp_path / "cleaned.csv").exists()

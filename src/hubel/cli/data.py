@@ -111,9 +111,9 @@ def data(
                 diagnosis = diagnosis.adding(errors)
     cleaning = clean(examination) if fix else None
     manifest, page = out / "cleaned.csv", out / "data.html"
+    write_page(page, diagnosis)
     if cleaning is not None:
         write_manifest(manifest, examination, cleaning)
-    write_page(page, diagnosis)
     if json_:
         values = diagnosis.to_dict() | {"page": str(page)} | ({"manifest": str(manifest)} if fix else {})
         print_json(values)

@@ -53,7 +53,7 @@ def draw_curves(history: Sequence[dict[str, Any]], best_epoch: int) -> dict[str,
             _mark(axes, history, best_epoch)
             axes.set_xlabel("epoch")
             axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             axes.grid(axis="y")
             if title == "Learning rate":
                 axes.set_ylim(bottom=0)
@@ -87,7 +87,7 @@ def draw_figures(history: Sequence[dict[str, Any]], drawings: Mapping[str, Mappi
                 values = [row[column] for row in history]
                 axes.plot(epochs, values, label=label, color=colour, marker="o" if len(epochs) < 4 else None, ms=4)
             axes.set_xlabel("epoch")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             axes.grid(axis="y")
             axes.legend(frameon=False, fontsize=9)
             svgs[title] = svg_of(figure)
