@@ -18,6 +18,7 @@ from tests.data.shard_files import write_shards
 from tests.training.test_resume import command, resume, wait_for_checkpoints
 
 import hubel
+from hubel.data.loading.loader import Loader
 from hubel.training.interruption import Interrupted
 from hubel.training.progress import Reporter, StepReport
 
@@ -79,6 +80,32 @@ def test_workers_end_with_the_run(coloured_squares: Path, tmp_path: Path, stoppe
         assert len(children_of(os.getpid())) == before
     finally:
         gc.enable()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="finds the workers in /proc")
+@pytest.mark.parametrize("when", ["computing", "waiting"])
+def test_workers_end_with_an_evaluation_that_is_interrupted(
+    coloured_squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Though somebody keeps the error with all its frames, as a notebook does."""
+    run = hubel.train(coloured_squares, model="resnet20_cifar", out=tmp_path / "run", settings=SMALL)
+    before = children_of(os.getpid())
+
+    def interrupt(*_: object) -> None:
+        assert len(children_of(os.getpid())) == len(before) + 2
+        raise KeyboardInterrupt
+
+    progress = None
+    if when == "computing":
+        progress = lambda what, done, total: interrupt() if what == "evaluating" else None  # noqa: E731
+    else:
+        monkeypatch.setattr(Loader, "_checked", interrupt)
+    with pytest.raises(KeyboardInterrupt) as kept:
+        hubel.evaluate(
+            run.bundle, coloured_squares, split="all", batch_size=2, workers=2, cache_gb=0, progress=progress
+        )
+    assert children_of(os.getpid()) == before
+    assert kept.value.__traceback__ is not None
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int]]:

@@ -177,6 +177,7 @@ def label_outputs(predictors: Sequence[Predictor], samples: Sequence[Sample], se
     for predictor in predictors:
         loader = loader_of(predictor, samples, settings)
         logits.append(predictor.logits_of(loader, partial(settings.progress, "evaluating"))[:, None])
+        loader.close()
     store, _ = loader.without_lost(logits[-1])  # a picture that vanishes stays away: the last model has missed them all
     logits = [loader.without_lost(rows)[1] for rows in logits]
     tasks = tuple(label_task(predictor.task, "logits") for predictor in predictors)

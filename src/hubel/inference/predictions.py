@@ -77,12 +77,16 @@ def outputs_of(
     """
     network.eval()
     rows = []
-    for number, batch in enumerate(loader.epoch(0), start=1):
-        images = preprocess.normalise(runtime.to_device(batch.images, device))
-        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-            rows.append(network(images).float())
-        if progress is not None:
-            progress(number, len(loader))
+    try:
+        for number, batch in enumerate(loader.epoch(0), start=1):
+            images = preprocess.normalise(runtime.to_device(batch.images, device))
+            with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+                rows.append(network(images).float())
+            if progress is not None:
+                progress(number, len(loader))
+    except BaseException:
+        loader.close()
+        raise
     return torch.cat(rows).cpu()
 
 

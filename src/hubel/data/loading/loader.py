@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Generator, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -154,14 +155,23 @@ class Loader:
         except RuntimeError as error:
             self._loader = None
             raise self.explained(error) from error
+        except GeneratorExit:
+            raise
+        except BaseException:  # such as Ctrl-C, while this process waits for others
+            self.close()
+            raise
 
     def close(self) -> None:
-        """End the processes that load; a later epoch starts others.
+        """End the processes that load, at once, and an epoch that is under way; a later one starts others.
 
-        No epoch may be under way. Where a loader lies in a cycle of references and is left to Python's search for such,
-        torch waits five seconds for each process, whose queue is then gone before the word to end.
+        Left to whoever refers to them last, they may live long: a notebook keeps the last error with all that its
+        frames hold. And where Python's search for cycles ends them, torch waits five seconds for each process, whose
+        queue is then gone before the word to end.
         """
-        self._loader = None
+        loader, self._loader = self._loader, None
+        under_way: Any = None if loader is None else loader._iterator
+        if under_way is not None:
+            under_way._shutdown_workers()
 
     def _checked(self, result: Loaded | Failure) -> Batch:
         """The batch that came, unless that has lost too many pictures."""
