@@ -76,6 +76,16 @@ def test_what_is_passed_over_is_noted(tmp_path):
     )
 
 
+def test_class_folders_that_may_be_splits_are_noted(tmp_path):
+    touch(tmp_path, "mytrain/cat/1.png", "mytrain/dog/1.png", "mytest/cat/1.png", "mytest/dog/1.png")
+    source = find_source(tmp_path)
+    assert source.classes == ("mytest", "mytrain")
+    (note,) = source.notes
+    assert note.startswith("every class folder has the same folders within (cat, dog): if those are the classes, call")
+    touch(tmp_path, "mytest/1.png")
+    assert find_source(tmp_path).notes == ()
+
+
 def test_a_path_that_does_not_exist(tmp_path):
     with pytest.raises(
         DataError, match=r"nowhere does not exist: expected a folder with one folder of images per class"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from hubel.data.files.listing import EXPECTED, IMAGE_EXTENSIONS, Listing
 from hubel.data.sources import Container, Entry, Source, Split, split_called, splits_called
 from hubel.errors import DataError
-from hubel.results.naming import counted
+from hubel.results.naming import counted, some
 
 
 def class_folders_in(listing: Listing, container: Container | None = None, *, prefix: str = "") -> Source:
@@ -41,6 +41,11 @@ def class_folders_in(listing: Listing, container: Container | None = None, *, pr
             splits[split] = _by_class(listing, _innermost(listing, f"{prefix}{folder}/"), loose)
     else:
         splits[None] = _by_class(listing, prefix, loose)
+        if inner := _same_within(listing, prefix):
+            notes.append(
+                f"every class folder has the same folders within ({some(inner)}): if those are the classes, call the "
+                "folders above them train and test, or give one of these"
+            )
     classes = tuple(sorted({str(entry.label) for entries in splits.values() for entry in entries}))
     if not classes:
         raise DataError(f"{listing.root} has {counted(len(listing.files), 'image')} but no class folders: {EXPECTED}")
@@ -90,6 +95,19 @@ def _split_folders(listing: Listing, prefix: str) -> dict[Split, str]:
         if folder not in nested:
             raise DataError(f"the {split} folder '{folder}' has no images: put class folders into it or remove it")
     return found
+
+
+def _same_within(listing: Listing, prefix: str) -> list[str]:
+    """The folders in every class folder, where all have the same, several, and no pictures beside them."""
+    within: dict[str, set[str]] = {}
+    for folder, _, rest in _below(listing, prefix):
+        inner, slash, _ = rest.partition("/")
+        if rest and not slash:
+            return []
+        if slash:
+            within.setdefault(folder, set()).add(inner)
+    first, *others = within.values() or [set[str]()]
+    return sorted(first) if len(first) > 1 and others and all(other == first for other in others) else []
 
 
 def _innermost(listing: Listing, prefix: str) -> str:
