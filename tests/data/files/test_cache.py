@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,33 @@ def test_a_failure_leaves_what_was_there(tmp_path):
         fail()
     assert names_in(tmp_path) == {"a.pack"}
     assert (tmp_path / "a.pack").read_bytes() == b"old"
+
+
+def test_a_process_that_tidies_up_does_not_take_a_new_file_for_one_that_was_left(tmp_path, monkeypatch):
+    """It may look between the file's making and its lock, and again when all is written."""
+
+    def tidied(*arguments, **options):
+        made = mkstemp(*arguments, **options)
+        if not looked:
+            looked.append(make_room(tmp_path, 0, 100))
+            assert names_in(tmp_path) == set()
+        return made
+
+    def replaced(self, target):
+        make_room(tmp_path, 0, 100)
+        return replace(self, target)
+
+    looked, mkstemp, replace = [], tempfile.mkstemp, Path.replace
+    monkeypatch.setattr("hubel.data.files.cache.tempfile.mkstemp", tidied)
+    monkeypatch.setattr(Path, "replace", replaced)
+    with writing(tmp_path / "a") as (_, file):
+        file.write(b"whole")
+    assert (tmp_path / "a").read_bytes() == b"whole"
+    assert names_in(tmp_path) == {"a"}
+
+
+def test_without_locks_files_are_written_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr("hubel.data.files.cache.lock", lambda file, *, exclusive: False)
+    with writing(tmp_path / "a") as (_, file):
+        file.write(b"whole")
+    assert names_in(tmp_path) == {"a"}

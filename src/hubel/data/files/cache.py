@@ -24,6 +24,7 @@ except ImportError:  # Windows, where a file that is open cannot be deleted anyw
 FREE_DISK_KEPT = 2**28  # bytes that the cache leaves to everybody else
 
 _TEMPORARY_SUFFIX = ".tmp"
+_ATTEMPTS = 5  # at a locked file; the last is taken as it is, for some network file systems know no locks
 
 
 class MappedBytes:
@@ -65,17 +66,33 @@ def writing(path: Path) -> Generator[tuple[Path, IO[bytes]]]:
         OSError: The disk is full, the folder cannot be written, ...
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f"{path.stem}.", suffix=_TEMPORARY_SUFFIX, dir=path.parent)
-    temporary = Path(name)
+    temporary, file = _locked_temporary(path)
     try:
-        with os.fdopen(handle, "wb") as file:
-            lock(file, exclusive=True)
+        with file:
             yield temporary, file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+            if fcntl is not None:
+                temporary.replace(path)  # while it is locked, or who tidies up would take it for one that was left
+        if fcntl is None:
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _locked_temporary(path: Path) -> tuple[Path, IO[bytes]]:
+    """A new file beside another one, open and locked where the file system has locks.
+
+    Before it is locked, another process that tidies up may hold it, and delete it.
+    """
+    for attempt in range(_ATTEMPTS):
+        handle, name = tempfile.mkstemp(prefix=f"{path.stem}.", suffix=_TEMPORARY_SUFFIX, dir=path.parent)
+        temporary, file = Path(name), os.fdopen(handle, "wb")
+        if (lock(file, exclusive=True) and temporary.exists()) or attempt == _ATTEMPTS - 1:
+            break
+        file.close()
+        temporary.unlink(missing_ok=True)
+    return temporary, file
 
 
 def make_room(folder: Path, needed: int, limit: int) -> int:
@@ -129,8 +146,9 @@ def _delete_unused(path: Path) -> bool:
             if not lock(file, exclusive=True):
                 return False
             if fcntl is not None:
-                path.unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)  # while it is locked: later, another file may have its name
+        if fcntl is None:
+            path.unlink(missing_ok=True)
     except OSError:
         return False
     return True
