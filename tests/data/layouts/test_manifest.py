@@ -223,6 +223,10 @@ def test_digests_are_remembered_for_each_manifest(class_folders, tmp_path, monke
         ("path,label,group\na.png,x,p1\nb.png,x,\n", r"no group in line 3: every picture needs one"),
         ("path,label\na.png,x\nb.png,x\na.png,y\n", r"has a\.png in lines 2 and 4, which differ: .*'beach\|night'"),
         ("path,label\nz/a.png,x\n", r"none of the pictures in .*list\.csv exists \(the first one is .*z/a\.png\)"),
+        (
+            "path,label\nC:\\me\\a.png,x\n",
+            r"\(the first one is C:/me/a\.png\): expected paths relative to the manifest's",
+        ),
         (b"path,label\n\xff\x00\x01,x\n", r"list\.csv is no text \(there is a control character in line 2\): expected"),
         ('path,label\n"a\nb.png",x\n', r"a line break in the path in line 3: expected one path in every row"),
     ],

@@ -28,6 +28,7 @@ _LABELLINGS: tuple[Labelling, ...] = ("class", "classes", "number")
 _LABEL_COLUMNS = tuple(COLUMN_OF[labelling] for labelling in _LABELLINGS)
 _PATHS, _CLASSES = ("file_name", "filename", "image"), ("class",)  # other names of `path` and `label`
 _KNOWN_COLUMNS = frozenset({"path", *_PATHS, *_LABEL_COLUMNS, *_CLASSES, "split", "group"})
+_DRIVE = re.compile(r"[A-Za-z]:/")  # of Windows
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _OTHER_SEPARATORS = ",;"  # that people write between several classes
 _SHOWN = 5  # columns, in a message
@@ -60,8 +61,9 @@ def read_manifest(path: Path, table: Table | None = None, wanted: Labelling | No
             ),
             "",
         )
+        where = first if _DRIVE.match(first) else base / first
         raise DataError(
-            f"none of the pictures in {path} exists (the first one is {base / first}): "
+            f"none of the pictures in {path} exists (the first one is {where}): "
             f"expected paths relative to the manifest's folder, or absolute ones{hint}"
         )
     return source

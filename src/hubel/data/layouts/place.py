@@ -78,7 +78,8 @@ class Place:
         alike = self._by_base.get(posixpath.basename(told), ())
         if len(alike) == 1:  # the path may be one of another computer
             return alike[0]
-        return posixpath.normpath(posixpath.join(near[0], posixpath.basename(told)))
+        there = next((folder for folder in near if folder in self.folders), near[0])
+        return posixpath.normpath(posixpath.join(there, posixpath.basename(told)))
 
     def in_folder(self, folder: str) -> list[str]:
         """The names of the images in a folder and below, sorted."""

@@ -275,6 +275,16 @@ def test_a_data_yaml_of_another_computer(tmp_path: Path, above: str) -> None:
     assert "data.yaml names ../test/images for test, which has no images here: passed over" in splits.notes
 
 
+def test_a_picture_that_is_gone_is_looked_for_where_the_others_are(tmp_path: Path) -> None:
+    root = write_coco(tmp_path, 20)
+    for path in (root / "images").rglob("*.png"):
+        path.rename(root / "images" / path.name)
+    gone = min((root / "images").glob("*.png"))
+    gone.unlink()
+    (left_out,) = open_splits(root).excluded
+    assert (left_out.sample.name, left_out.reason) == (f"images/{gone.name}", "it does not exist")
+
+
 def test_a_class_that_no_picture_has_is_told(tmp_path: Path) -> None:
     root = write_yolo(tmp_path, {"train": 5, "val": 3})
     text = (root / "data.yaml").read_text()
