@@ -23,6 +23,7 @@ import hubel
 from hubel.data.decoding import UnreadableImage
 from hubel.inference.predictor import Predictor
 from hubel.training.interruption import Interrupted
+from hubel.training.plain_progress import PlainReporter
 from hubel.training.progress import Reporter, StepReport
 from hubel.training.run import Run
 
@@ -102,6 +103,19 @@ def test_training_in_another_thread(pictures: Path, tmp_path: Path) -> None:
     thread.start()
     thread.join()
     assert runs[0].bundle.is_file()
+
+
+def test_a_line_for_each_epoch_where_asked_for(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = partial(hubel.train, pictures, model="resnet20_cifar", settings={**SMALL, "epochs": 2})
+    train(out=tmp_path / "silent")
+    assert capsys.readouterr() == ("", "")
+    train(out=tmp_path / "told", reporter=PlainReporter())
+    lines = capsys.readouterr().err.splitlines()
+    assert [line[:9] for line in lines if line.startswith("epoch")] == ["epoch   1", "epoch   2"]
+    with pytest.raises(hubel.HubelError, match=r"reporter is <built-in function print>: expected a .*Reporter"):
+        train(out=tmp_path / "printed", reporter=print)
 
 
 def test_an_interruption_says_how_to_go_on(pictures: Path, tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ def demo(
     import time
 
     from hubel.cli.progress import progress_reporter
-    from hubel.cli.text import duration, percent
+    from hubel.cli.text import percent
+    from hubel.results.naming import duration
 
     began = time.monotonic()
     with progress_reporter() as reporter:

@@ -30,16 +30,6 @@ def percent(share: float, interval: Sequence[float] | None = None) -> str:
     return text
 
 
-def duration(seconds: float) -> str:
-    """`42 s`, `3 min 05 s`, `2 h 10 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-
-
 def output() -> Console:
     """A console on stdout: colours and the window's width on a terminal, plain and wide elsewhere.
 

@@ -57,6 +57,16 @@ _HUGE = 1e15  # from here on, powers of ten read better
 _SHARES = ("accuracy", "top5_accuracy", "subset_accuracy", "localization_accuracy", "pixel_accuracy")
 
 
+def duration(seconds: float) -> str:
+    """`42 s`, `3 min 05 s`, `2 h 10 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
 def counted(number: int, noun: str) -> str:
     """`1 picture`, `1,234 pictures`, `2 boxes`."""
     plural = f"{noun}es" if noun.endswith(("s", "x")) else f"{noun}s"

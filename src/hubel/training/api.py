@@ -53,7 +53,8 @@ def train(
         config: A configuration to start from, such as another run's `config.yaml`.
         settings: Any other fields of `hubel.config.TrainConfig`, dotted: `{"data.size": 160}`.
         resume: Go on with the run in `out`, or with the newest one of `data`.
-        reporter: Hears what happens; None: silence.
+        reporter: Hears what happens, such as `hubel.training.plain_progress.PlainReporter()`, which prints a line for
+            each epoch; None: silence.
 
     Returns:
         The finished run, with `dir`, `metrics`, `bundle` and `report`.
@@ -62,6 +63,10 @@ def train(
         HubelError: Something that came is wrong; the text says what, what was expected, what to do.
         Interrupted: Ctrl-C or SIGTERM; everything is saved.
     """
+    if reporter is not None and not isinstance(reporter, Reporter):
+        raise ConfigError(
+            f"reporter is {reporter!r}: expected a hubel.training.progress.Reporter, as PlainReporter() is"
+        )
     folder = Path(out) if out is not None else None
     with runtime.torch_as_before(), telling_the_way_on("hubel.train"):
         if resume:
