@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hubel.cli.options import AverageOption, BatchSizeOption, DeviceOption, TTAOption
+from hubel.cli.predict_output import choose_format, folder_of_masks, write_results
 from hubel.cli.text import tell
 
 if TYPE_CHECKING:
     from hubel.data.decoding import UnreadableImage
     from hubel.inference.predictor import Predictor
-    from hubel.results import Result
-
-_FILES = ("csv", "json")
 
 
 def predict(
@@ -77,7 +74,7 @@ def predict(
     from hubel.cli.predict_films import check_outputs, named_films, predict_films
     from hubel.errors import ConfigError, DataError
 
-    style = _choose_format("json" if json_ else format_, output)
+    style = choose_format("json" if json_ else format_, output)
     from hubel import runtime
     from hubel.data.inputs import list_images
     from hubel.inference.drawn import draw_each, save_masks
@@ -96,12 +93,12 @@ def predict(
     check_same_task(predictors, way)
     if sliding_windows is not None:
         predictors = slid(predictors, sliding_windows, step)
+    if least_score is not None:
+        report_from(least_score, predictors)
     for option, value in {"--threshold": threshold, "--validation": validation}.items():
         if value is not None and not anomaly:
             raise ConfigError(f"{option} {value} came without --anomaly, which it is for: add it, or leave it out")
-    if least_score is not None:
-        report_from(least_score, predictors)
-    masks = _folder_of_masks(output, are_masks=predictors[0].task.labelling == "mask")
+    masks = folder_of_masks(output, are_masks=predictors[0].task.labelling == "mask")
     films = named_films([image for image in images if is_film(image)])
     pictures = [image for image in images if not is_film(image)]
     if films:
@@ -144,7 +141,7 @@ def predict(
             raise DataError(nothing)
         tell(nothing)
         return
-    _write(results, style, top, None if masks is not None else output)
+    write_results(results, style, top, None if masks is not None else output)
     if masks is not None:
         tell(f"{counted(len(results), 'mask')} in {masks}")
     if draw is not None:
@@ -241,92 +238,3 @@ def report_from(least_score: float, predictors: list[Predictor]) -> None:
         if not isinstance(predictor.task, DetectionTask):
             raise ConfigError(f"--least-score came, but the model is for {predictor.task.name}: it is for detection")
         predictor.task = predictor.task.reporting_from(least_score)
-
-
-def _choose_format(named: str, output: Path | None) -> str:
-    from hubel.errors import unknown_name
-
-    if named not in ("table", *_FILES):
-        raise unknown_name("format", named, ("table", *_FILES))
-    return output.suffix.lower().removeprefix(".") if named == "table" and output and _is_table(output) else named
-
-
-def _is_table(output: Path | None) -> bool:
-    """Whether an output is a file whose name tells its format."""
-    return output is not None and output.suffix.lower().removeprefix(".") in _FILES
-
-
-def _folder_of_masks(output: Path | None, *, are_masks: bool) -> Path | None:
-    """Where masks go; None: nowhere, and an output is a table.
-
-    Raises:
-        ConfigError: The output is no file where it must be one, or is called like a picture where it must be a folder.
-    """
-    from hubel.data.files.listing import is_image_name
-    from hubel.errors import ConfigError
-
-    if are_masks and output is not None and not _is_table(output):
-        if is_image_name(output.name) and not output.is_dir():
-            raise ConfigError(
-                f"--output is {output}: masks go into a folder, each called as its picture; or tell their areas in a "
-                ".csv or .json file"
-            )
-        return output
-    if output is not None and output.is_dir():
-        raise ConfigError(f"--output is the folder {output}: expected a file, such as {output / 'found.csv'}")
-    return None
-
-
-def _write(results: list[Result], style: str, top: int, output: Path | None) -> None:
-    if style == "table" and output is None:
-        _print_table(results, top)
-        return
-    import json
-
-    if style == "json":
-        text = json.dumps(_json_value(results, top), indent=2, ensure_ascii=False) + "\n"
-    else:
-        text = _csv(results, top)
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        from hubel.files import write_whole
-        from hubel.results.naming import counted
-
-        write_whole(output, text)
-        tell(f"{counted(len(results), 'prediction')} in {output}")
-
-
-def _json_value(results: list[Result], top: int) -> object:
-    """A list of the results; of boxes, a document in the form of COCO, as programs that work with boxes expect."""
-    from hubel.results import DetectedObjects, Localization, coco_document
-
-    boxes = [result for result in results if isinstance(result, (DetectedObjects, Localization))]
-    return coco_document(boxes) if boxes else [result.to_dict(top) for result in results]
-
-
-def _csv(results: list[Result], top: int) -> str:
-    import csv
-    import io
-
-    text = io.StringIO()
-    rows = [row for result in results for row in result.csv_rows(top)]
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def _print_table(results: list[Result], top: int) -> None:
-    from rich.table import Table
-
-    from hubel.cli.text import output
-
-    rows = [result.table_row(top) for result in results]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in rows[0]:
-        justify: Literal["left", "right"] = "right" if heading in ("probability", "value") else "left"
-        table.add_column(heading, justify=justify, overflow="fold" if heading == "picture" else "ellipsis")
-    for row in rows:
-        table.add_row(*row.values())
-    output().print(table)
