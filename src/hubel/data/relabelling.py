@@ -47,6 +47,8 @@ def relabelled(source: Source, wanted: Labelling | None) -> Source:
     read = _READERS[wanted]
 
     def changed(entry: Entry) -> Entry:
+        if entry.label is None:  # of a picture that cannot be used
+            return entry
         try:
             return entry._replace(label=read(entry.label))
         except ValueError as reason:

@@ -124,9 +124,9 @@ def divide(
 def _fill_empty(split_of: dict[str, Split], wanted: Sequence[Split], grouped: bool) -> None:
     """Move the unit with the smallest key to each split that has none; the mapping is changed."""
     if len(split_of) < len(wanted):
-        units = "groups" if grouped else "different pictures"
+        units = counted(len(split_of), "group" if grouped else "different picture")
         raise DataError(
-            f"there are {len(split_of)} {units}: a division into {', '.join(reversed(wanted))} needs at least "
+            f"there {'is' if len(split_of) == 1 else 'are'} {units}: a division into {', '.join(reversed(wanted))} needs at least "
             f"{len(wanted)}, so add some"
         )
     held = Counter(split_of.values())

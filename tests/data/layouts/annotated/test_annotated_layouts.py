@@ -281,6 +281,7 @@ def test_a_picture_that_is_gone_is_looked_for_where_the_others_are(tmp_path: Pat
         path.rename(root / "images" / path.name)
     gone = min((root / "images").glob("*.png"))
     gone.unlink()
+    assert open_splits(root, labelling="classes").classes == tuple(sorted(CLASSES))
     (left_out,) = open_splits(root).excluded
     assert (left_out.sample.name, left_out.reason) == (f"images/{gone.name}", "it does not exist")
 
