@@ -39,6 +39,14 @@ def test_a_bundle_rebuilds_its_network(tmp_path: Path) -> None:
     assert inspect_bundle(tmp_path) == BUNDLE
 
 
+def test_a_bundle_may_lie_in_a_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    save(tmp_path / "run" / "best.safetensors")
+    assert inspect_bundle(Path("~/run")) == BUNDLE
+    with pytest.raises(HubelError, match="there is no user 'nosuchuser'"):
+        inspect_bundle(Path("~nosuchuser/run"))
+
+
 def test_the_same_bundle_is_the_same_bytes(tmp_path: Path) -> None:
     network = save(tmp_path / "a.safetensors")
     save_bundle(tmp_path / "b.safetensors", BUNDLE, network.state_dict())

@@ -19,7 +19,7 @@ from safetensors.torch import save
 from torch import nn
 
 from hubel.errors import ConfigError, HubelError, WeightsError
-from hubel.files import write_whole
+from hubel.files import expanded, write_whole
 from hubel.models.registry import build_model, model_entry
 from hubel.preprocessing import Preprocess
 from hubel.version import __version__
@@ -229,11 +229,12 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def bundle_path(path: Path) -> Path:
-    """The bundle's file of a path that may be a run's folder.
+    """The bundle's file of a path that may be a run's folder, and may begin with a home folder's `~`.
 
     Raises:
         HubelError: There is no such file.
     """
+    path = expanded(path)
     if path.is_dir():
         if not (path / BUNDLE_NAME).is_file():
             raise HubelError(f"{path} holds no {BUNDLE_NAME}: expected the folder of a run that has finished an epoch")
