@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -131,18 +132,19 @@ def refuse_no_data(config: TrainConfig) -> None:
 def _search_rate(prepared: Prepared, log: Reporter) -> RateSearch:
     config = prepared.config
     log.message(f"searching for a learning rate: at most {STEPS} steps, from {LOWEST_RATE:g} to {HIGHEST_RATE:g}")
-    return search_rate(
-        prepared.network,
-        prepared.task,
-        prepared.preprocess,
-        prepared.loader("train"),
-        (config.phases or ())[0],
-        config.optimizer,
-        seed=config.seed,
-        bfloat16=config.precision == "bfloat16",
-        mixup=config.augment.mixup,
-        cutmix=config.augment.cutmix,
-    )
+    with closing(prepared.loader("train")) as loader:
+        return search_rate(
+            prepared.network,
+            prepared.task,
+            prepared.preprocess,
+            loader,
+            (config.phases or ())[0],
+            config.optimizer,
+            seed=config.seed,
+            bfloat16=config.precision == "bfloat16",
+            mixup=config.augment.mixup,
+            cutmix=config.augment.cutmix,
+        )
 
 
 def _with_found_rate(prepared: Prepared, search: RateSearch, log: Reporter) -> Prepared:
