@@ -98,6 +98,7 @@ def test_values_that_are_no_classes_are_refused_without_a_legend(tmp_path: Path)
     [
         "name,r,g,b\nsky,255,0,0\ntree,0,128,0\nvoid,0,0,0\n",
         "sky, 255, 0, 0\n\ntree,0,128,0\nIgnore,0,0,0",
+        "name;red;green;blue\nsky;255;0;0\ntree;0;128;0\nvoid;0;0;0\n",
         "# label:color_rgb:parts:actions\nsky:255,0,0::\ntree:0,128,0::\nvoid:0,0,0::\n",
     ],
 )

@@ -148,10 +148,10 @@ def _found_in_folder(folder: Path, tell: Callable[[str], None], wanted: Labellin
         from hubel.data.layouts.shard_sets import find_shards
 
         return find_shards(folder, shards, wanted)
-    if not listing.files and (
-        archive := next((each for each in folder.rglob("*") if is_archive_name(each.name)), None)
-    ):
-        raise DataError(f"{folder} has no images, but an archive: give that itself, {archive}")
+    if not (listing.files or listing.tables or listing.documents):  # a manifest may list pictures in an archive
+        archive = next((each for each in sorted(folder.rglob("*")) if is_archive_name(each.name)), None)
+        if archive is not None:
+            raise DataError(f"{folder} has no images, but an archive: give that itself, {archive}")
     return _found_in(listing, tell=tell, wanted=wanted)
 
 

@@ -107,8 +107,9 @@ def read_legend(path: Path) -> Legend:
 def parse_legend(text: str, path: Path) -> Legend:
     """The legend in a text: one class a line, its name and its value.
 
-    `name,value` or `name,red,green,blue` (CSV, with or without such a header), or CVAT's `labelmap.txt`,
-    `name:red,green,blue::`. A class named `ignore`, `ignored` or `void` is none: its pixels do not count.
+    `name,value` or `name,red,green,blue` (CSV, also with semicolons, with or without such a header), or CVAT's
+    `labelmap.txt`, `name:red,green,blue::`. A class named `ignore`, `ignored` or `void` is none: its pixels do not
+    count.
 
     Args:
         text: The text.
@@ -122,7 +123,8 @@ def parse_legend(text: str, path: Path) -> Legend:
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
-        name, *fields = [field.strip() for field in line.split(":")[:2] if field] if ":" in line else line.split(",")
+        commas = line.replace(";", ",")  # as spreadsheets write where numbers have commas
+        name, *fields = [field.strip() for field in line.split(":")[:2] if field] if ":" in line else commas.split(",")
         cells = [cell.strip() for field in fields for cell in field.split(",") if cell.strip()]
         if len(cells) not in (1, 3) or not all(cell.isdecimal() and int(cell) <= 65535 for cell in cells):
             if number == 1 and cells and not any(cell.isdecimal() for cell in cells):
