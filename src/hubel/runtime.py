@@ -83,7 +83,9 @@ def torch_as_before() -> Iterator[None]:
     """
     import torch
 
-    threads, random = torch.get_num_threads(), torch.get_rng_state()
+    with _Alone.lock:
+        threads = _threads_outside_of_blocks()
+    random = torch.get_rng_state()
     gpu, random_of_gpus = 0, list[torch.Tensor]()
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call] # to ask more would begin it, and forbid to fork
         gpu, random_of_gpus = torch.cuda.current_device(), torch.cuda.get_rng_state_all()
@@ -123,13 +125,24 @@ def _begin_forked() -> None:
     """
     global _forked_from_torch
     _Alone.lock, _Alone.threads_in_blocks = threading.Lock(), 0
-    if "torch" in sys.modules:
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "set_num_threads"):  # imported to its end
         _forked_from_torch = True
-        sys.modules["torch"].set_num_threads(1)
+        torch.set_num_threads(1)
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_forked)
+
+
+def _threads_outside_of_blocks() -> int:
+    """How many threads torch has in this one of Python's when it is in no block; called with the lock."""
+    import torch
+
+    threads = torch.get_num_threads()
+    if _Alone.threads_in_blocks == 0:
+        _Alone.usual = threads
+    return _Alone.usual if threads == 1 else threads
 
 
 @contextmanager
@@ -145,11 +158,7 @@ def one_torch_thread() -> Iterator[None]:
         yield
         return
     with _Alone.lock:
-        threads = torch.get_num_threads()
-        if _Alone.threads_in_blocks == 0:
-            _Alone.usual = threads
-        elif threads == 1:
-            threads = _Alone.usual
+        threads = _threads_outside_of_blocks()
         _Alone.threads_in_blocks += 1
         torch.set_num_threads(1)
     _alone.here = True
