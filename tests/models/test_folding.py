@@ -155,7 +155,7 @@ def test_a_network_that_needs_an_image_is_folded_all_the_same():
 
 
 def test_torchs_compiler_is_not_imported():
-    """It takes longer than all else that comes before a prediction."""
+    """It takes seconds, two fifths of a call that predicts one picture."""
     program = (
         "import sys; from hubel.models import build_model; from hubel.models.folding import fold_batch_norm; "
         "fold_batch_norm(build_model('resnet18', num_classes=2).eval(), (3, 64, 64)); "

@@ -71,8 +71,7 @@ def foldable_pairs(network: nn.Module, input_size: Sequence[int]) -> list[tuple[
 def _observe(network: nn.Module, input_size: Sequence[int]) -> _Uses:
     """What is seen in a forward pass without arithmetic: of no images, or of one without values.
 
-    The first is tried first: for the shapes of tensors without values torch imports its compiler, which takes longer
-    than all else that comes before a prediction.
+    The first is tried first: for the shapes of tensors without values torch imports its compiler, which takes seconds.
     """
     try:
         with _Uses().of_layers(network) as uses, uses:

@@ -126,8 +126,8 @@ def _fill_empty(split_of: dict[str, Split], wanted: Sequence[Split], grouped: bo
     if len(split_of) < len(wanted):
         units = counted(len(split_of), "group" if grouped else "different picture")
         raise DataError(
-            f"there {'is' if len(split_of) == 1 else 'are'} {units}: a division into {', '.join(reversed(wanted))} needs at least "
-            f"{len(wanted)}, so add some"
+            f"there {'is' if len(split_of) == 1 else 'are'} {units}: a division into {', '.join(reversed(wanted))} "
+            f"needs at least {len(wanted)}, so add some"
         )
     held = Counter(split_of.values())
     for split in wanted:
