@@ -74,7 +74,7 @@ def test_training_leaves_no_tensors(pictures: Path, tmp_path: Path) -> None:
     """At once: the memory of a GPU is not asked back by Python's search for cycles, which may come much later."""
 
     def tensors() -> int:
-        return sum(isinstance(thing, torch.Tensor) for thing in gc.get_objects())
+        return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
 
     gc.collect()
     gc.disable()
@@ -92,6 +92,13 @@ def test_training_without_pictures_is_refused() -> None:
         hubel.train(model="resnet20_cifar")
     with pytest.raises(hubel.HubelError, match="no pictures to train on: give data"):
         hubel.cross_validate(folds=2)
+
+
+def test_settings_are_fields_with_values() -> None:
+    with pytest.raises(
+        hubel.HubelError, match=r"settings are \['data.size=32'\]: expected fields with their values, such as"
+    ):
+        hubel.train("photos", settings=["data.size=32"])  # type: ignore[arg-type]
 
 
 def test_training_in_another_thread(pictures: Path, tmp_path: Path) -> None:
@@ -135,7 +142,9 @@ def test_what_a_notebook_shows_is_short(pictures: Path, run: Run, model: Predict
     evaluation = hubel.evaluate([model, model], pictures, split="all", compare=True)
     assert repr(evaluation).startswith("Evaluation(accuracy ")
     assert "all, 24 pictures, 2 models compared" in repr(evaluation)
-    for value in (run, evaluation, evaluation.metrics, model, model.predict(pictures / "dark" / "00.png")):
+    costs = hubel.complexity(hubel.create_model("lenet5"), (1, 32, 32))
+    assert repr(costs).startswith("Complexity(1×32×32: 60,000 parameters, ")
+    for value in (run, evaluation, evaluation.metrics, model, model.predict(pictures / "dark" / "00.png"), costs):
         assert len(repr(value)) < 500
 
 
@@ -158,6 +167,13 @@ def test_what_is_no_picture_is_told(model: Predictor, other: object) -> None:
         UnreadableImage, match=f"object of type {type(other).__name__}: expected a path, a file's bytes"
     ):
         model.predict(other)  # type: ignore[call-overload]
+
+
+def test_views_have_names(pictures: Path, model: Predictor) -> None:
+    with pytest.raises(
+        hubel.HubelError, match=r"tta is 3: expected a name, such as 'flip', or hubel.tasks.views.Views"
+    ):
+        model.predict(pictures / "dark" / "00.png", tta=3)  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("size", [0, -1, 2.5, "all"])

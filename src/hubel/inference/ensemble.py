@@ -298,7 +298,11 @@ def named_views(tta: str | Views | None) -> Views | None:
     Raises:
         ConfigError: There are no such views.
     """
-    return Views.named(tta) if isinstance(tta, str) else tta
+    if tta is None or isinstance(tta, Views):
+        return tta
+    if not isinstance(tta, str):
+        raise ConfigError(f"tta is {tta!r}: expected a name, such as 'flip', or hubel.tasks.views.Views")
+    return Views.named(tta)
 
 
 def read_views(picture: Picture, preprocess: Preprocess, views: Views | None) -> npt.NDArray[np.uint8]:

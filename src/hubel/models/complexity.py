@@ -62,6 +62,12 @@ class Complexity:
     stages: tuple[LayerComplexity, ...]
     auxiliary_parameters: int = 0
 
+    def __repr__(self) -> str:
+        """The sums; `layers` and `stages` have a row each."""
+        size = "×".join(map(str, self.input_size))
+        sums = f"{self.parameters:,} parameters, {self.macs:,} MACs, {self.activations:,} activations"
+        return f"Complexity({size}: {sums}, {len(self.layers)} layers)"
+
     @property
     def parameters(self) -> int:
         """Parameters of all layers that prediction uses."""

@@ -125,7 +125,10 @@ def whole_configuration(
         "device": device,
     }
     changes = {key: value for key, value in named.items() if value not in (None, {})}
-    for key, value in (settings or {}).items():
+    settings = {} if settings is None else settings
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"settings are {settings!r}: expected fields with their values, such as {{'data.size': 160}}")
+    for key, value in settings.items():
         changes = merge(changes, _nested(key, value))
     return configuration(config, changes)
 
