@@ -9,7 +9,6 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -52,21 +51,13 @@ def model(run: Run) -> Predictor:
     return hubel.load(run.dir, device="cpu")
 
 
-@pytest.fixture
-def three_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.mark.usefixtures("three_threads")
+@pytest.mark.usefixtures("four_threads")
 def test_training_leaves_torch_as_it_was(pictures: Path, tmp_path: Path) -> None:
     torch.manual_seed(5)
     random, handler = torch.get_rng_state(), signal.getsignal(signal.SIGINT)
     hubel.train(pictures, model="resnet20_cifar", out=tmp_path / "run", settings={**SMALL, "threads": 1})
     assert torch.equal(torch.get_rng_state(), random)
-    assert torch.get_num_threads() == 3
+    assert torch.get_num_threads() == 4
     assert signal.getsignal(signal.SIGINT) is handler
 
 
@@ -194,18 +185,18 @@ def test_a_model_can_be_copied_and_sent(pictures: Path, model: Predictor) -> Non
         assert other.predict(path).to_dict() == expected
 
 
-@pytest.mark.usefixtures("three_threads")
+@pytest.mark.usefixtures("four_threads")
 def test_a_model_serves_several_threads(pictures: Path, model: Predictor) -> None:
     paths = sorted(pictures.glob("*/*.png"))
     expected = [model.predict(path).to_dict() for path in paths]
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(lambda path: model.predict(path).to_dict(), paths)) == expected
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(torch.get_num_threads).result() == 3
+        assert pool.submit(torch.get_num_threads).result() == 4
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="the system cannot fork")
-@pytest.mark.usefixtures("three_threads")
+@pytest.mark.usefixtures("four_threads")
 def test_forked_processes_predict_and_train(pictures: Path, tmp_path: Path, model: Predictor) -> None:
     """Those of a pool may have no processes of their own, and none of the threads that torch had here."""
     paths = sorted(pictures.glob("*/*.png"))

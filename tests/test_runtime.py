@@ -1,5 +1,4 @@
 import platform
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -42,14 +41,6 @@ def test_double_precision_is_the_cpus_where_the_device_has_none() -> None:
     back = runtime.in_float64(there)
     assert back.device.type == "cpu"
     assert torch.equal(back, values.double())
-
-
-@pytest.fixture
-def four_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(4)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.usefixtures("four_threads")

@@ -16,6 +16,7 @@ from PIL import Image
 import hubel
 from hubel.errors import ConfigError, DataError
 from hubel.models.generative import DCGAN
+from hubel.training.adversarial import AdversarialFit
 from hubel.training.interruption import Interrupted
 from hubel.training.progress import Reporter, StepReport
 
@@ -89,6 +90,17 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     assert whole.bundle.read_bytes() == parts.bundle.read_bytes()
     for name in ("epoch-0001.png", "epoch-0003.png"):
         assert (whole.dir / "samples" / name).read_bytes() == (parts.dir / "samples" / name).read_bytes()
+
+
+def test_a_worker_that_dies_between_epochs_is_told(
+    blocks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(fit: AdversarialFit) -> None:
+        raise RuntimeError("DataLoader worker (pid 1) is killed by signal: Killed. ")
+
+    monkeypatch.setattr(AdversarialFit, "_end_epoch", dies)
+    with pytest.raises(DataError, match="a process that loads images was killed while it held no picture"):
+        trained(blocks, tmp_path / "run", epochs=1)
 
 
 def test_a_healthy_run_raises_no_alarm_and_shows_its_sheets(blocks: Path, tmp_path: Path) -> None:

@@ -138,6 +138,10 @@ class AdversarialFit:
             while self.progress.epoch < self.settings.phase.epochs:
                 self._train_epoch()
                 self._end_epoch()
+        except RuntimeError as error:  # torch raises its own for a worker that died, wherever the loop is
+            if self.stop.signal is not None:
+                raise Interrupted(self.stop.signal, "stopped; what followed the last save is done again") from error
+            raise self.train.explained(error) from error
         finally:
             self.train.close()
         self.progress.finished = True
@@ -164,12 +168,7 @@ class AdversarialFit:
         progress = self.progress
         self.network.train()
         batches = self.train.epoch(progress.total_epochs, start_batch=progress.batch)
-        try:
-            take_steps(batches, self._step, progress=progress, losses=self._losses, after_step=self._after_step)
-        except RuntimeError as error:
-            if self.stop.signal is not None:
-                raise Interrupted(self.stop.signal, "stopped; what followed the last save is done again") from error
-            raise self.train.explained(error) from error
+        take_steps(batches, self._step, progress=progress, losses=self._losses, after_step=self._after_step)
 
     def _step(self, batch: Batch) -> None:
         """One update of the discriminator, and where its turn has come one of the generator."""
